@@ -1,0 +1,115 @@
+"""The architectures that Zorse knows, as plain data: what a card stores and `networks.build` turns into modules.
+
+This module imports no torch: a card can be read, and a model translated with, where torch is not installed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+Norm = Literal["batch", "instance", "none"]
+
+
+class Frozen(BaseModel):
+    """Immutable settings; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResnetConfig(Frozen):
+    """ResNet generator (Johnson et al. 2016; Zhu et al. 2017, appendix 7.2)."""
+
+    kind: Literal["resnet"] = "resnet"
+    in_channels: PositiveInt = 3
+    out_channels: PositiveInt = 3
+    base_channels: PositiveInt = 64
+    """Channels of the first convolution; the papers' ngf."""
+    n_blocks: int = Field(default=9, ge=0)
+    """Residual blocks: 9 for 256 px and more, 6 for 128 px."""
+    norm: Norm = "instance"
+    upsampling: Literal["transposed", "resize"] = "transposed"
+    """`transposed` as published; `resize` is nearest-neighbour and a convolution, without checkerboards."""
+    dropout: bool = False
+    """Dropout 0.5 inside the residual blocks."""
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this."""
+        return 4
+
+
+class UnetConfig(Frozen):
+    """U-Net generator (Isola et al. 2017, appendix 6.1.1)."""
+
+    kind: Literal["unet"] = "unet"
+    in_channels: PositiveInt = 3
+    out_channels: PositiveInt = 3
+    base_channels: PositiveInt = 64
+    """Channels of the outermost level; the papers' ngf."""
+    depth: int = Field(default=8, ge=3)
+    """Halvings of the resolution: 8 is the paper's U-Net-256, 7 its U-Net-128."""
+    norm: Norm = "batch"
+    dropout: bool = True
+    """Dropout 0.5 in the up to three levels next to the bottleneck that are as wide as it."""
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this."""
+        return int(2**self.depth)
+
+
+class CompactConfig(Frozen):
+    """Zorse's own generator for CPUs and browsers: residual blocks at quarter resolution, a change as output."""
+
+    kind: Literal["compact"] = "compact"
+    in_channels: Literal[3] = 3
+    out_channels: Literal[3] = 3
+    base_channels: PositiveInt = 96
+    """Channels at quarter resolution."""
+    n_blocks: int = Field(default=6, ge=1)
+    finish_channels: PositiveInt = 16
+    """Channels of the full-resolution finish."""
+    norm: Norm = "instance"
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this."""
+        return 4
+
+
+GeneratorConfig = Annotated[ResnetConfig | UnetConfig | CompactConfig, Field(discriminator="kind")]
+
+
+class PatchGANConfig(Frozen):
+    """PatchGAN discriminator (Isola et al. 2017, section 3.2.2): one logit per patch."""
+
+    kind: Literal["patchgan"] = "patchgan"
+    base_channels: PositiveInt = 64
+    """Channels of the first convolution; the papers' ndf."""
+    n_layers: PositiveInt = 3
+    """Stride-2 convolutions; 3 gives the 70x70 patch."""
+    norm: Norm = "instance"
+    spectral_norm: bool = False
+
+
+class PixelConfig(Frozen):
+    """1x1 PatchGAN (Isola et al. 2017, appendix 6.1.2): judges each pixel alone."""
+
+    kind: Literal["pixel"] = "pixel"
+    base_channels: PositiveInt = 64
+    norm: Norm = "instance"
+
+
+class ProjectedConfig(Frozen):
+    """Heads on frozen features of a pretrained network (Sauer et al. 2021, Projected GANs Converge Faster)."""
+
+    kind: Literal["projected"] = "projected"
+    base_channels: PositiveInt = 64
+    """Channels inside each head."""
+    image_size: PositiveInt = 160
+    """Pictures are resized to this side, in pixels, before the features are computed."""
+    augment: bool = True
+    """DiffAugment (Zhao et al. 2020): brightness, contrast, translation."""
+
+
+DiscriminatorConfig = Annotated[PatchGANConfig | PixelConfig | ProjectedConfig, Field(discriminator="kind")]

@@ -1,0 +1,96 @@
+"""ModelCard: what a model file says of itself, so that a lone file can be used by somebody who knows nothing else."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from zorse.architecture import Frozen, GeneratorConfig
+from zorse.errors import WeightsError
+
+CARD_KEY = "zorse.card"
+"""Key of the card's JSON in the metadata of safetensors files and in the `metadata_props` of ONNX files."""
+
+
+class Metric(Frozen):
+    """One measured figure with everything needed to measure it again."""
+
+    name: str
+    """For example "KID x 1000 (EfficientNet-Lite0)"."""
+    value: float
+    interval: tuple[float, float] | None = None
+    """95 % confidence interval."""
+    protocol: str
+    """Extractor, size, filter, sets and counts."""
+
+
+class TrainingData(Frozen):
+    """Where the pictures came from and on what terms."""
+
+    name: str
+    origin: str
+    licence: str
+    n_pictures: int = Field(ge=0)
+
+
+class ModelCard(Frozen):
+    """What a translation model is, what it expects, and how it came to be."""
+
+    name: str
+    task: str
+    """What the model does, in a few words: "horse to zebra"."""
+    domain_a: str
+    """What the pictures of domain A show."""
+    domain_b: str
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    architecture: GeneratorConfig
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    """Range of the network's input and output."""
+    native_size: int = Field(default=256, ge=1)
+    """Short side, in pixels, of the pictures that the model was trained on."""
+    norm_at_test: Literal["picture", "running"] = "picture"
+    """Normalisation statistics: of each picture (InstanceNorm) or running averages of the training (BatchNorm)."""
+    dropout_at_test: bool = False
+    licence: str = "MIT"
+    state: Literal["release", "preview"] = "release"
+    """`preview`: does its job on some pictures only."""
+    training_data: TrainingData | None = None
+    training: str = ""
+    """Recipe, iterations, hours and hardware in one sentence."""
+    metrics: tuple[Metric, ...] = ()
+    notes: str = ""
+    zorse_version: str = ""
+    weights_sha256: str = ""
+    """Of the weights (names, shapes, bytes), whatever file they are stored in."""
+
+    @property
+    def size_multiple(self) -> int:
+        """The network takes heights and widths that are multiples of this; the Translator pads and crops."""
+        return self.architecture.size_multiple
+
+    @property
+    def source_domain(self) -> str:
+        """What the input shows."""
+        return self.domain_a if self.direction == "AtoB" else self.domain_b
+
+    @property
+    def target_domain(self) -> str:
+        """What the output shows."""
+        return self.domain_b if self.direction == "AtoB" else self.domain_a
+
+
+def read_card(metadata: dict[str, str], file: str) -> ModelCard:
+    """The card inside a model file's metadata.
+
+    Raises:
+        WeightsError: there is no card, or it does not describe a model.
+    """
+    text = metadata.get(CARD_KEY)
+    if text is None:
+        raise WeightsError(
+            f"{file} holds no Zorse model card (metadata key {CARD_KEY!r}). Files written by 'zorse train' and "
+            "'zorse export' have one; convert foreign checkpoints first."
+        )
+    try:
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        raise WeightsError(f"The model card in {file} cannot be understood: {error}") from error

@@ -1,0 +1,31 @@
+"""The `zorse` command. Each module here holds one group of commands; each command only parses, calls, prints.
+
+Exit codes: 0 done, 1 failed (with a paragraph that says what to do), 2 wrong usage, 130 stopped with Ctrl-C.
+"""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from zorse.errors import ZorseError
+
+app = typer.Typer(
+    name="zorse",
+    help="Image-to-image translation: translate pictures, train pix2pix and CycleGAN, export to ONNX, open the page.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Entry point: runs the command and turns Zorse's errors into one clear paragraph."""
+    try:
+        app()
+    except ZorseError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"Error: {error}", style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

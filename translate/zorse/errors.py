@@ -1,0 +1,73 @@
+"""What can go wrong, as one tree.
+
+ZorseError
+├── ConfigError            a setting that does not exist or does not make sense
+├── DatasetError           a folder or file that training cannot use
+├── ImageError             a picture that cannot be read or written
+├── WeightsError           a model file that cannot be used
+│   ├── UnknownModel           no shipped model has that name
+│   ├── ChecksumMismatch       the file is not the one that was published
+│   └── IncompatibleWeights    the file holds another architecture
+├── ExportError            an ONNX file that does not compute what the network computes
+├── DeviceError            hardware that was asked for and does not run here
+├── TrainingDivergedError  a loss that is not a number any more
+└── MissingExtraError      a part of Zorse that is not installed
+
+Each message is one paragraph that says what was wanted, what came, and what to do.
+"""
+
+
+class ZorseError(Exception):
+    """Base of all errors that Zorse raises for its users."""
+
+
+class ConfigError(ZorseError):
+    """A setting that does not exist or does not make sense."""
+
+
+class DatasetError(ZorseError):
+    """A folder or file that training cannot use."""
+
+
+class ImageError(ZorseError):
+    """A picture that cannot be read or written."""
+
+
+class WeightsError(ZorseError):
+    """A model file that cannot be used."""
+
+
+class UnknownModel(WeightsError):
+    """No shipped model has that name."""
+
+
+class ChecksumMismatch(WeightsError):
+    """The file is not the one that was published."""
+
+
+class IncompatibleWeights(WeightsError):
+    """The file holds another architecture than the one wanted."""
+
+
+class ExportError(ZorseError):
+    """An exported file that does not compute what the network computes."""
+
+
+class DeviceError(ZorseError):
+    """Hardware that was asked for and does not run here."""
+
+
+class TrainingDivergedError(ZorseError):
+    """A loss that is not a number any more."""
+
+
+class MissingExtraError(ZorseError):
+    """A part of Zorse that is not installed.
+
+    Args:
+        wanted: what the caller tried to do, as a noun ("training").
+        extra: the extra that brings it ("train").
+    """
+
+    def __init__(self, wanted: str, extra: str) -> None:
+        super().__init__(f"{wanted} needs packages that are not installed. Install them with: pip install 'zorse[{extra}]'")
