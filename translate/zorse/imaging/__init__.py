@@ -1,0 +1,1 @@
+"""Pictures as numbers: reading and writing files, tensors, edges. numpy, Pillow and OpenCV only."""
