@@ -1,0 +1,81 @@
+"""What a data set is and how its pictures are cut, as plain data."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from zorse.architecture import Frozen
+
+
+class Crops(Frozen):
+    """How a picture becomes a square for training: resize, cut at random, mirror.
+
+    Splits other than `train` are resized to `crop_size` and cut in the middle, without chance.
+    """
+
+    load_size: PositiveInt = 286
+    """Short side, in pixels, after resizing; the aspect ratio is kept. 286 in both papers."""
+    crop_size: PositiveInt = 256
+    """Side, in pixels, of the square cut out at random. 256 in both papers."""
+    scale: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.0)
+    """`load_size` is multiplied with a random factor of this range; (1, 1) in both papers."""
+    flip: bool = True
+    """Mirror left to right with probability 0.5."""
+
+    @property
+    def load_sizes(self) -> range:
+        """Short sides, in pixels, that a picture may be resized to before the crop."""
+        smallest, largest = (round(self.load_size * factor) for factor in self.scale)
+        return range(smallest, largest + 1)
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale goes from the smaller to the larger factor, not {self.scale}")
+        if self.load_sizes[0] < self.crop_size:
+            raise ValueError(
+                f"a crop of {self.crop_size} pixels does not fit into pictures whose short side is "
+                f"{self.load_sizes[0]} (load_size times the smaller scale): raise load_size or lower crop_size"
+            )
+        return self
+
+
+class UnpairedConfig(Crops):
+    """Two sets of pictures that share nothing but their domains (Zhu et al. 2017).
+
+    Folders, the first that exist: `trainA` and `trainB`, `train/A` and `train/B`, `A` and `B`, or, in alphabetical
+    order, the only two folders there are.
+    """
+
+    kind: Literal["unpaired"] = "unpaired"
+    folder_a: str | None = None
+    """Folder of domain A, relative to the data folder or absolute, if none of the usual names."""
+    folder_b: str | None = None
+    """Folder of domain B, likewise."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.folder_a is None) != (self.folder_b is None):
+            raise ValueError("folder_a and folder_b belong together: give both or none")
+        return self
+
+
+class PairedConfig(Crops):
+    """Pictures with their counterparts (Isola et al. 2017): AB files, left half A and right half B, or two folders.
+
+    AB files are in `train`, or directly in the data folder. Two folders (named as for unpaired sets) are matched by
+    file name without its extension.
+    """
+
+    kind: Literal["paired"] = "paired"
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    """`BtoA` swaps the sides, so that a sample's `A` is always what the generator gets and `B` what it should draw."""
+
+
+class EdgesConfig(Crops):
+    """Photos, in `train` or directly in the data folder, subfolders included; A is drawn from B by edge extraction."""
+
+    kind: Literal["edges"] = "edges"
+
+
+DataConfig = Annotated[UnpairedConfig | PairedConfig | EdgesConfig, Field(discriminator="kind")]

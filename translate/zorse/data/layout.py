@@ -1,0 +1,173 @@
+"""Where a data set keeps its pictures."""
+
+from pathlib import Path
+
+from zorse.data.config import UnpairedConfig
+from zorse.errors import DatasetError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
+_EVALUATION_NAMES = ("test", "val", "validation", "valid")
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """All pictures in a folder and below it, sorted; hidden files and folders are left out.
+
+    Raises:
+        DatasetError: the folder holds none.
+    """
+    pictures = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
+    if not pictures:
+        raise DatasetError(
+            f"Pictures were wanted in {folder}, which holds {_contents(folder)}. Known are the file types "
+            f"{', '.join(sorted(PICTURE_SUFFIXES))}."
+        )
+    return pictures
+
+
+def find_two_folders(config: UnpairedConfig, root: Path, split: str) -> tuple[Path, Path]:
+    """Folders of domains A and B.
+
+    Raises:
+        DatasetError: there are no two such folders.
+    """
+    if config.folder_a is not None and config.folder_b is not None:
+        candidates = _explicit_candidates(root / config.folder_a, root / config.folder_b, split)
+    else:
+        candidates = _two_folder_candidates(root, split)
+    return _first_that_exists(candidates, root, split)
+
+
+def find_pairs(root: Path, split: str) -> Path | tuple[Path, Path]:
+    """The folder of AB files, or the two folders whose files are matched by stem.
+
+    Raises:
+        DatasetError: there is neither.
+    """
+    _check_root(root)
+    two = [pair for pair in _two_folder_candidates(root, split) if pair[0].is_dir() and pair[1].is_dir()]
+    if two:
+        return two[0]
+    return find_photos(root, split)
+
+
+def find_photos(root: Path, split: str) -> Path:
+    """The folder of a split whose pictures all lie in one place.
+
+    Raises:
+        DatasetError: there is no such folder.
+    """
+    _check_root(root)
+    candidates = [root / name for name in _names(split)]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    if split == "train" and not any((root / name).is_dir() for name in _EVALUATION_NAMES):
+        return root
+    raise _missing([str(folder.name) for folder in candidates], root, split)
+
+
+def match_stems(folder_a: Path, folder_b: Path) -> list[tuple[Path, Path]]:
+    """Pairs of files with the same path below their folder, but for the extension.
+
+    Raises:
+        DatasetError: a file has no counterpart, or more than one.
+    """
+    by_stem_a, by_stem_b = _by_stem(folder_a), _by_stem(folder_b)
+    lonely = sorted(by_stem_a.keys() ^ by_stem_b.keys())
+    if lonely:
+        raise DatasetError(
+            f"Pairs were wanted from {folder_a} and {folder_b}, matched by file name without its extension, but "
+            f"{len(lonely)} file(s) have no counterpart on the other side: {_some(lonely)}. Rename or remove them."
+        )
+    return [(by_stem_a[stem], by_stem_b[stem]) for stem in sorted(by_stem_a)]
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in PICTURE_SUFFIXES and not hidden and path.is_file()
+
+
+def _names(split: str) -> list[str]:
+    """Folder names that may hold a split: test and validation pictures stand in for each other, never for training."""
+    return ["train"] if split == "train" else [split, *(name for name in _EVALUATION_NAMES if name != split)]
+
+
+def _explicit_candidates(a: Path, b: Path, split: str) -> list[tuple[Path, Path]]:
+    candidates = [(a / name, b / name) for name in _names(split)]
+    return [*candidates, (a, b)] if split == "train" else candidates
+
+
+def _two_folder_candidates(root: Path, split: str) -> list[tuple[Path, Path]]:
+    candidates: list[tuple[Path, Path]] = []
+    for name in _names(split):
+        candidates += [
+            (root / f"{name}A", root / f"{name}B"),
+            (root / name / "A", root / name / "B"),
+            (root / "A" / name, root / "B" / name),
+        ]
+    if split == "train":
+        candidates.append((root / "A", root / "B"))
+        folders = _folders(root)
+        if len(folders) == 2 and not any(_named_after_a_split(folder) for folder in folders):
+            candidates.append((folders[0], folders[1]))
+    return candidates
+
+
+def _named_after_a_split(folder: Path) -> bool:
+    return folder.name.lower().startswith(("train", "test", "val"))
+
+
+def _first_that_exists(candidates: list[tuple[Path, Path]], root: Path, split: str) -> tuple[Path, Path]:
+    _check_root(root)
+    for a, b in candidates:
+        if a.is_dir() and b.is_dir():
+            return a, b
+    raise _missing([f"{_below(a, root)} and {_below(b, root)}" for a, b in candidates], root, split)
+
+
+def _missing(looked_for: list[str], root: Path, split: str) -> DatasetError:
+    return DatasetError(
+        f"Pictures of the split {split!r} were wanted in {root}. Looked for the folder(s) {'; '.join(looked_for)}; "
+        f"there is {_contents(root)}."
+    )
+
+
+def _check_root(root: Path) -> None:
+    if not root.is_dir():
+        came = "is a file" if root.is_file() else "does not exist"
+        raise DatasetError(
+            f"A folder with pictures was wanted, but {root} {came}. Check the path given as data folder."
+        )
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    by_stem: dict[str, Path] = {}
+    for path in list_pictures(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in by_stem:
+            raise DatasetError(
+                f"Pairs are matched by file name without its extension, but {by_stem[stem]} and {path} share theirs. "
+                "Remove one of them."
+            )
+        by_stem[stem] = path
+    return by_stem
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _below(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _contents(folder: Path) -> str:
+    names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())
+    return _some(names) if names else "nothing"
+
+
+def _some(names: list[str], most: int = 6) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
