@@ -67,7 +67,7 @@ class CompactConfig(Frozen):
     base_channels: PositiveInt = 96
     """Channels at quarter resolution."""
     n_blocks: int = Field(default=6, ge=1)
-    finish_channels: PositiveInt = 16
+    finish_channels: PositiveInt = 12
     """Channels of the full-resolution finish."""
     norm: Norm = "instance"
 

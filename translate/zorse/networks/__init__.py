@@ -1,0 +1,1 @@
+"""Generators and discriminators as plain modules; `build` turns a config into one."""

@@ -1,0 +1,87 @@
+"""From a config to a module."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from zorse.architecture import (
+    CompactConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    PatchGANConfig,
+    PixelConfig,
+    ProjectedConfig,
+    ResnetConfig,
+    UnetConfig,
+)
+from zorse.errors import ConfigError
+from zorse.networks.compact import CompactGenerator
+from zorse.networks.layers import initialise
+from zorse.networks.patchgan import PatchGAN, PixelDiscriminator
+from zorse.networks.projected import ProjectedDiscriminator
+from zorse.networks.resnet import ResnetGenerator
+from zorse.networks.unet import UnetGenerator
+
+
+class Discriminators(nn.Module):
+    """Several discriminators that judge the same picture; their logit maps come as one list."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, C, H, W) in [-1, 1] -> the logit maps of all members."""
+        logits: list[Tensor] = []
+        for member in self.members:
+            judged = member(image)
+            logits += judged if isinstance(judged, list) else [judged]
+        return logits
+
+
+def generator_module(config: GeneratorConfig) -> nn.Module:
+    """The generator with PyTorch's own initial weights, for loading others into it."""
+    match config:
+        case ResnetConfig():
+            return ResnetGenerator(config)
+        case UnetConfig():
+            return UnetGenerator(config)
+        case CompactConfig():
+            return CompactGenerator(config)
+
+
+def build_generator(config: GeneratorConfig) -> nn.Module:
+    """A fresh generator, initialised as in the papers: (N, in, H, W) -> (N, out, H, W), both in [-1, 1]."""
+    network = generator_module(config)
+    initialise(network)
+    return network
+
+
+def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
+    match config:
+        case PatchGANConfig():
+            network: nn.Module = PatchGAN(config, in_channels)
+        case PixelConfig():
+            network = PixelDiscriminator(config, in_channels)
+        case ProjectedConfig():
+            if in_channels != 3:
+                raise ConfigError(
+                    f"A projected discriminator sees RGB pictures (3 channels), but here it would get {in_channels}. "
+                    "In pix2pix use it with conditional = false, or take a patchgan."
+                )
+            # Its heads keep PyTorch's initialisation: spectral normalisation makes their scale irrelevant.
+            return ProjectedDiscriminator(config)
+    initialise(network)
+    return network
+
+
+def build_discriminator(configs: Sequence[DiscriminatorConfig], in_channels: int = 3) -> nn.Module:
+    """A fresh discriminator, initialised as in the papers; several configs make several judges of one picture.
+
+    Raises:
+        ConfigError: no config at all, or a projected discriminator for other pictures than RGB.
+    """
+    if not configs:
+        raise ConfigError("A GAN needs at least one discriminator, but the list of discriminators is empty.")
+    members = [_discriminator(config, in_channels) for config in configs]
+    return members[0] if len(members) == 1 else Discriminators(members)

@@ -1,0 +1,83 @@
+"""Zorse's compact generator: most of the work at quarter resolution, a change of the picture as the result."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zorse.architecture import CompactConfig
+from zorse.networks.layers import norm_layer
+
+STRIDE = 4
+"""Side of the blocks of pixels that become one position of the working resolution."""
+DILATIONS = (1, 2, 4)
+"""Of the blocks' first convolutions, in turn: a wide view of the picture at no cost."""
+HEADROOM = 0.9
+"""Share of the tanh's range that the untouched picture fills. Below 1, black and white pixels keep a gradient."""
+
+
+class DilatedBlock(nn.Module):
+    """x + F(x) with two 3x3 convolutions, the first one dilated; shape (N, C, H, W) is kept."""
+
+    def __init__(self, config: CompactConfig, dilation: int) -> None:
+        super().__init__()
+        channels = config.base_channels
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            norm_layer(config.norm, channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            norm_layer(config.norm, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        out: Tensor = x + self.body(x)
+        return out
+
+
+def box_filter(x: Tensor) -> Tensor:
+    """Mean over STRIDE x STRIDE pixels around each pixel; shape (N, C, H, W) is kept.
+
+    Every pattern that repeats with the period of depth-to-space, and that is all that a checkerboard is, has the same
+    mean over each such window: the filter removes it whatever the weights are, and keeps everything slower.
+    """
+    before, after = (STRIDE - 1) // 2, STRIDE // 2
+    return F.avg_pool2d(F.pad(x, (before, after, before, after), mode="replicate"), STRIDE, stride=1)
+
+
+class CompactGenerator(nn.Module):
+    """Translates (N, 3, H, W) to (N, 3, H, W), both in [-1, 1]; H and W multiples of 4.
+
+    space-to-depth -> convolution -> residual blocks -> depth-to-space -> box filter -> light full-resolution finish.
+    The result is added to the picture before the tanh, so that a network that outputs zero changes nothing: what the
+    translation does not need to touch stays as it is, at full detail.
+    """
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        channels = config.base_channels
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(STRIDE),
+            nn.Conv2d(config.in_channels * STRIDE**2, channels, 3, padding=1),
+            norm_layer(config.norm, channels),
+            nn.ReLU(),
+        )
+        self.blocks = nn.Sequential(
+            *(DilatedBlock(config, DILATIONS[index % len(DILATIONS)]) for index in range(config.n_blocks))
+        )
+        self.to_pixels = nn.Sequential(
+            nn.Conv2d(channels, config.finish_channels * STRIDE**2, 1), nn.PixelShuffle(STRIDE)
+        )
+        self.finish = nn.Sequential(
+            nn.Conv2d(config.finish_channels + config.in_channels, config.finish_channels, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(config.finish_channels, config.out_channels, 3, padding=1),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 3, H, W) in [-1, 1]."""
+        features = box_filter(self.to_pixels(self.blocks(self.stem(image))))
+        change = self.finish(torch.cat([features, image], dim=1))
+        # atanh brings the picture to where the tanh will take it back from; outside of [-1, 1] it has no value.
+        picture = torch.atanh(HEADROOM * image.clamp(-1, 1))
+        return (torch.tanh(picture + change) / HEADROOM).clamp(-1, 1)

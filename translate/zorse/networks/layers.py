@@ -1,0 +1,63 @@
+"""What all networks share: normalisation, and the initialisation of the papers."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zorse.architecture import Norm
+
+
+class InstanceNorm(nn.Module):
+    """Brings each channel of each picture to mean 0 and variance 1, with neither parameters nor running statistics.
+
+    The same function as `nn.InstanceNorm2d`, computed as GroupNorm with one channel per group: PyTorch's kernel for
+    that is two to four times faster on CPUs, forward and backward.
+
+    Source: Ulyanov et al. 2016, Instance Normalization.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> the same shape."""
+        return F.group_norm(x, self.channels)
+
+
+def norm_layer(norm: Norm, channels: int) -> nn.Module:
+    """Normalisation over (N, channels, H, W).
+
+    `instance` has neither affine parameters nor running statistics: it uses each picture's own mean and variance in
+    training and at test alike (Zhu et al. 2017). `batch` has both.
+    """
+    match norm:
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "instance":
+            return InstanceNorm(channels)
+        case "none":
+            return nn.Identity()
+
+
+def needs_bias(norm: Norm) -> bool:
+    """Whether the convolution before this normalisation gets a bias.
+
+    Only BatchNorm makes it superfluous in the published networks: they keep it before InstanceNorm, where it has no
+    effect, and counting parameters as published needs it.
+    """
+    return norm != "batch"
+
+
+def initialise(network: nn.Module, std: float = 0.02) -> None:
+    """Draws convolution and linear weights from N(0, std), BatchNorm scales from N(1, std); biases become zero.
+
+    Source: Isola et al. 2017, appendix 6.2; Radford et al. 2016, section 4.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, std)
+            nn.init.zeros_(module.bias)

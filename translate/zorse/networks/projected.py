@@ -1,0 +1,50 @@
+"""Projected discriminator: small heads on the frozen features of a pretrained network."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from zorse.architecture import ProjectedConfig
+from zorse.networks.augment import diff_augment
+from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
+
+
+def head(in_channels: int, channels: int) -> nn.Sequential:
+    """Feature map (N, in_channels, h, w) -> logits (N, 1, h, w), every layer spectrally normalised."""
+    return nn.Sequential(
+        spectral_norm(nn.Conv2d(in_channels, channels, 3, padding=1)),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(channels, channels, 3, padding=1)),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(channels, 1, 1)),
+    )
+
+
+class ProjectedDiscriminator(nn.Module):
+    """(N, 3, H, W) -> one logit map for each of the strides 4, 8, 16 and 32.
+
+    The frozen network already knows what fur, sky and brush strokes look like; only the heads learn, so that a GAN on
+    a thousand pictures converges in thousands of steps instead of hundreds of thousands.
+
+    Source: Sauer et al. 2021, Projected GANs Converge Faster (without the random cross-scale mixing).
+    """
+
+    def __init__(self, config: ProjectedConfig) -> None:
+        super().__init__()
+        self.config = config
+        # In a tuple the trunk is no submodule: its weights never change, so checkpoints and optimisers leave it out.
+        self._trunk: tuple[EfficientNetTrunk] = (load_efficientnet("lite0"),)
+        self.heads = nn.ModuleList(head(channels, config.base_channels) for channels in self._trunk[0].map_channels)
+
+    def trunk_on(self, device: torch.device) -> EfficientNetTrunk:
+        """The frozen trunk, moved to the device of the pictures when it is not there yet."""
+        return self._trunk[0].to(device)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> logits [(N, 1, s/4, s/4), ..., (N, 1, s/32, s/32)], s = config.image_size."""
+        size = self.config.image_size
+        augmented = diff_augment(image) if self.config.augment else image
+        resized = F.interpolate(augmented, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
+        maps = self.trunk_on(image.device).feature_maps(resized)
+        return [head(features) for head, features in zip(self.heads, maps, strict=True)]
