@@ -2,5 +2,5 @@
 
 import os
 
-# albumentations asks PyPI for a newer version of itself when it is imported: training must work, and stay quiet, offline.
+# albumentations asks PyPI for a newer version of itself when it is imported: training must work offline, and quietly.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")

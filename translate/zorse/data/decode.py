@@ -1,28 +1,29 @@
-"""Picture files as RGB arrays."""
+"""Picture files as the RGB arrays that training works on."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
 
-from zorse.data.transforms import Picture
-from zorse.errors import DatasetError
+from zorse.errors import DatasetError, ImageError
+from zorse.imaging.io import read_picture, to_uint8
 
 
-def decode(path: Path) -> Picture:
-    """Read a picture upright, as RGB over white.
+def decode(path: Path) -> NDArray[np.uint8]:
+    """Read a picture upright, as 8-bit sRGB; what is transparent becomes white.
+
+    Returns:
+        (height, width, 3) uint8.
 
     Raises:
         DatasetError: the file is not a picture, or not all of one.
     """
     try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file)
-            if picture.mode.startswith("I"):
-                picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
-            if picture.has_transparency_data:
-                layer = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path} cannot be read as a picture ({error}). Remove or replace it.") from error
+        picture = read_picture(path)
+    except ImageError as error:
+        raise DatasetError(f"The data set holds a file that cannot be used. {error}") from error
+    rgb = to_uint8(picture.rgb)
+    if picture.alpha is None:
+        return rgb
+    alpha = to_uint8(picture.alpha)[:, :, None].astype(np.uint16)
+    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

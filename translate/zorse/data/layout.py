@@ -4,8 +4,8 @@ from pathlib import Path
 
 from zorse.data.config import UnpairedConfig
 from zorse.errors import DatasetError
+from zorse.imaging.io import READ_SUFFIXES, find_pictures
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 _EVALUATION_NAMES = ("test", "val", "validation", "valid")
 
 
@@ -15,11 +15,11 @@ def list_pictures(folder: Path) -> list[Path]:
     Raises:
         DatasetError: the folder holds none.
     """
-    pictures = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
+    pictures = find_pictures(folder)
     if not pictures:
         raise DatasetError(
             f"Pictures were wanted in {folder}, which holds {_contents(folder)}. Known are the file types "
-            f"{', '.join(sorted(PICTURE_SUFFIXES))}."
+            f"{', '.join(sorted(READ_SUFFIXES))}."
         )
     return pictures
 
@@ -80,11 +80,6 @@ def match_stems(folder_a: Path, folder_b: Path) -> list[tuple[Path, Path]]:
             f"{len(lonely)} file(s) have no counterpart on the other side: {_some(lonely)}. Rename or remove them."
         )
     return [(by_stem_a[stem], by_stem_b[stem]) for stem in sorted(by_stem_a)]
-
-
-def _is_picture(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in PICTURE_SUFFIXES and not hidden and path.is_file()
 
 
 def _names(split: str) -> list[str]:

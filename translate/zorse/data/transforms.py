@@ -2,7 +2,7 @@
 
 import random
 
-import albumentations as A  # noqa: N812 - its documentation's name
+import albumentations as A  # type: ignore[import-untyped]
 import cv2
 import numpy as np
 from numpy.typing import NDArray
