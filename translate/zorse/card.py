@@ -47,6 +47,10 @@ class ModelCard(Frozen):
     """Range of the network's input and output."""
     native_size: int = Field(default=256, ge=1)
     """Short side, in pixels, of the pictures that the model was trained on."""
+    keeps_detail: bool = True
+    """Both domains show the same things in the same places (horse and zebra, photo and painting), so a change that was
+    computed on a smaller picture can be added to the full one. False where the input is another kind of picture
+    (edges, label maps)."""
     norm_at_test: Literal["picture", "running"] = "picture"
     """Normalisation statistics: of each picture (InstanceNorm) or running averages of the training (BatchNorm)."""
     dropout_at_test: bool = False
