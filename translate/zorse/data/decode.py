@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging.io import read_picture, to_uint8
 
+Picture = NDArray[np.uint8]
+"""RGB picture: (height, width, 3), 0..255."""
 
-def decode(path: Path) -> NDArray[np.uint8]:
+
+def decode(path: Path) -> Picture:
     """Read a picture upright, as 8-bit sRGB; what is transparent becomes white.
 
     Returns:

@@ -5,12 +5,9 @@ import random
 import albumentations as A  # type: ignore[import-untyped]
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from zorse.data.config import Crops
-
-Picture = NDArray[np.uint8]
-"""RGB picture: (height, width, 3), 0..255."""
+from zorse.data.decode import Picture
 
 
 class Cropper:

@@ -1,6 +1,6 @@
 """Lines found in photos, black on white, as somebody might draw them."""
 
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import cv2
 import numpy as np
@@ -68,12 +68,12 @@ def find_lines(photo: Photo, method: EdgeMethod, detail: float, blur: float) -> 
     """
     match method:
         case "canny":
-            return _steps(cv2.GaussianBlur(photo, (0, 0), blur), share=0.015 + 0.13 * detail)
+            return _steps(_smooth(photo, blur), share=0.015 + 0.13 * detail)
         case "xdog":
             return _valleys(photo, blur, share=0.04 + 0.1 * detail)
         case "contour":
             flat = cv2.medianBlur(cv2.medianBlur(photo, 7), 7)
-            return _steps(cv2.GaussianBlur(flat, (0, 0), blur), share=0.01 + 0.07 * detail)
+            return _steps(_smooth(flat, blur), share=0.01 + 0.07 * detail)
         case _:
             assert_never(method)
 
@@ -92,7 +92,11 @@ def thin(mask: Mask) -> Mask:
             return mask
 
 
-def _steps(photo: Photo, share: float) -> Mask:
+def _smooth(photo: NDArray[Any], sigma: float) -> NDArray[Any]:
+    return cv2.GaussianBlur(photo, (0, 0), sigma)
+
+
+def _steps(photo: NDArray[Any], share: float) -> Mask:
     """Canny in the colour channel that changes most; about `share` of the pixels count as strong steps."""
     dx, dy = (cv2.Sobel(photo, cv2.CV_16S, *order) for order in ((1, 0), (0, 1)))
     steepness = dx.astype(np.float32) ** 2 + dy.astype(np.float32) ** 2
@@ -106,7 +110,7 @@ def _steps(photo: Photo, share: float) -> Mask:
 def _valleys(photo: Photo, sigma: float, share: float) -> Mask:
     """Where a colour channel is darker than its surroundings: the thresholded difference of Gaussians."""
     colours = photo.astype(np.float32)
-    difference = cv2.GaussianBlur(colours, (0, 0), sigma) - cv2.GaussianBlur(colours, (0, 0), 1.6 * sigma)
+    difference = _smooth(colours, sigma) - _smooth(colours, 1.6 * sigma)
     darkness = -difference.min(axis=2)
     return thin((darkness > max(float(np.quantile(darkness, 1 - share)), 1.5)).astype(np.uint8))
 
@@ -122,7 +126,8 @@ def _with_gaps(mask: Mask, rng: np.random.Generator, share: float) -> Mask:
     """Lifts the pen here and there: about `share` of the line pixels go, a few in a row."""
     length = int(rng.integers(3, 12))
     holes = (rng.random(mask.shape, dtype=np.float32) < share / length) & (mask > 0)
-    return mask * (1 - cv2.dilate(holes.astype(np.uint8), np.ones((length, length), np.uint8)))
+    lifted = cv2.dilate(holes.astype(np.uint8), np.ones((length, length), np.uint8))
+    return np.asarray(mask * (1 - lifted), dtype=np.uint8)
 
 
 def _ink(mask: Mask, width: int) -> Lines:

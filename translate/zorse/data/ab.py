@@ -1,0 +1,51 @@
+"""AB files: the two pictures of a pair side by side in one file, A left and B right (Isola et al. 2017)."""
+
+from pathlib import Path
+
+import numpy as np
+
+from zorse.data.decode import Picture
+from zorse.errors import DatasetError
+
+# Two pictures between 7:10 and 3:2, side by side. Wider would be a panorama, narrower an ordinary photo.
+_NARROWEST, _WIDEST = 1.4, 3.0
+
+
+def split_ab(picture: Picture, path: Path) -> tuple[Picture, Picture]:
+    """Left and right half of an AB file.
+
+    Args:
+        picture: (height, width, 3) uint8.
+        path: the file it was read from, for the error message.
+
+    Raises:
+        DatasetError: the file cannot be two pictures side by side.
+    """
+    height, width = picture.shape[:2]
+    if width % 2 or not _NARROWEST <= width / height <= _WIDEST:
+        raise DatasetError(
+            f"{path} should hold two pictures of the same size side by side, about twice as wide as high and of an "
+            f"even width, but it is {width} x {height} pixels. If the two sides are separate files, put them into "
+            "folders trainA and trainB; if these are photos whose edges are wanted, use kind 'edges'."
+        )
+    return picture[:, : width // 2], picture[:, width // 2 :]
+
+
+def join_ab(left: Picture, right: Picture, path: Path) -> Picture:
+    """Two pictures of the same size side by side.
+
+    Args:
+        left: (height, width, 3) uint8.
+        right: likewise.
+        path: the file that they come from, for the error message.
+
+    Raises:
+        DatasetError: they are too wide or too narrow to be recognised as an AB file later.
+    """
+    height, width = left.shape[:2]
+    if not _NARROWEST <= 2 * width / height <= _WIDEST:
+        raise DatasetError(
+            f"{path} is {width} x {height} pixels: too {'wide' if width > height else 'narrow'} for a side-by-side "
+            "file, whose two pictures are between 7:10 and 3:2. Crop it, or train on two folders instead."
+        )
+    return np.hstack([left, right])
