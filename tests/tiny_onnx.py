@@ -1,0 +1,69 @@
+"""Tiny ONNX models with a card, for tests: what a translator does to a picture is then known exactly."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from zorse.architecture import CompactConfig
+from zorse.card import CARD_KEY, ModelCard
+
+SHAPE = ["N", 3, "H", "W"]
+
+
+def card(**changes) -> ModelCard:
+    settings = {
+        "name": "tiny",
+        "task": "dark to light",
+        "domain_a": "dark pictures",
+        "domain_b": "light pictures",
+        "architecture": CompactConfig(),
+        "native_size": 32,
+    }
+    return ModelCard.model_validate(settings | changes)
+
+
+def identity():
+    return [helper.make_node("Identity", ["image"], ["translation"])], []
+
+
+def negation():
+    return [helper.make_node("Neg", ["image"], ["translation"])], []
+
+
+def instance_norm():
+    """Halved contrast around each channel's mean: depends on the whole picture, as real generators do."""
+    constants = [np.full(3, 0.25, np.float32), np.zeros(3, np.float32)]
+    tensors = [numpy_helper.from_array(value, name) for value, name in zip(constants, ["scale", "bias"], strict=True)]
+    return [helper.make_node("InstanceNormalization", ["image", "scale", "bias"], ["translation"])], tensors
+
+
+def division_by_zero():
+    return [
+        helper.make_node("Sub", ["image", "image"], ["zero"]),
+        helper.make_node("Div", ["zero", "zero"], ["translation"]),
+    ], []
+
+
+def write(
+    path: Path, graph=negation, model_card: ModelCard | None = None, *, with_card=True, input_name="image"
+) -> Path:
+    nodes, tensors = graph()
+    if input_name != "image":
+        nodes.insert(0, helper.make_node("Identity", [input_name], ["image"]))
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "tiny",
+            [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, SHAPE)],
+            [helper.make_tensor_value_info("translation", TensorProto.FLOAT, SHAPE)],
+            tensors,
+        ),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    if with_card:
+        helper.set_model_props(model, {CARD_KEY: (model_card or card()).model_dump_json()})
+    onnx.save(model, path)
+    return path

@@ -1,0 +1,95 @@
+"""From a name or a file to a Translator, and from a file to its card."""
+
+import json
+import re
+import struct
+from importlib.util import find_spec
+from pathlib import Path
+
+from zorse.card import ModelCard, read_card
+from zorse.errors import MissingExtraError, WeightsError
+from zorse.registry import model_file
+from zorse.runtime.onnx import Device, OnnxBackend
+from zorse.runtime.translator import Translator
+
+_PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
+
+
+def load(name_or_path: str | Path, device: Device = "auto") -> Translator:
+    """Opens a model for translating.
+
+    Args:
+        name_or_path: a shipped model's name ("horse2zebra"), an .onnx file, or a .safetensors file (needs the extra
+            `train`).
+        device: "cpu", "cuda", or "auto": CUDA where it runs, else the CPU. `Translator.provider` says which it became.
+
+    Returns:
+        A `Translator`: call it with a picture.
+
+    Raises:
+        UnknownModel: neither a shipped model nor a file has that name.
+        WeightsError: the file is damaged, not a model, or not the published one.
+        DeviceError: CUDA was asked for and does not run here.
+        MissingExtraError: a .safetensors file where torch is not installed.
+    """
+    file = locate(name_or_path)
+    if file.suffix.lower() == ".safetensors":
+        if find_spec("torch") is None or find_spec("safetensors") is None:
+            raise MissingExtraError(f"Translating with {file.name}", "train")
+        from zorse.inference import load_torch  # imports torch
+
+        return load_torch(file, device)
+    backend = OnnxBackend(file, device)
+    return Translator(backend.card, backend, backend.provider)
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """The model file that is meant; a shipped one is verified.
+
+    Raises:
+        UnknownModel: neither a shipped model nor a file has that name.
+        WeightsError: the file is missing or of a kind that is not loaded.
+    """
+    path = Path(name_or_path)
+    is_name = isinstance(name_or_path, str) and re.fullmatch(r"[\w-]+", name_or_path) and not path.is_file()
+    if is_name:
+        return model_file(str(name_or_path))
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        wanted = "is a folder" if path.is_dir() else "does not exist"
+        raise WeightsError(
+            f"The model file {path} {wanted}. Wanted: an .onnx or .safetensors file, or a shipped model ('zorse models "
+            "list' shows them)."
+        )
+    if suffix in _PICKLES:
+        raise WeightsError(
+            f"{path} is a pickle file, which can run any program while it is read; Zorse does not open it. Use the "
+            "model's .onnx or .safetensors file."
+        )
+    if suffix not in (".onnx", ".safetensors"):
+        raise WeightsError(f"{path} is not a model file: its name ends in neither .onnx nor .safetensors.")
+    return path
+
+
+def read_file_card(file: Path) -> ModelCard:
+    """The card inside an .onnx or .safetensors file, without torch.
+
+    Raises:
+        WeightsError: the file is damaged or holds no card.
+    """
+    if file.suffix.lower() == ".safetensors":
+        return read_card(_safetensors_metadata(file), str(file))
+    return OnnxBackend(file, "cpu").card
+
+
+def _safetensors_metadata(file: Path) -> dict[str, str]:
+    """A safetensors file begins with the length of a JSON header, whose "__metadata__" maps strings to strings."""
+    try:
+        with file.open("rb") as content:
+            (length,) = struct.unpack("<Q", content.read(8))
+            if length > file.stat().st_size:
+                raise ValueError("the header is longer than the file")
+            metadata = json.loads(content.read(length)).get("__metadata__", {})
+        return {str(key): str(value) for key, value in metadata.items()}
+    except (OSError, ValueError, AttributeError, struct.error) as error:
+        raise WeightsError(f"{file} is damaged or not a safetensors file ({error}). Get it again.") from error

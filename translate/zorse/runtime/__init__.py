@@ -1,0 +1,1 @@
+"""Translating pictures with ONNX Runtime: nothing here imports torch."""

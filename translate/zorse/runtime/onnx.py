@@ -1,0 +1,181 @@
+"""The ONNX backend: a model file, run by ONNX Runtime on the CPU or on an NVIDIA GPU.
+
+The contract of a model file: one input `image` and one output `translation`, both float32 (N, 3, H, W) in [-1, 1] with
+dynamic N, H, W, where H and W are multiples of the card's `size_multiple`; the card's JSON in `metadata_props`.
+"""
+
+import contextlib
+import ctypes
+import io
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import onnxruntime  # type: ignore[import-untyped]
+
+from zorse.card import ModelCard, read_card
+from zorse.errors import DeviceError, WeightsError
+from zorse.imaging.tensor import Tensor
+
+Device = Literal["auto", "cpu", "cuda"]
+
+INPUT_NAME = "image"
+OUTPUT_NAME = "translation"
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+# ONNX Runtime's log severities. Its errors reach the user as ours, so its console is kept for fatal ones.
+_WARNING = 2
+_SILENT = 4
+
+
+class OnnxBackend:
+    """Callable (N, 3, H, W) float32 in [-1, 1] -> the same shape.
+
+    Args:
+        file: the .onnx file.
+        device: "cpu", "cuda" (an error where it does not run), or "auto" (CUDA where it runs, else the CPU).
+        threads: CPU threads for one picture; None leaves it to ONNX Runtime (one per core).
+
+    Raises:
+        WeightsError: missing, damaged, not a Zorse model.
+        DeviceError: CUDA was asked for and does not run here.
+    """
+
+    card: ModelCard
+    provider: str
+    """The execution provider that really runs the network, asked from the session after its creation."""
+
+    def __init__(self, file: str | Path, device: Device = "auto", threads: int | None = None) -> None:
+        self.file = Path(file)
+        content = _model_bytes(self.file)
+        self._session = _session(self.file, content, device, threads)
+        self.provider = self._session.get_providers()[0]
+        self.card = read_card(self._session.get_modelmeta().custom_metadata_map, str(self.file))
+        self._check_contract()
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Runs the network.
+
+        Raises:
+            MemoryError: the memory does not suffice for pictures of this size.
+            WeightsError: the network cannot compute pictures of this size.
+        """
+        try:
+            result: Tensor = self._session.run([OUTPUT_NAME], {INPUT_NAME: pictures})[0]
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+            if any(
+                sign in str(error).lower()
+                for sign in ("bad_alloc", "bad allocation", "allocate memory", "out of memory")
+            ):
+                raise MemoryError(str(error)) from error
+            raise WeightsError(
+                f"{self.file} cannot compute pictures of shape {pictures.shape} ({_first_line(error)}). "
+                "Export the model again."
+            ) from error
+        return result
+
+    def _check_contract(self) -> None:
+        inputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_inputs()]
+        outputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
+        if inputs != [(INPUT_NAME, "tensor(float)", 4)] or outputs != [(OUTPUT_NAME, "tensor(float)", 4)]:
+            raise WeightsError(
+                f"{self.file} has the inputs {inputs} and the outputs {outputs}; Zorse runs models with one input "
+                f"{INPUT_NAME!r} and one output {OUTPUT_NAME!r}, both float32 (N, 3, H, W). 'zorse export' writes them."
+            )
+
+
+def cuda_devices() -> int:
+    """How many GPUs the NVIDIA driver shows; 0 without driver."""
+    try:
+        driver: Any = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        count = ctypes.c_int()
+        if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+            return 0
+    except OSError:
+        return 0
+    return count.value
+
+
+def _model_bytes(file: Path) -> bytes:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"There is no model file {file}. Check the path; 'zorse models list' shows the shipped models."
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"The model file {file} cannot be read ({error.strerror or error}). Check its permissions."
+        ) from error
+    if not content:
+        raise WeightsError(
+            f"The model file {file} is empty (0 bytes). A copy or download that broke off? Get it again."
+        )
+    return content
+
+
+def _session(file: Path, content: bytes, device: Device, threads: int | None) -> onnxruntime.InferenceSession:
+    wanted = device == "cuda"
+    has_provider = CUDA in onnxruntime.get_available_providers()
+    if wanted and not has_provider:
+        raise DeviceError(
+            "CUDA was asked for, but the installed ONNX Runtime is the CPU version. Replace it: pip uninstall "
+            "onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'. Or use --device cpu."
+        )
+    if device == "cpu" or not has_provider or cuda_devices() == 0:
+        if wanted:
+            raise DeviceError(
+                "CUDA was asked for, but the NVIDIA driver shows no GPU here. Check that 'nvidia-smi' lists one (and "
+                "CUDA_VISIBLE_DEVICES, if it is set). Or use --device cpu."
+            )
+        return _create(file, content, [CPU], threads)
+    session, complaint = _create_on_gpu(file, content, threads)
+    if wanted and session.get_providers()[0] != CUDA:
+        raise DeviceError(
+            f"CUDA was asked for and there is a GPU, but ONNX Runtime could not start CUDA ({complaint}). Install its "
+            "libraries: pip install 'onnxruntime-gpu[cuda,cudnn]'. Or use --device cpu."
+        )
+    return session
+
+
+def _create_on_gpu(file: Path, content: bytes, threads: int | None) -> tuple[onnxruntime.InferenceSession, str]:
+    """The session, which ONNX Runtime puts on the CPU where CUDA does not start, and what it said then."""
+    # preload_dlls finds the CUDA and cuDNN libraries of pip packages and prints what it misses; a provider that does
+    # not start is logged by the default logger, whose level cannot be asked, only set: 2 (warning) is its default.
+    printed = io.StringIO()
+    onnxruntime.set_default_logger_severity(_SILENT)
+    try:
+        with contextlib.redirect_stdout(printed):
+            onnxruntime.preload_dlls()
+        # HEURISTIC: an exhaustive search would run again for each picture size. No TF32: the same pixels as on the CPU.
+        options = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+        session = _create(file, content, [(CUDA, options), CPU], threads)
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNING)
+    return session, _first_line(printed.getvalue()) or "the driver may be too old for it"
+
+
+def _create(file: Path, content: bytes, providers: list[Any], threads: int | None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _SILENT
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    # Created from bytes, a model cannot read other files: one that refers to some is refused.
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+        if any(sign in str(error) for sign in ("external", "External", "model_path must not be empty")):
+            raise WeightsError(
+                f"{file} keeps weights in other files. Zorse models are one file: export it again with 'zorse export', "
+                "or save it without external data."
+            ) from error
+        raise WeightsError(
+            f"{file} is damaged or not an ONNX model ({_first_line(error)}). Get or export it again."
+        ) from error
+
+
+def _first_line(message: object) -> str:
+    lines = str(message).strip().splitlines()
+    return lines[0][:300] if lines else ""
