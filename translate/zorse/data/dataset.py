@@ -1,13 +1,11 @@
-"""Samples, batches and data sets: what sample number n is depends on the data set's seed and on n alone.
+"""Samples and data sets: what sample number n is depends on the data set's seed and on n alone.
 
 A training run that is resumed, or that loads with more processes, therefore sees exactly the same pictures.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypedDict
 
-import torch
 from torch import Tensor
 
 from zorse.data.config import DataConfig
@@ -24,17 +22,6 @@ class Sample(TypedDict):
     path_B: str
 
 
-class Batch(TypedDict):
-    """Samples stacked."""
-
-    A: Tensor
-    """(N, 3, height, width) float32 in [-1, 1]."""
-    B: Tensor
-    """Likewise."""
-    path_A: list[str]
-    path_B: list[str]
-
-
 class Dataset(Protocol):
     """A source of samples, each a pure function of the data set's seed and the sample's number."""
 
@@ -47,16 +34,6 @@ class Dataset(Protocol):
         Raises:
             DatasetError: a picture cannot be used.
         """
-
-
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Stack samples of the same size."""
-    return Batch(
-        A=torch.stack([sample["A"] for sample in samples]),
-        B=torch.stack([sample["B"] for sample in samples]),
-        path_A=[sample["path_A"] for sample in samples],
-        path_B=[sample["path_B"] for sample in samples],
-    )
 
 
 def open_dataset(config: DataConfig, root: Path, split: str = "train", seed: int = 0) -> Dataset:

@@ -1,14 +1,37 @@
 """Batches, loaded ahead by worker processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 import cv2
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from zorse.data.dataset import Batch, Dataset, collate
+from zorse.data.dataset import Dataset, Sample
 from zorse.errors import ZorseError
+
+
+class Batch(TypedDict):
+    """Samples stacked."""
+
+    A: Tensor
+    """(N, 3, height, width) float32 in [-1, 1]."""
+    B: Tensor
+    """Likewise."""
+    path_A: list[str]
+    path_B: list[str]
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples of the same size."""
+    return Batch(
+        A=torch.stack([sample["A"] for sample in samples]),
+        B=torch.stack([sample["B"] for sample in samples]),
+        path_A=[sample["path_A"] for sample in samples],
+        path_B=[sample["path_B"] for sample in samples],
+    )
 
 
 def batches(
