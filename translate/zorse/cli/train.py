@@ -1,0 +1,56 @@
+"""`zorse train`: train from a preset or a TOML file."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from zorse.cli import app
+from zorse.errors import MissingExtraError
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Argument(metavar="PRESET|CONFIG.toml", help="A preset's name or a TOML file.")],
+    data: Annotated[Path, typer.Option(help="Folder of the pictures.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/PRESET-DATE")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. recipe.lambda_cycle=5. May be repeated."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+) -> None:
+    """Train pix2pix or CycleGAN on your own pictures.
+
+    Presets: cyclegan_horse2zebra, cyclegan_photo2monet, pix2pix_edges2shoes, pix2pix_facades (as published, for a GPU),
+    and compact_horse2zebra, compact_photo2monet, compact_edges2shoes, compact_edges2clothes (for a CPU).
+    """
+    try:
+        import accelerate  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("Training", "train") from error
+    from zorse.training.config import read_config, with_overrides
+    from zorse.training.presets import preset as find_preset
+    from zorse.training.run import train as run_training
+
+    if resume and out is None:
+        raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
+    source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
+    config = with_overrides(source, settings or [])
+    folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    console = Console()
+    console.print(f"Training {config.name} in {folder}", highlight=False)
+    state = run_training(config, data, folder, resume=resume, device=device, console=console)
+    if state.interrupted:
+        console.print(
+            f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
+            f"command and: --out {folder} --resume",
+            highlight=False,
+        )
+    else:
+        console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}",
+                      highlight=False)

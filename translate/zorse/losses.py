@@ -1,0 +1,85 @@
+"""The losses of the papers as functions of logits: no state, no classes."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Objective = Literal["nonsaturating", "lsgan", "hinge", "wgan_gp"]
+"""What discriminator and generator play for; the names of the losses below."""
+Logits = Tensor | Sequence[Tensor]
+"""What a discriminator returns: one map of logits, or several of different scales."""
+
+
+def _maps(logits: Logits) -> Sequence[Tensor]:
+    return [logits] if isinstance(logits, Tensor) else logits
+
+
+def _mean(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).mean()
+
+
+def discriminator_loss(real: Logits, fake: Logits, objective: Objective, label_smoothing: float = 0.0) -> Tensor:
+    """What the discriminator minimises, averaged over pixels, pictures and maps.
+
+    Halved, as both papers do to slow the discriminator down; except for `wgan_gp`, whose penalty is added unhalved.
+
+    Args:
+        real: logits of real pictures.
+        fake: logits of generated pictures, maps of the same number.
+        objective:
+            `nonsaturating`: binary cross-entropy (Goodfellow et al. 2014);
+            `lsgan`: (D(x) - 1)^2 + D(G(z))^2 (Mao et al. 2017);
+            `hinge`: max(0, 1 - D(x)) + max(0, 1 + D(G(z))) (Lim and Ye 2017);
+            `wgan_gp`: D(G(z)) - D(x), without the penalty (Gulrajani et al. 2017).
+        label_smoothing: one-sided: real pictures are labelled 1 - label_smoothing (Salimans et al. 2016, section 3.4).
+            It has a meaning for `nonsaturating` and `lsgan` only.
+    """
+    pairs = zip(_maps(real), _maps(fake), strict=True)
+    label = 1.0 - label_smoothing
+    match objective:
+        case "nonsaturating":
+            return _mean([0.5 * (_cross_entropy(r, label) + _cross_entropy(f, 0.0)) for r, f in pairs])
+        case "lsgan":
+            return _mean([0.5 * (((r - label) ** 2).mean() + (f**2).mean()) for r, f in pairs])
+        case "hinge":
+            return _mean([0.5 * (F.relu(1 - r).mean() + F.relu(1 + f).mean()) for r, f in pairs])
+        case "wgan_gp":
+            return _mean([f.mean() - r.mean() for r, f in pairs])
+
+
+def generator_loss(fake: Logits, objective: Objective) -> Tensor:
+    """What the generator minimises, given the discriminator's logits of its pictures.
+
+    `nonsaturating`: -log D(G(z)); `lsgan`: (D(G(z)) - 1)^2; `hinge` and `wgan_gp`: -D(G(z)).
+    """
+    match objective:
+        case "nonsaturating":
+            return _mean([_cross_entropy(f, 1.0) for f in _maps(fake)])
+        case "lsgan":
+            return _mean([((f - 1) ** 2).mean() for f in _maps(fake)])
+        case "hinge" | "wgan_gp":
+            return _mean([-f.mean() for f in _maps(fake)])
+
+
+def _cross_entropy(logits: Tensor, label: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """(||grad D(x)|| - 1)^2 at random points between real and generated pictures, averaged over the batch.
+
+    Args:
+        critic: any discriminator without BatchNorm (each picture must have a gradient of its own).
+        real: (N, C, H, W).
+        fake: (N, C, H, W); no gradient flows into it.
+
+    Source: Gulrajani et al. 2017, section 4; weigh it with 10.
+    """
+    share = torch.rand(real.shape[0], 1, 1, 1, device=real.device, dtype=real.dtype)
+    between = (share * real + (1 - share) * fake.detach()).requires_grad_(True)
+    judged = sum(logits.flatten(1).mean(1).sum() for logits in _maps(critic(between)))
+    (gradient,) = torch.autograd.grad(judged, between, create_graph=True)
+    return ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()

@@ -1,0 +1,100 @@
+"""pix2pix: translation learned from pairs (Isola et al. 2017).
+
+    L(G, D) = L_cGAN(G, D) + lambda_l1 E[ || B - G(A) ||_1 ],    D judges (A, B) against (A, G(A))
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, NonNegativeFloat, PositiveFloat
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zorse.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, UnetConfig
+from zorse.data.loader import Batch
+from zorse.losses import Objective, discriminator_loss, generator_loss, gradient_penalty
+from zorse.networks.build import build_discriminator, build_generator
+from zorse.recipes.recipe import StepResult, Update, detached, frozen, together
+
+
+class Pix2PixConfig(Frozen):
+    """Settings of pix2pix; the defaults are the paper's."""
+
+    kind: Literal["pix2pix"] = "pix2pix"
+    generator: GeneratorConfig = UnetConfig()
+    discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(norm="batch"),)
+    """Judges of the pairs. A projected one sees the picture alone, without the input that it was made from."""
+    objective: Objective = "nonsaturating"
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Real pairs are labelled 1 minus this (one-sided)."""
+    lambda_l1: NonNegativeFloat = 100.0
+    """Weight of the L1 distance to the true picture; 100 in the paper."""
+    lambda_gradient_penalty: NonNegativeFloat = 10.0
+    """Weight of the gradient penalty, used with objective = "wgan_gp" only."""
+    learning_rate: PositiveFloat = 2e-4
+    """Of the generator."""
+    discriminator_learning_rate: PositiveFloat = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Of Adam."""
+
+
+class Pix2Pix:
+    """One generator `G` from A to B and one discriminator `D` of pairs."""
+
+    def __init__(self, config: Pix2PixConfig) -> None:
+        self.config = config
+        self.G = build_generator(config.generator)
+        pair_channels = config.generator.in_channels + config.generator.out_channels
+        self.D = build_discriminator(config.discriminators, pair_channels)
+        self.optimizer_G = Adam(self.G.parameters(), lr=config.learning_rate, betas=config.betas)
+        self.optimizer_D = Adam(self.D.parameters(), lr=config.discriminator_learning_rate, betas=config.betas)
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Both."""
+        return {"G": self.G, "D": self.D}
+
+    @property
+    def generators(self) -> Mapping[str, nn.Module]:
+        """The only one."""
+        return {"G": self.G}
+
+    @property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """One for the generator, one for the discriminator."""
+        return {"G": self.optimizer_G, "D": self.optimizer_D}
+
+    def step(self, batch: Batch, iteration: int, update: Update) -> StepResult:
+        """One iteration: discriminator first, then generator, as published."""
+        config = self.config
+        real_A, real_B = batch["A"], batch["B"]
+        fake_B = self.G(real_A)
+
+        # Update the discriminator.
+        real_pair, fake_pair = torch.cat([real_A, real_B], 1), torch.cat([real_A, fake_B], 1)
+        judged_real, judged_fake = together(self.D, real_pair, fake_pair.detach())
+        loss_D = discriminator_loss(judged_real, judged_fake, config.objective, config.label_smoothing)
+        if config.objective == "wgan_gp":
+            loss_D = loss_D + config.lambda_gradient_penalty * gradient_penalty(self.D, real_pair, fake_pair)
+        update(loss_D, self.optimizer_D)
+
+        # Update the generator.
+        with frozen(self.D):
+            adversarial = generator_loss(self.D(fake_pair), config.objective)
+            l1 = F.l1_loss(fake_B, real_B)
+            update(adversarial + config.lambda_l1 * l1, self.optimizer_G)
+
+        return detached({"G": adversarial, "l1": l1, "D": loss_D})
+
+    def preview(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Input, result, truth."""
+        return {"real_A": batch["A"], "fake_B": generators["G"](batch["A"]), "real_B": batch["B"]}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing besides networks and optimizers."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to restore."""

@@ -1,0 +1,62 @@
+"""The cards of the generators that a run produces."""
+
+import os
+import platform
+
+import torch
+
+from zorse import __version__
+from zorse.architecture import UnetConfig
+from zorse.card import ModelCard
+from zorse.recipes.cyclegan import CycleGANConfig
+from zorse.recipes.pix2pix import Pix2PixConfig
+from zorse.training.config import TrainConfig
+from zorse.training.loop import TrainingState
+
+
+def generator_cards(config: TrainConfig, state: TrainingState[object]) -> dict[str, ModelCard]:
+    """A card for each generator of the recipe, by the generator's name."""
+    forward = _card(config, state)
+    match config.recipe:
+        case Pix2PixConfig():
+            return {"G": forward}
+        case CycleGANConfig():
+            name = config.name_reverse or f"{config.name}-reverse"
+            backward = forward.model_copy(
+                update={"name": name, "task": f"{config.domain_b} to {config.domain_a}", "direction": "BtoA"}
+            )
+            return {"G_AB": forward, "G_BA": backward}
+
+
+def _card(config: TrainConfig, state: TrainingState[object]) -> ModelCard:
+    generator = config.recipe.generator
+    return ModelCard(
+        name=config.name,
+        task=f"{config.domain_a} to {config.domain_b}",
+        domain_a=config.domain_a,
+        domain_b=config.domain_b,
+        architecture=generator,
+        native_size=config.data.load_size,
+        # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
+        norm_at_test="picture",
+        dropout_at_test=isinstance(generator, UnetConfig) and generator.dropout,
+        training_data=config.training_data,
+        training=training_summary(config, state),
+        state="preview",
+        zorse_version=__version__,
+    )
+
+
+def training_summary(config: TrainConfig, state: TrainingState[object]) -> str:
+    """Recipe, iterations, hours and hardware in one sentence."""
+    crop = config.data.crop_size
+    return (
+        f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {crop} x {crop} "
+        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware()}."
+    )
+
+
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return f"{os.cpu_count()} cores of a CPU ({platform.machine()})"

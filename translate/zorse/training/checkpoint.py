@@ -1,0 +1,110 @@
+"""Checkpoints: everything that a run needs to go on as if it had never stopped."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from zorse.errors import IncompatibleWeights, WeightsError
+from zorse.training.files import write_atomically
+from zorse.training.loop import TrainingState
+
+FORMAT = 1
+"""Raised when the layout of checkpoints changes."""
+
+
+def save_checkpoint(path: Path, state: TrainingState[Any], accelerator: Accelerator, config: str) -> None:
+    """Write networks, averages, optimizers, loss scaler, the recipe's memory, all states of chance, and the config.
+
+    The order of the data and the learning rates are functions of the iteration, which is saved.
+
+    Raises:
+        ZorseError: the file could not be written; the previous checkpoint is untouched.
+    """
+    recipe = state.recipe
+    content = {
+        "format": FORMAT,
+        "config": config,
+        "iteration": state.iteration,
+        "total": state.total,
+        "seconds": state.seconds,
+        "networks": {name: network.state_dict() for name, network in recipe.networks.items()},
+        "averages": {name: network.state_dict() for name, network in state.averages.items()},
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in recipe.optimizers.items()},
+        "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else {},
+        "recipe": recipe.state_dict(),
+        "chance": _chance_state(),
+    }
+    write_atomically(path, lambda temporary: torch.save(content, temporary))
+
+
+def restore_checkpoint(path: Path, state: TrainingState[Any], accelerator: Accelerator) -> None:
+    """Bring a fresh state to where the checkpoint was taken.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+        IncompatibleWeights: it was taken from other networks.
+    """
+    content = read_checkpoint(path)
+    recipe = state.recipe
+    try:
+        for name, network in recipe.networks.items():
+            network.load_state_dict(content["networks"][name])
+        for name, network in state.averages.items():
+            network.load_state_dict(content["averages"][name])
+        for name, optimizer in recipe.optimizers.items():
+            optimizer.load_state_dict(content["optimizers"][name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise IncompatibleWeights(
+            f"{path} was saved from other networks than this run's: {error}. Resume with the settings that the run "
+            "was started with (its config.toml), or start a new run in another folder."
+        ) from error
+    if accelerator.scaler is not None and content["scaler"]:
+        accelerator.scaler.load_state_dict(content["scaler"])
+    recipe.load_state_dict(content["recipe"])
+    state.iteration, state.seconds = content["iteration"], content["seconds"]
+    _restore_chance(content["chance"])
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What is in a checkpoint. Nothing but tensors and plain data is ever unpickled.
+
+    Raises:
+        WeightsError: the file is missing, damaged, no checkpoint, or of another version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"There is no checkpoint {path} to resume from. Start the run without --resume."
+        ) from error
+    except Exception as error:  # torch.load raises whatever the damage leads to.
+        raise WeightsError(
+            f"{path} is damaged or no checkpoint of Zorse: {str(error).splitlines()[0]}. Start a new run, or put a "
+            "copy of the checkpoint there."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise WeightsError(f"{path} is no checkpoint that this version of Zorse can resume (format {FORMAT} wanted).")
+    return content
+
+
+def _chance_state() -> dict[str, Any]:
+    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": (str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _restore_chance(saved: dict[str, Any]) -> None:
+    random.setstate(saved["python"])
+    kind, keys, position, has_gauss, gauss = saved["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    torch.set_rng_state(saved["torch"])
+    if saved["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(saved["cuda"])

@@ -1,0 +1,198 @@
+"""The one training loop: it knows devices, precision, schedules and averages, and nothing of any method."""
+
+import copy
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
+from zorse.recipes.recipe import Recipe, StepResult
+from zorse.training.config import LoopConfig
+from zorse.training.interrupt import InterruptFlag
+from zorse.training.schedule import learning_rate_factor, update_average
+
+BatchT = TypeVar("BatchT", bound=Mapping[str, Any])
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass
+class TrainingState(Generic[BatchT]):
+    """A run at one moment: everything that a checkpoint must hold to go on exactly here."""
+
+    recipe: Recipe[BatchT]
+    averages: Mapping[str, nn.Module]
+    """The generators' exponential moving averages, by the generators' names."""
+    base_rates: Mapping[str, float]
+    """Learning rate of each optimizer before the schedule."""
+    total: int
+    """Iterations of the whole run."""
+    iteration: int = 0
+    """Iterations done."""
+    seconds: float = 0.0
+    """Time spent in the loop, over all resumed parts of the run."""
+    interrupted: bool = False
+    """Whether the user asked to stop."""
+
+    @classmethod
+    def fresh(
+        cls, recipe: Recipe[BatchT], total: int, config: LoopConfig, accelerator: Accelerator
+    ) -> "TrainingState[BatchT]":
+        """The state before the first iteration, with all networks on the device and in the memory format."""
+        state = cls(
+            recipe=recipe,
+            averages={name: _frozen_copy(network) for name, network in recipe.generators.items()},
+            base_rates={name: optimizer.param_groups[0]["lr"] for name, optimizer in recipe.optimizers.items()},
+            total=total,
+        )
+        memory_format = torch.channels_last if config.channels_last else torch.preserve_format
+        for network in [*recipe.networks.values(), *state.averages.values()]:
+            network.to(device=accelerator.device, memory_format=memory_format)
+        return state
+
+
+def _frozen_copy(network: nn.Module) -> nn.Module:
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
+class Observer(Protocol):
+    """Watches a run: prints, logs, samples, saves. Observers never change the training."""
+
+    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+        """Called after each iteration."""
+
+    def at_end(self, state: TrainingState[Any]) -> None:
+        """Called once when the run ends or is interrupted, not when it fails."""
+
+
+def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator:
+    """Set up device and precision.
+
+    Raises:
+        DeviceError: CUDA was asked for and is not there.
+        ConfigError: fp16 on a CPU, or several processes.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "Training on CUDA was asked for, but this PyTorch finds no CUDA device. Check the driver with nvidia-smi, "
+            "or train with --device cpu."
+        )
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    if on_cpu and config.precision == "fp16":
+        raise ConfigError(
+            'training.precision = "fp16" needs a GPU; on a CPU take "fp32", or "bf16" where the CPU supports it.'
+        )
+    precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[config.precision]
+    accelerator = Accelerator(
+        mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu
+    )
+    if accelerator.num_processes > 1:
+        raise ConfigError(
+            f"This version trains in one process, but was launched as {accelerator.num_processes}. Start it with "
+            "'zorse train', without torchrun or accelerate launch."
+        )
+    return accelerator
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and PyTorch. To be called before networks are built, so that their weights repeat."""
+    set_seed(seed)
+
+
+def fit(
+    state: TrainingState[BatchT],
+    batches: Iterable[BatchT],
+    config: LoopConfig,
+    accelerator: Accelerator,
+    observers: Sequence[Observer] = (),
+) -> None:
+    """Train from `state.iteration` to `state.total`, or until the user asks to stop.
+
+    Args:
+        state: fresh or restored; it is moved on in place.
+        batches: the batches from `state.iteration` on.
+        config: settings of the loop.
+        accelerator: from `make_accelerator`.
+        observers: called after each iteration, in this order.
+
+    Raises:
+        TrainingDivergedError: a loss is not finite; the message names the pictures.
+    """
+    update = _Update(state.recipe, accelerator)
+    for network in state.recipe.networks.values():
+        network.train()
+        if config.compile:
+            network.compile()
+    with InterruptFlag() as interrupt:
+        source = iter(batches)
+        while state.iteration < state.total and not interrupt.raised:
+            started = time.perf_counter()
+            batch = _to_device(next(source), config, accelerator)
+            _set_learning_rates(state, config)
+            with accelerator.accumulate(), accelerator.autocast():
+                result = state.recipe.step(batch, state.iteration, update)
+            _check_finite(result, batch, state.iteration)
+            for name, average in state.averages.items():
+                update_average(average, state.recipe.generators[name], state.iteration, config.ema_decay)
+            state.iteration += 1
+            state.seconds += time.perf_counter() - started
+            for observer in observers:
+                observer.after_step(state, result, batch)
+        state.interrupted = interrupt.raised
+    for observer in observers:
+        observer.at_end(state)
+
+
+class _Update:
+    """The recipes' `Update`: backward with loss scaling, and a step unless gradients are still being gathered."""
+
+    def __init__(self, recipe: Recipe[Any], accelerator: Accelerator) -> None:
+        self._accelerator = accelerator
+        self._prepared = {
+            id(optimizer): accelerator.prepare_optimizer(optimizer, device_placement=False)
+            for optimizer in recipe.optimizers.values()
+        }
+
+    def __call__(self, loss: Tensor, optimizer: Optimizer) -> None:
+        prepared = self._prepared[id(optimizer)]
+        self._accelerator.backward(loss)
+        prepared.step()
+        prepared.zero_grad()
+
+
+def _to_device(batch: BatchT, config: LoopConfig, accelerator: Accelerator) -> Any:
+    memory_format = torch.channels_last if config.channels_last else torch.preserve_format
+
+    def moved(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        shaped = memory_format if value.ndim == 4 else torch.preserve_format
+        return value.to(accelerator.device, non_blocking=True, memory_format=shaped)
+
+    return {key: moved(value) for key, value in batch.items()}
+
+
+def _set_learning_rates(state: TrainingState[Any], config: LoopConfig) -> None:
+    factor = learning_rate_factor(state.iteration, state.total, config.schedule, config.decay_from)
+    for name, optimizer in state.recipe.optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = state.base_rates[name] * factor
+
+
+def _check_finite(result: StepResult, batch: Mapping[str, Any], iteration: int) -> None:
+    if bool(torch.isfinite(torch.stack(list(result.losses.values()))).all()):
+        return
+    wrong = [name for name, loss in result.losses.items() if not bool(torch.isfinite(loss))]
+    pictures = [str(path) for key, paths in batch.items() if key.startswith("path") for path in paths]
+    raise TrainingDivergedError(
+        f"In iteration {iteration} the loss {', '.join(wrong)} is not a finite number any more. The pictures of that "
+        f"step were {', '.join(pictures) or 'not named by the batch'}: look at them (a picture of a single colour "
+        "breaks InstanceNorm). Otherwise lower recipe.learning_rate or use training.precision = \"fp32\", and go on "
+        "from the last checkpoint with --resume."
+    )

@@ -1,0 +1,190 @@
+"""What watches a run: progress on the console, losses in files, grids of pictures, checkpoints."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from zorse.recipes.recipe import StepResult
+from zorse.training.config import LoopConfig
+from zorse.training.files import RunFolder, write_atomically
+from zorse.training.loop import TrainingState
+
+
+class LossMeans:
+    """Means of the losses since the last time they were asked for."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, result: StepResult) -> None:
+        """Add one step's losses."""
+        for name, loss in result.losses.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means, rounded to five digits; counting starts anew."""
+        means = {name: float(f"{float(total) / self._count:.5g}") for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+
+class ConsoleProgress:
+    """A progress bar with losses and remaining time on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, log_every: int) -> None:
+        self._console = console
+        self._log_every = log_every
+        self._means = LossMeans()
+        self._started: tuple[float, int] | None = None
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._progress.start()
+            self._task = self._progress.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+        """Show losses every `log_every` steps, and how far the run is."""
+        if self._started is None:
+            self._started = (time.monotonic(), state.iteration)
+        self._means.add(result)
+        due = state.iteration % self._log_every == 0 or state.iteration == state.total
+        text = "  ".join(f"{name} {value:.3f}" for name, value in self._means.take().items()) if due else None
+        if self._progress is not None:
+            self._progress.update(self._task, completed=state.iteration, total=state.total)
+            if text:
+                self._progress.update(self._task, description=text)
+        elif text:
+            self._console.print(f"{state.iteration}/{state.total}  {text}  {self._remaining(state)}", highlight=False)
+
+    def _remaining(self, state: TrainingState[Any]) -> str:
+        assert self._started is not None  # Only for mypy: set by the first step.
+        since, first = self._started
+        if state.iteration == first:
+            return ""
+        per_step = (time.monotonic() - since) / (state.iteration - first)
+        minutes = per_step * (state.total - state.iteration) / 60
+        return f"{per_step:.2f} s/it, {minutes:.0f} min left"
+
+    def at_end(self, state: TrainingState[Any]) -> None:
+        """Nothing: the command says how the run ended."""
+
+
+class MetricsLog:
+    """Losses as lines of metrics.jsonl and as TensorBoard scalars."""
+
+    def __init__(self, run: RunFolder, config: LoopConfig, writer: SummaryWriter) -> None:
+        self._file = run.metrics
+        self._every = config.log_every
+        self._writer = writer
+        self._means = LossMeans()
+        self._since = time.monotonic()
+
+    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+        """Append a line every `log_every` steps."""
+        self._means.add(result)
+        if state.iteration % self._every and state.iteration != state.total:
+            return
+        losses = self._means.take()
+        rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in state.recipe.optimizers.items()}
+        now = time.monotonic()
+        line = {
+            "iteration": state.iteration,
+            "losses": losses,
+            "learning_rates": rates,
+            "seconds_since_last_line": round(now - self._since, 3),
+            "training_seconds": round(state.seconds, 1),
+        }
+        self._since = now
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        for group, values in (("loss", losses), ("learning_rate", rates)):
+            for name, value in values.items():
+                self._writer.add_scalar(f"{group}/{name}", value, state.iteration)
+
+    def at_end(self, state: TrainingState[Any]) -> None:
+        """Flush what TensorBoard has not written yet."""
+        self._writer.flush()
+
+
+def forget_after(metrics: Path, iteration: int) -> None:
+    """Drop the lines of iterations that a resumed run will do again, and a last line that was cut off."""
+    if not metrics.exists():
+        return
+    kept = []
+    for line in metrics.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["iteration"] <= iteration:
+                kept.append(line + "\n")
+        except (json.JSONDecodeError, KeyError):
+            continue
+    write_atomically(metrics, lambda temporary: _write_lines(temporary, kept))
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+class SampleGrids:
+    """Pictures of what the averaged generators make of the same few inputs all along the run."""
+
+    def __init__(self, run: RunFolder, config: LoopConfig, writer: SummaryWriter, batch: Any) -> None:
+        self._folder = run.samples
+        self._every = config.sample_every
+        self._writer = writer
+        self._batch = batch
+
+    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+        """Draw a grid every `sample_every` steps, and at the end of the run."""
+        if state.iteration % self._every and state.iteration != state.total:
+            return
+        device = next(iter(state.averages.values())).parameters().__next__().device
+        inputs = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self._batch.items()}
+        with torch.inference_mode():
+            grid = as_grid(state.recipe.preview(inputs, state.averages))
+        write_atomically(
+            self._folder / f"{state.iteration:08d}.png", lambda temporary: write_png(temporary, grid)
+        )
+        self._writer.add_image("samples", grid, state.iteration, dataformats="HWC")
+
+    def at_end(self, state: TrainingState[Any]) -> None:
+        """Nothing left to do."""
+
+
+def as_grid(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
+    """Pictures (N, 3, H, W) in [-1, 1] -> uint8 (N * H, n_columns * W, 3): a row for each sample of the batch."""
+    columns = [torch.cat(list(batch), dim=1) for batch in pictures.values()]
+    grid = torch.cat(columns, dim=2).permute(1, 2, 0).float().cpu().numpy()
+    return np.asarray(np.clip(np.rint((grid + 1) * 127.5), 0, 255), dtype=np.uint8)
+
+
+def write_png(path: Path, grid: NDArray[np.uint8]) -> None:
+    """Write uint8 RGB (H, W, 3), whatever the suffix of the path is."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
+    path.write_bytes(encoded.tobytes())

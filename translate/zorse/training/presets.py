@@ -1,0 +1,193 @@
+"""Presets: functions that return a config. The first four are the papers'; `compact_*` are for training on a CPU."""
+
+from collections.abc import Callable
+
+from zorse.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
+from zorse.card import TrainingData
+from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
+from zorse.errors import ConfigError
+from zorse.recipes.cyclegan import CycleGANConfig
+from zorse.recipes.pix2pix import Pix2PixConfig
+from zorse.training.config import LoopConfig, TrainConfig
+
+HORSE2ZEBRA = TrainingData(
+    name="horse2zebra",
+    origin="pictures of horses and zebras from ImageNet, published with CycleGAN (Zhu et al. 2017)",
+    licence="research use",
+    n_pictures=2401,
+)
+MONET2PHOTO = TrainingData(
+    name="monet2photo",
+    origin="Monet's paintings from WikiArt and landscape photographs from Flickr, published with CycleGAN",
+    licence="paintings: public domain; photographs: their authors'",
+    n_pictures=886,
+)
+EDGES2SHOES = TrainingData(
+    name="edges2shoes",
+    origin="UT Zappos50K with edges by HED, published with pix2pix (Isola et al. 2017)",
+    licence="academic use",
+    n_pictures=150,
+)
+CLOTHING = TrainingData(
+    name="clothing dataset (small)",
+    origin="photos of garments in ten classes given by volunteers (Alexey Grigorev, 2020)",
+    licence="CC0 1.0",
+    n_pictures=3068,
+)
+
+
+def cyclegan_horse2zebra() -> TrainConfig:
+    """Horse <-> zebra as in the paper: ResNet-9, 256 px, 200 epochs. For a GPU."""
+    return TrainConfig(
+        name="horse2zebra",
+        name_reverse="zebra2horse",
+        domain_a="horses",
+        domain_b="zebras",
+        training_data=HORSE2ZEBRA,
+        data=UnpairedConfig(),
+        recipe=CycleGANConfig(generator=ResnetConfig(n_blocks=9)),
+    )
+
+
+def cyclegan_photo2monet() -> TrainConfig:
+    """Monet <-> photo as in the paper: ResNet-9, 256 px, 200 epochs. For a GPU."""
+    return TrainConfig(
+        name="monet2photo",
+        name_reverse="photo2monet",
+        domain_a="paintings by Claude Monet",
+        domain_b="landscape photographs",
+        training_data=MONET2PHOTO,
+        data=UnpairedConfig(),
+        recipe=CycleGANConfig(generator=ResnetConfig(n_blocks=9)),
+    )
+
+
+def pix2pix_edges2shoes() -> TrainConfig:
+    """Edges -> shoes as in the paper: U-Net-256, batch 4, 15 epochs. For a GPU."""
+    return TrainConfig(
+        name="edges2shoes",
+        domain_a="edges",
+        domain_b="shoes",
+        training_data=EDGES2SHOES,
+        data=PairedConfig(),
+        recipe=Pix2PixConfig(generator=UnetConfig(depth=8)),
+        training=LoopConfig(epochs=15, batch_size=4),
+    )
+
+
+def pix2pix_facades() -> TrainConfig:
+    """Labels -> facades as in the paper: U-Net-256, batch 1, 200 epochs, right half to left half. For a GPU."""
+    return TrainConfig(
+        name="labels2facades",
+        domain_a="labels of facades",
+        domain_b="facades",
+        training_data=TrainingData(
+            name="facades", origin="CMP Facade Database (Tylecek 2013)", licence="research use", n_pictures=400
+        ),
+        data=PairedConfig(direction="BtoA"),
+        recipe=Pix2PixConfig(generator=UnetConfig(depth=8)),
+    )
+
+
+def _compact_cyclegan() -> CycleGANConfig:
+    """What makes CycleGAN converge on one CPU: a compact generator judged by a projected discriminator."""
+    return CycleGANConfig(
+        generator=CompactConfig(),
+        discriminators=(ProjectedConfig(),),
+        objective="hinge",
+        lambda_cycle=5.0,
+        lambda_identity=0.5,
+        pool_size=0,
+        learning_rate=4e-4,
+        discriminator_learning_rate=2e-4,
+    )
+
+
+def _compact_pix2pix() -> Pix2PixConfig:
+    """Pairs for one CPU: the L1 term weighs less, since a projected discriminator gives a more useful gradient."""
+    return Pix2PixConfig(
+        generator=CompactConfig(),
+        discriminators=(ProjectedConfig(), PatchGANConfig(base_channels=32, norm="instance")),
+        objective="hinge",
+        lambda_l1=10.0,
+        learning_rate=4e-4,
+        discriminator_learning_rate=2e-4,
+    )
+
+
+COMPACT_CROPS = UnpairedConfig(load_size=192, crop_size=128, scale=(0.75, 1.25))
+"""Crops of 128 px at sizes from half to the whole of a 256 px picture: quick, and good for pictures of many sizes."""
+
+
+def compact_horse2zebra() -> TrainConfig:
+    """Horse <-> zebra on one CPU in about an hour."""
+    return cyclegan_horse2zebra().model_copy(
+        update={
+            "data": COMPACT_CROPS,
+            "recipe": _compact_cyclegan(),
+            "training": LoopConfig(iterations=4000, decay_from=0.5, ema_decay=0.995),
+        }
+    )
+
+
+def compact_photo2monet() -> TrainConfig:
+    """Monet <-> photo on one CPU in about an hour."""
+    return cyclegan_photo2monet().model_copy(
+        update={
+            "data": COMPACT_CROPS,
+            "recipe": _compact_cyclegan(),
+            "training": LoopConfig(iterations=4000, decay_from=0.5, ema_decay=0.995),
+        }
+    )
+
+
+def compact_edges2shoes() -> TrainConfig:
+    """Edges -> shoes on one CPU in about half an hour."""
+    return pix2pix_edges2shoes().model_copy(
+        update={
+            "data": PairedConfig(load_size=143, crop_size=128),
+            "recipe": _compact_pix2pix(),
+            "training": LoopConfig(iterations=3000, batch_size=2, ema_decay=0.995),
+        }
+    )
+
+
+def compact_edges2clothes() -> TrainConfig:
+    """Edges -> garments on one CPU in about half an hour; the edges are drawn from the photos while training."""
+    return TrainConfig(
+        name="edges2clothes",
+        domain_a="edges",
+        domain_b="garments",
+        training_data=CLOTHING,
+        data=EdgesConfig(load_size=143, crop_size=128),
+        recipe=_compact_pix2pix(),
+        training=LoopConfig(iterations=4000, batch_size=2, ema_decay=0.995),
+    )
+
+
+PRESETS: dict[str, Callable[[], TrainConfig]] = {
+    preset.__name__: preset
+    for preset in (
+        pix2pix_edges2shoes,
+        pix2pix_facades,
+        cyclegan_horse2zebra,
+        cyclegan_photo2monet,
+        compact_edges2shoes,
+        compact_edges2clothes,
+        compact_horse2zebra,
+        compact_photo2monet,
+    )
+}
+
+
+def preset(name: str) -> TrainConfig:
+    """The config of a preset.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(
+            f"{name!r} is neither a preset nor a .toml file. The presets are: {', '.join(sorted(PRESETS))}."
+        )
+    return PRESETS[name]()

@@ -1,0 +1,137 @@
+"""A training run from its settings to its files."""
+
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from rich.console import Console
+from torch.utils.tensorboard import SummaryWriter
+
+from zorse.data.dataset import Dataset, open_dataset
+from zorse.data.loader import batches, collate
+from zorse.errors import ConfigError, DatasetError
+from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
+from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
+from zorse.recipes.recipe import Recipe, StepResult
+from zorse.training.cards import generator_cards
+from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
+from zorse.training.config import RecipeConfig, TrainConfig, to_toml
+from zorse.training.files import RunFolder, write_atomically
+from zorse.training.loop import Device, TrainingState, fit, make_accelerator, seed_everything
+from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
+from zorse.weights import save_generator
+
+N_SAMPLES = 4
+"""Rows of the sample grids."""
+
+
+def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
+    """The method that a config describes, with fresh networks."""
+    match config:
+        case CycleGANConfig():
+            return CycleGAN(config, seed)
+        case Pix2PixConfig():
+            return Pix2Pix(config)
+
+
+def total_iterations(config: TrainConfig, dataset: Dataset) -> int:
+    """Steps of the whole run."""
+    if config.training.iterations is not None:
+        return config.training.iterations
+    return max(1, round(config.training.epochs * len(dataset) / config.training.batch_size))
+
+
+class Saver:
+    """Writes a checkpoint and the generators with their cards every so often, and when the run ends."""
+
+    def __init__(self, run: RunFolder, config: TrainConfig, accelerator: Accelerator) -> None:
+        self._run = run
+        self._config = config
+        self._accelerator = accelerator
+        self._saved_at = -1
+
+    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+        """Save every `save_every` steps."""
+        if state.iteration % self._config.training.save_every == 0:
+            self._save(state)
+
+    def at_end(self, state: TrainingState[Any]) -> None:
+        """Save once more, unless that has just been done."""
+        if self._saved_at != state.iteration:
+            self._save(state)
+
+    def _save(self, state: TrainingState[Any]) -> None:
+        save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
+        for name, card in generator_cards(self._config, state).items():
+            average = state.averages[name] if self._config.training.ema_decay > 0 else state.recipe.generators[name]
+            save_generator(self._run.generators / f"{name}.safetensors", average, card)
+        self._saved_at = state.iteration
+
+
+def train(
+    config: TrainConfig,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: Device = "auto",
+    console: Console | None = None,
+) -> TrainingState[Any]:
+    """Train, writing everything to the folder `out`.
+
+    Args:
+        config: settings of the run. A resumed run may change all but the networks.
+        data: folder of the pictures.
+        out: run folder; a fresh run needs a new or empty one.
+        resume: go on from the last checkpoint in `out`.
+        device: where to compute.
+        console: for progress; none is shown without it.
+
+    Returns:
+        The state at the end; `interrupted` says whether the user stopped it.
+
+    Raises:
+        ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
+    """
+    run = RunFolder(out)
+    if not resume and out.exists() and any(out.iterdir()):
+        raise ConfigError(
+            f"{out} already holds files. Add --resume to go on with the run in it, or choose another folder with --out."
+        )
+    settings = config.training
+    accelerator = make_accelerator(settings, device)
+    dataset = open_dataset(config.data, data, seed=settings.seed)
+    seed_everything(settings.seed)
+    recipe = build_recipe(config.recipe, settings.seed)
+    state = TrainingState.fresh(recipe, total_iterations(config, dataset), settings, accelerator)
+    if resume:
+        restore_checkpoint(run.last_checkpoint, state, accelerator)
+        forget_after(run.metrics, state.iteration)
+    write_atomically(run.config, lambda temporary: _write_text(temporary, to_toml(config)))
+    source = batches(dataset, settings.batch_size, state.iteration, state.total, settings.num_workers)
+    with (
+        SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
+        ConsoleProgress(console or Console(quiet=True), settings.log_every) as progress,
+    ):
+        observers = [
+            progress,
+            MetricsLog(run, settings, writer),
+            SampleGrids(run, settings, writer, _sample_batch(config, data, dataset)),
+            Saver(run, config, accelerator),
+        ]
+        fit(state, source, settings, accelerator, observers)
+    return state
+
+
+def _sample_batch(config: TrainConfig, data: Path, dataset: Dataset) -> Any:
+    """A few test pictures to watch, or training pictures where there is no test set."""
+    try:
+        shown = open_dataset(config.data, data, split="test")
+    except DatasetError:
+        shown = dataset
+    step = max(1, len(shown) // N_SAMPLES)
+    return collate([shown.sample(index * step) for index in range(min(N_SAMPLES, len(shown)))])
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
