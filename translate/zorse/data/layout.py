@@ -9,6 +9,17 @@ from zorse.imaging.io import READ_SUFFIXES, find_pictures
 _EVALUATION_NAMES = ("test", "val", "validation", "valid")
 
 
+def check_folder(root: Path) -> None:
+    """See that there is such a folder.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    if not root.is_dir():
+        came = "is a file" if root.is_file() else "does not exist"
+        raise DatasetError(f"A folder with pictures was wanted, but {root} {came}. Check the path.")
+
+
 def list_pictures(folder: Path) -> list[Path]:
     """All pictures in a folder and below it, sorted; hidden files and folders are left out.
 
@@ -43,7 +54,7 @@ def find_pairs(root: Path, split: str) -> Path | tuple[Path, Path]:
     Raises:
         DatasetError: there is neither.
     """
-    _check_root(root)
+    check_folder(root)
     two = [pair for pair in _two_folder_candidates(root, split) if pair[0].is_dir() and pair[1].is_dir()]
     if two:
         return two[0]
@@ -56,7 +67,7 @@ def find_photos(root: Path, split: str) -> Path:
     Raises:
         DatasetError: there is no such folder.
     """
-    _check_root(root)
+    check_folder(root)
     candidates = [root / name for name in _names(split)]
     for folder in candidates:
         if folder.is_dir():
@@ -66,13 +77,31 @@ def find_photos(root: Path, split: str) -> Path:
     raise _missing([str(folder.name) for folder in candidates], root, split)
 
 
+def index_by_stem(folder: Path) -> dict[str, Path]:
+    """Pictures by their path below the folder, without the extension.
+
+    Raises:
+        DatasetError: there are none, or two share theirs.
+    """
+    by_stem: dict[str, Path] = {}
+    for path in list_pictures(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in by_stem:
+            raise DatasetError(
+                f"Pictures are told apart by file name without its extension, but {by_stem[stem]} and {path} share "
+                "theirs. Remove one of them."
+            )
+        by_stem[stem] = path
+    return by_stem
+
+
 def match_stems(folder_a: Path, folder_b: Path) -> list[tuple[Path, Path]]:
     """Pairs of files with the same path below their folder, but for the extension.
 
     Raises:
         DatasetError: a file has no counterpart, or more than one.
     """
-    by_stem_a, by_stem_b = _by_stem(folder_a), _by_stem(folder_b)
+    by_stem_a, by_stem_b = index_by_stem(folder_a), index_by_stem(folder_b)
     lonely = sorted(by_stem_a.keys() ^ by_stem_b.keys())
     if lonely:
         raise DatasetError(
@@ -113,7 +142,7 @@ def _named_after_a_split(folder: Path) -> bool:
 
 
 def _first_that_exists(candidates: list[tuple[Path, Path]], root: Path, split: str) -> tuple[Path, Path]:
-    _check_root(root)
+    check_folder(root)
     for a, b in candidates:
         if a.is_dir() and b.is_dir():
             return a, b
@@ -125,27 +154,6 @@ def _missing(looked_for: list[str], root: Path, split: str) -> DatasetError:
         f"Pictures of the split {split!r} were wanted in {root}. Looked for the folder(s) {'; '.join(looked_for)}; "
         f"there is {_contents(root)}."
     )
-
-
-def _check_root(root: Path) -> None:
-    if not root.is_dir():
-        came = "is a file" if root.is_file() else "does not exist"
-        raise DatasetError(
-            f"A folder with pictures was wanted, but {root} {came}. Check the path given as data folder."
-        )
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    by_stem: dict[str, Path] = {}
-    for path in list_pictures(folder):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        if stem in by_stem:
-            raise DatasetError(
-                f"Pairs are matched by file name without its extension, but {by_stem[stem]} and {path} share theirs. "
-                "Remove one of them."
-            )
-        by_stem[stem] = path
-    return by_stem
 
 
 def _folders(root: Path) -> list[Path]:

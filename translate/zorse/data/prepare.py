@@ -1,0 +1,108 @@
+"""AB files made ahead of training: from photos and the lines found in them, or from two folders."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from zorse.data.ab import join_ab
+from zorse.data.decode import Picture, decode
+from zorse.data.layout import check_folder, index_by_stem
+from zorse.errors import ConfigError, DatasetError
+from zorse.imaging import io
+from zorse.imaging.edges import EdgeMethod, extract_edges
+from zorse.imaging.tensor import resize
+
+FileType = Literal["jpg", "png"]
+Task = Callable[[], Path]
+"""Makes one AB file and returns its path; raises a ZorseError that names the file that cannot be used."""
+
+
+def edge_tasks(
+    folder: Path, out: Path, size: int, method: EdgeMethod = "canny", detail: float = 0.5, file_type: FileType = "jpg"
+) -> list[Task]:
+    """One task per photo: its lines left, the photo right, in a tree like the folder's.
+
+    Args:
+        folder: photos, subfolders included.
+        out: where the AB files go.
+        size: short side of the photo in the AB file, in pixels; lines are searched at this scale.
+        method: see `extract_edges`.
+        detail: likewise, 0..1.
+        file_type: of the AB files.
+
+    Raises:
+        ConfigError: `out` lies inside of `folder`.
+        DatasetError: there are no photos, or two share their name but for the extension.
+    """
+    check_folder(folder)
+    _keep_apart(folder, out)
+    return [
+        partial(_write_edges, photo, out / f"{stem}.{file_type}", size, method, detail)
+        for stem, photo in index_by_stem(folder).items()
+    ]
+
+
+def pair_tasks(folder_a: Path, folder_b: Path, out: Path, file_type: FileType = "jpg") -> list[Task]:
+    """One task per picture: side A left, side B right, resized to A's size.
+
+    Pictures belong together if their paths below their folders are the same but for the extension. A task of a picture
+    without counterpart raises a DatasetError.
+
+    Raises:
+        ConfigError: `out` lies inside of one of the folders.
+        DatasetError: a folder has no pictures, or no two of them belong together.
+    """
+    for folder in (folder_a, folder_b):
+        check_folder(folder)
+        _keep_apart(folder, out)
+    side_a, side_b = index_by_stem(folder_a), index_by_stem(folder_b)
+    if not side_a.keys() & side_b.keys():
+        raise DatasetError(
+            f"Pairs are matched by file name without its extension, but no name in {folder_a} (such as "
+            f"{min(side_a)!r}) is also one in {folder_b} (such as {min(side_b)!r}). Rename the files of one side."
+        )
+    return [
+        partial(_write_pair, side_a[stem], side_b[stem], out / f"{stem}.{file_type}")
+        if stem in side_a and stem in side_b
+        else partial(_report_lonely, side_a.get(stem) or side_b[stem], folder_b if stem in side_a else folder_a)
+        for stem in sorted(side_a.keys() | side_b.keys())
+    ]
+
+
+def _write_edges(photo_file: Path, target: Path, size: int, method: EdgeMethod, detail: float) -> Path:
+    photo = decode(photo_file)
+    height, width = photo.shape[:2]
+    factor = size / min(height, width)
+    photo = resize(photo, max(1, round(height * factor)), max(1, round(width * factor)))
+    lines = extract_edges(photo, method, detail)
+    return _write(join_ab(np.repeat(lines[:, :, None], 3, axis=2), photo, photo_file), target)
+
+
+def _write_pair(file_a: Path, file_b: Path, target: Path) -> Path:
+    left, right = decode(file_a), decode(file_b)
+    (height, width), (height_b, width_b) = left.shape[:2], right.shape[:2]
+    if not 0.95 < (width / height) / (width_b / height_b) < 1.05:
+        raise DatasetError(
+            f"{file_a} is {width} x {height} pixels and {file_b} is {width_b} x {height_b}: one side would be "
+            "distorted to match the other. Crop them to the same shape."
+        )
+    return _write(join_ab(left, resize(right, height, width), file_a), target)
+
+
+def _report_lonely(file: Path, other: Path) -> Path:
+    raise DatasetError(f"{file} has no counterpart: {other} holds no picture of the same name. Add or remove one.")
+
+
+def _write(picture: Picture, target: Path) -> Path:
+    if target.exists():
+        raise DatasetError(f"{target} exists already and is not overwritten. Remove it or choose another folder.")
+    io.write_picture(target, io.Picture(picture))
+    return target
+
+
+def _keep_apart(folder: Path, out: Path) -> None:
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{out} lies inside of {folder}, where it would become input itself. Choose another place.")
