@@ -29,3 +29,7 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+# Importing a module registers its commands.
+from zorse.cli import data, doctor, models, translate, ui  # noqa: E402, F401

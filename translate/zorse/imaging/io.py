@@ -302,7 +302,9 @@ def _deep_pixels(image: Image.Image, data: bytes | None) -> tuple[Pixels, Pixels
     profile = image.info.get("icc_profile")
     if profile is not None and not _is_srgb(profile):
         return None
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # libtiff warns of harmless tags
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    cv2.utils.logging.setLogLevel(level)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != image.size:
         return None
     if pixels.shape[2] == 4:
