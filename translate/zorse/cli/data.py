@@ -44,7 +44,10 @@ def edges(
     detail: Annotated[float, typer.Option(min=0, max=1, help="From few lines to many.")] = 0.5,
     file_type: FileTypeOption = "jpg",
 ) -> None:
-    """Turn photos into pairs for pix2pix: lines left, photo right. OUT mirrors the tree of DIR."""
+    """Turn photos into pairs for pix2pix: lines left, photo right. OUT mirrors the tree of DIR.
+
+    Photos longer than 3:2 are cut to their middle.
+    """
     from zorse.data.prepare import edge_tasks
 
     _run(edge_tasks(photos, out, size, method, detail, file_type), out)
@@ -57,7 +60,10 @@ def pair(
     out: Out,
     file_type: FileTypeOption = "jpg",
 ) -> None:
-    """Put pictures of the same name side by side for pix2pix. B is resized to the size of A."""
+    """Put pictures of the same name side by side for pix2pix. B is resized to the size of A.
+
+    Pictures longer than 3:2 are cut to their middle.
+    """
     from zorse.data.prepare import pair_tasks
 
     _run(pair_tasks(folder_a, folder_b, out, file_type), out)

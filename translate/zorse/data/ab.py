@@ -31,21 +31,16 @@ def split_ab(picture: Picture, path: Path) -> tuple[Picture, Picture]:
     return picture[:, : width // 2], picture[:, width // 2 :]
 
 
-def join_ab(left: Picture, right: Picture, path: Path) -> Picture:
-    """Two pictures of the same size side by side.
+def join_ab(left: Picture, right: Picture) -> Picture:
+    """Two pictures of the same size, (height, width, 3) uint8, side by side.
 
-    Args:
-        left: (height, width, 3) uint8.
-        right: likewise.
-        path: the file that they come from, for the error message.
-
-    Raises:
-        DatasetError: they are too wide or too narrow to be recognised as an AB file later.
+    What is longer than the sides of an AB file may be (7:10 to 3:2) is cut to its middle: training cuts squares anyway.
     """
-    height, width = left.shape[:2]
-    if not _NARROWEST <= 2 * width / height <= _WIDEST:
-        raise DatasetError(
-            f"{path} is {width} x {height} pixels: too {'wide' if width > height else 'narrow'} for a side-by-side "
-            "file, whose two pictures are between 7:10 and 3:2. Crop it, or train on two folders instead."
-        )
-    return np.hstack([left, right])
+    return np.hstack([_middle(left), _middle(right)])
+
+
+def _middle(picture: Picture) -> Picture:
+    height, width = picture.shape[:2]
+    new_height, new_width = min(height, int(2 * width / _NARROWEST)), min(width, int(height * _WIDEST / 2))
+    top, left = (height - new_height) // 2, (width - new_width) // 2
+    return picture[top : top + new_height, left : left + new_width]

@@ -55,26 +55,30 @@ def find_pairs(root: Path, split: str) -> Path | tuple[Path, Path]:
         DatasetError: there is neither.
     """
     check_folder(root)
-    two = [pair for pair in _two_folder_candidates(root, split) if pair[0].is_dir() and pair[1].is_dir()]
-    if two:
-        return two[0]
-    return find_photos(root, split)
+    two = _two_folder_candidates(root, split)
+    for a, b in two:
+        if a.is_dir() and b.is_dir():
+            return a, b
+    one = _one_folder_candidates(root, split)
+    for folder in one:
+        if folder.is_dir() and (folder != root or _holds_pictures(root)):
+            return folder
+    looked_for = [_below(folder, root) for folder in one] + [f"{_below(a, root)} and {_below(b, root)}" for a, b in two]
+    raise _missing(looked_for, root, split)
 
 
 def find_photos(root: Path, split: str) -> Path:
-    """The folder of a split whose pictures all lie in one place.
+    """The folder of a split whose pictures all lie in one place, subfolders included.
 
     Raises:
         DatasetError: there is no such folder.
     """
     check_folder(root)
-    candidates = [root / name for name in _names(split)]
+    candidates = _one_folder_candidates(root, split)
     for folder in candidates:
         if folder.is_dir():
             return folder
-    if split == "train" and not any((root / name).is_dir() for name in _EVALUATION_NAMES):
-        return root
-    raise _missing([str(folder.name) for folder in candidates], root, split)
+    raise _missing([_below(folder, root) for folder in candidates], root, split)
 
 
 def index_by_stem(folder: Path) -> dict[str, Path]:
@@ -121,6 +125,12 @@ def _explicit_candidates(a: Path, b: Path, split: str) -> list[tuple[Path, Path]
     return [*candidates, (a, b)] if split == "train" else candidates
 
 
+def _one_folder_candidates(root: Path, split: str) -> list[Path]:
+    candidates = [root / name for name in _names(split)]
+    evaluation_only = any((root / name).is_dir() for name in _EVALUATION_NAMES)
+    return [*candidates, root] if split == "train" and not evaluation_only else candidates
+
+
 def _two_folder_candidates(root: Path, split: str) -> list[tuple[Path, Path]]:
     candidates: list[tuple[Path, Path]] = []
     for name in _names(split):
@@ -160,6 +170,11 @@ def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _holds_pictures(folder: Path) -> bool:
+    """Directly, not in subfolders."""
+    return any(path.suffix.lower() in READ_SUFFIXES for path in folder.iterdir())
 
 
 def _below(path: Path, root: Path) -> str:

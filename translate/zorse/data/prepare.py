@@ -9,7 +9,7 @@ import numpy as np
 
 from zorse.data.ab import join_ab
 from zorse.data.decode import Picture, decode
-from zorse.data.layout import check_folder, index_by_stem
+from zorse.data.layout import check_folder, index_by_stem, list_pictures
 from zorse.errors import ConfigError, DatasetError
 from zorse.imaging import io
 from zorse.imaging.edges import EdgeMethod, extract_edges
@@ -35,13 +35,13 @@ def edge_tasks(
 
     Raises:
         ConfigError: `out` lies inside of `folder`.
-        DatasetError: there are no photos, or two share their name but for the extension.
+        DatasetError: there are no photos.
     """
     check_folder(folder)
     _keep_apart(folder, out)
     return [
-        partial(_write_edges, photo, out / f"{stem}.{file_type}", size, method, detail)
-        for stem, photo in index_by_stem(folder).items()
+        partial(_write_edges, photo, out / photo.relative_to(folder).with_suffix(f".{file_type}"), size, method, detail)
+        for photo in list_pictures(folder)
     ]
 
 
@@ -78,7 +78,7 @@ def _write_edges(photo_file: Path, target: Path, size: int, method: EdgeMethod, 
     factor = size / min(height, width)
     photo = resize(photo, max(1, round(height * factor)), max(1, round(width * factor)))
     lines = extract_edges(photo, method, detail)
-    return _write(join_ab(np.repeat(lines[:, :, None], 3, axis=2), photo, photo_file), target)
+    return _write(join_ab(np.repeat(lines[:, :, None], 3, axis=2), photo), target)
 
 
 def _write_pair(file_a: Path, file_b: Path, target: Path) -> Path:
@@ -89,7 +89,7 @@ def _write_pair(file_a: Path, file_b: Path, target: Path) -> Path:
             f"{file_a} is {width} x {height} pixels and {file_b} is {width_b} x {height_b}: one side would be "
             "distorted to match the other. Crop them to the same shape."
         )
-    return _write(join_ab(left, resize(right, height, width), file_a), target)
+    return _write(join_ab(left, resize(right, height, width)), target)
 
 
 def _report_lonely(file: Path, other: Path) -> Path:

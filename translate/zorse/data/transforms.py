@@ -2,7 +2,7 @@
 
 import random
 
-import albumentations as A  # type: ignore[import-untyped]
+import albumentations as A
 import cv2
 import numpy as np
 
