@@ -1,0 +1,111 @@
+"""The torch backend of the Translator: a .safetensors file, run by PyTorch."""
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from zorse.card import ModelCard
+from zorse.errors import DeviceError
+from zorse.imaging.tensor import Tensor
+from zorse.runtime.onnx import Device
+from zorse.runtime.translator import Translator
+from zorse.weights import load_generator
+
+
+class TorchBackend:
+    """Callable (N, 3, H, W) float32 in [-1, 1] -> the same shape, on arrays in main memory.
+
+    Args:
+        network: of the card's architecture; it is copied, so that the caller may go on training it.
+        card: says how normalisation and dropout work at test time.
+        device: "cpu", "cuda" or "auto": CUDA where it runs, else the CPU.
+
+    Raises:
+        DeviceError: CUDA was asked for and does not run here.
+    """
+
+    device: torch.device
+    """Where the network really runs."""
+
+    def __init__(self, network: nn.Module, card: ModelCard, device: Device = "auto") -> None:
+        self.card = card
+        self.device = usable_device(device)
+        self._network = as_tested(network, card).to(self.device)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Runs the network.
+
+        Raises:
+            MemoryError: the memory does not suffice for pictures of this size.
+        """
+        try:
+            with torch.inference_mode(), _exact_convolutions(self.device):
+                result: Tensor = self._network(torch.from_numpy(pictures).to(self.device)).cpu().numpy()
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+        return result
+
+
+def load_torch(path: Path, device: Device = "auto") -> Translator:
+    """Opens a .safetensors generator for translating with PyTorch.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not a model.
+        DeviceError: CUDA was asked for and does not run here.
+    """
+    network, card = load_generator(path)
+    backend = TorchBackend(network, card, device)
+    return Translator(card, backend, f"torch on {backend.device.type}")
+
+
+def as_tested(network: nn.Module, card: ModelCard) -> nn.Module:
+    """A copy of a generator in the mode in which its card wants it used.
+
+    - `norm_at_test` "picture": BatchNorm normalises with the statistics of each picture, whatever else is in the batch.
+    - `dropout_at_test`: dropout stays active; each call gives another result.
+
+    Source: Isola et al. 2017, section 3.4: both are so in pix2pix.
+    """
+    network = copy.deepcopy(network).eval()
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.BatchNorm2d) and card.norm_at_test == "picture":
+            network.set_submodule(name, picture_norm(module))
+        elif isinstance(module, nn.Dropout):
+            module.train(card.dropout_at_test)
+    return network
+
+
+def picture_norm(norm: nn.BatchNorm2d) -> nn.GroupNorm:
+    """What a BatchNorm layer computes in training from a batch of one picture, for each picture of any batch."""
+    layer = nn.GroupNorm(norm.num_features, norm.num_features, eps=norm.eps, affine=False)
+    layer.weight, layer.bias = norm.weight, norm.bias
+    return layer
+
+
+def usable_device(device: Device) -> torch.device:
+    """The device that is meant.
+
+    Raises:
+        DeviceError: CUDA was asked for and does not run here.
+    """
+    has_cuda = torch.cuda.is_available()
+    if device == "cuda" and not has_cuda:
+        reason = "shows no GPU that it can use" if torch.version.cuda else "is a version without CUDA"
+        raise DeviceError(
+            f"CUDA was asked for, but the installed PyTorch {torch.__version__} {reason}. Check that 'nvidia-smi' "
+            "lists a GPU and that PyTorch was installed for CUDA, or use --device cpu."
+        )
+    return torch.device("cuda" if has_cuda and device != "cpu" else "cpu")
+
+
+def _exact_convolutions(device: torch.device) -> AbstractContextManager[None]:
+    """No TF32 while the network runs: with its 10 bits a GPU would not give the pixels that the CPU gives."""
+    if device.type != "cuda":
+        return nullcontext()
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return flags
