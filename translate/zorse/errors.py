@@ -70,4 +70,6 @@ class MissingExtraError(ZorseError):
     """
 
     def __init__(self, wanted: str, extra: str) -> None:
-        super().__init__(f"{wanted} needs packages that are not installed. Install them with: pip install 'zorse[{extra}]'")
+        super().__init__(
+            f"{wanted} needs packages that are not installed. Install them with: pip install 'zorse[{extra}]'"
+        )

@@ -80,6 +80,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """
     share = torch.rand(real.shape[0], 1, 1, 1, device=real.device, dtype=real.dtype)
     between = (share * real + (1 - share) * fake.detach()).requires_grad_(True)
-    judged = sum(logits.flatten(1).mean(1).sum() for logits in _maps(critic(between)))
+    judged = torch.stack([logits.flatten(1).mean(1).sum() for logits in _maps(critic(between))]).sum()
     (gradient,) = torch.autograd.grad(judged, between, create_graph=True)
-    return ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
+    norms: Tensor = gradient.flatten(1).norm(2, dim=1)
+    return ((norms - 1) ** 2).mean()

@@ -18,7 +18,9 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/PRESET-DATE")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. recipe.lambda_cycle=5. May be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting, e.g. recipe.lambda_cycle=5. May be repeated."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
@@ -52,5 +54,7 @@ def train(
             highlight=False,
         )
     else:
-        console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}",
-                      highlight=False)
+        console.print(
+            f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}",
+            highlight=False,
+        )

@@ -22,6 +22,21 @@ from zorse.networks.projected import ProjectedDiscriminator
 from zorse.networks.resnet import ResnetGenerator
 from zorse.networks.unet import UnetGenerator
 
+RGB = 3
+
+
+class JudgedPicture(nn.Module):
+    """Shows a discriminator of RGB pictures the last three channels only: the judged half of a pix2pix pair."""
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, pair: Tensor) -> list[Tensor]:
+        """(N, C >= 3, H, W) in [-1, 1] -> the discriminator's logit maps."""
+        logits: list[Tensor] = self.discriminator(pair[:, -RGB:])
+        return logits
+
 
 class Discriminators(nn.Module):
     """Several discriminators that judge the same picture; their logit maps come as one list."""
@@ -64,13 +79,9 @@ def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
         case PixelConfig():
             network = PixelDiscriminator(config, in_channels)
         case ProjectedConfig():
-            if in_channels != 3:
-                raise ConfigError(
-                    f"A projected discriminator sees RGB pictures (3 channels), but here it would get {in_channels}. "
-                    "In pix2pix use it with conditional = false, or take a patchgan."
-                )
             # Its heads keep PyTorch's initialisation: spectral normalisation makes their scale irrelevant.
-            return ProjectedDiscriminator(config)
+            projected = ProjectedDiscriminator(config)
+            return projected if in_channels == RGB else JudgedPicture(projected)
     initialise(network)
     return network
 
@@ -78,8 +89,12 @@ def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
 def build_discriminator(configs: Sequence[DiscriminatorConfig], in_channels: int = 3) -> nn.Module:
     """A fresh discriminator, initialised as in the papers; several configs make several judges of one picture.
 
+    Args:
+        configs: at least one.
+        in_channels: of the pictures; in pix2pix the picture judged is the last 3 of them.
+
     Raises:
-        ConfigError: no config at all, or a projected discriminator for other pictures than RGB.
+        ConfigError: no config at all.
     """
     if not configs:
         raise ConfigError("A GAN needs at least one discriminator, but the list of discriminators is empty.")

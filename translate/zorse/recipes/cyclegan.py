@@ -1,7 +1,7 @@
 """CycleGAN: translation between two domains that share no pairs (Zhu et al. 2017).
 
-    L(G_AB, G_BA, D_A, D_B) = L_GAN(G_AB, D_B) + L_GAN(G_BA, D_A)
-                              + lambda_cycle L_cycle(G_AB, G_BA) + lambda_cycle lambda_identity L_identity(G_AB, G_BA)
+L(G_AB, G_BA, D_A, D_B) = L_GAN(G_AB, D_B) + L_GAN(G_BA, D_A)
+                          + lambda_cycle L_cycle(G_AB, G_BA) + lambda_cycle lambda_identity L_identity(G_AB, G_BA)
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """pix2pix: translation learned from pairs (Isola et al. 2017).
 
-    L(G, D) = L_cGAN(G, D) + lambda_l1 E[ || B - G(A) ||_1 ],    D judges (A, B) against (A, G(A))
+L(G, D) = L_cGAN(G, D) + lambda_l1 E[ || B - G(A) ||_1 ],    D judges (A, B) against (A, G(A))
 """
 
 from collections.abc import Mapping

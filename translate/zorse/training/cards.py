@@ -14,7 +14,7 @@ from zorse.training.config import TrainConfig
 from zorse.training.loop import TrainingState
 
 
-def generator_cards(config: TrainConfig, state: TrainingState[object]) -> dict[str, ModelCard]:
+def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, ModelCard]:
     """A card for each generator of the recipe, by the generator's name."""
     forward = _card(config, state)
     match config.recipe:
@@ -28,7 +28,7 @@ def generator_cards(config: TrainConfig, state: TrainingState[object]) -> dict[s
             return {"G_AB": forward, "G_BA": backward}
 
 
-def _card(config: TrainConfig, state: TrainingState[object]) -> ModelCard:
+def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
     generator = config.recipe.generator
     return ModelCard(
         name=config.name,
@@ -47,7 +47,7 @@ def _card(config: TrainConfig, state: TrainingState[object]) -> ModelCard:
     )
 
 
-def training_summary(config: TrainConfig, state: TrainingState[object]) -> str:
+def training_summary(config: TrainConfig, state: TrainingState) -> str:
     """Recipe, iterations, hours and hardware in one sentence."""
     crop = config.data.crop_size
     return (

@@ -16,7 +16,7 @@ FORMAT = 1
 """Raised when the layout of checkpoints changes."""
 
 
-def save_checkpoint(path: Path, state: TrainingState[Any], accelerator: Accelerator, config: str) -> None:
+def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, config: str) -> None:
     """Write networks, averages, optimizers, loss scaler, the recipe's memory, all states of chance, and the config.
 
     The order of the data and the learning rates are functions of the iteration, which is saved.
@@ -41,7 +41,7 @@ def save_checkpoint(path: Path, state: TrainingState[Any], accelerator: Accelera
     write_atomically(path, lambda temporary: torch.save(content, temporary))
 
 
-def restore_checkpoint(path: Path, state: TrainingState[Any], accelerator: Accelerator) -> None:
+def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator) -> None:
     """Bring a fresh state to where the checkpoint was taken.
 
     Raises:
@@ -78,9 +78,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise WeightsError(
-            f"There is no checkpoint {path} to resume from. Start the run without --resume."
-        ) from error
+        raise WeightsError(f"There is no checkpoint {path} to resume from. Start the run without --resume.") from error
     except Exception as error:  # torch.load raises whatever the damage leads to.
         raise WeightsError(
             f"{path} is damaged or no checkpoint of Zorse: {str(error).splitlines()[0]}. Start a new run, or put a "

@@ -80,7 +80,9 @@ def with_overrides(config: TrainConfig, overrides: Iterable[str]) -> TrainConfig
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
-            raise ConfigError(f"A setting is written as key=value, for example recipe.lambda_cycle=5, not {override!r}.")
+            raise ConfigError(
+                f"A setting is written as key=value, for example recipe.lambda_cycle=5, not {override!r}."
+            )
         _set(settings, key.strip().split("."), _value(text.strip()), key.strip())
     return validated(settings)
 

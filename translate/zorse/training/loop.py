@@ -4,7 +4,7 @@ import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, Self
 
 import torch
 from accelerate import Accelerator
@@ -18,15 +18,14 @@ from zorse.training.config import LoopConfig
 from zorse.training.interrupt import InterruptFlag
 from zorse.training.schedule import learning_rate_factor, update_average
 
-BatchT = TypeVar("BatchT", bound=Mapping[str, Any])
 Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass
-class TrainingState(Generic[BatchT]):
+class TrainingState:
     """A run at one moment: everything that a checkpoint must hold to go on exactly here."""
 
-    recipe: Recipe[BatchT]
+    recipe: Recipe[Any]
     averages: Mapping[str, nn.Module]
     """The generators' exponential moving averages, by the generators' names."""
     base_rates: Mapping[str, float]
@@ -41,9 +40,7 @@ class TrainingState(Generic[BatchT]):
     """Whether the user asked to stop."""
 
     @classmethod
-    def fresh(
-        cls, recipe: Recipe[BatchT], total: int, config: LoopConfig, accelerator: Accelerator
-    ) -> "TrainingState[BatchT]":
+    def fresh(cls, recipe: Recipe[Any], total: int, config: LoopConfig, accelerator: Accelerator) -> Self:
         """The state before the first iteration, with all networks on the device and in the memory format."""
         state = cls(
             recipe=recipe,
@@ -51,9 +48,9 @@ class TrainingState(Generic[BatchT]):
             base_rates={name: optimizer.param_groups[0]["lr"] for name, optimizer in recipe.optimizers.items()},
             total=total,
         )
-        memory_format = torch.channels_last if config.channels_last else torch.preserve_format
         for network in [*recipe.networks.values(), *state.averages.values()]:
-            network.to(device=accelerator.device, memory_format=memory_format)
+            network.to(accelerator.device)
+            network.to(memory_format=_memory_format(config))
         return state
 
 
@@ -64,10 +61,10 @@ def _frozen_copy(network: nn.Module) -> nn.Module:
 class Observer(Protocol):
     """Watches a run: prints, logs, samples, saves. Observers never change the training."""
 
-    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Called after each iteration."""
 
-    def at_end(self, state: TrainingState[Any]) -> None:
+    def at_end(self, state: TrainingState) -> None:
         """Called once when the run ends or is interrupted, not when it fails."""
 
 
@@ -89,9 +86,7 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
             'training.precision = "fp16" needs a GPU; on a CPU take "fp32", or "bf16" where the CPU supports it.'
         )
     precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[config.precision]
-    accelerator = Accelerator(
-        mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu
-    )
+    accelerator = Accelerator(mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu)
     if accelerator.num_processes > 1:
         raise ConfigError(
             f"This version trains in one process, but was launched as {accelerator.num_processes}. Start it with "
@@ -106,8 +101,8 @@ def seed_everything(seed: int) -> None:
 
 
 def fit(
-    state: TrainingState[BatchT],
-    batches: Iterable[BatchT],
+    state: TrainingState,
+    batches: Iterable[Mapping[str, Any]],
     config: LoopConfig,
     accelerator: Accelerator,
     observers: Sequence[Observer] = (),
@@ -166,8 +161,12 @@ class _Update:
         prepared.zero_grad()
 
 
-def _to_device(batch: BatchT, config: LoopConfig, accelerator: Accelerator) -> Any:
-    memory_format = torch.channels_last if config.channels_last else torch.preserve_format
+def _memory_format(config: LoopConfig) -> torch.memory_format:
+    return torch.channels_last if config.channels_last else torch.preserve_format
+
+
+def _to_device(batch: Mapping[str, Any], config: LoopConfig, accelerator: Accelerator) -> Any:
+    memory_format = _memory_format(config)
 
     def moved(value: Any) -> Any:
         if not isinstance(value, Tensor):
@@ -178,7 +177,7 @@ def _to_device(batch: BatchT, config: LoopConfig, accelerator: Accelerator) -> A
     return {key: moved(value) for key, value in batch.items()}
 
 
-def _set_learning_rates(state: TrainingState[Any], config: LoopConfig) -> None:
+def _set_learning_rates(state: TrainingState, config: LoopConfig) -> None:
     factor = learning_rate_factor(state.iteration, state.total, config.schedule, config.decay_from)
     for name, optimizer in state.recipe.optimizers.items():
         for group in optimizer.param_groups:
@@ -193,6 +192,6 @@ def _check_finite(result: StepResult, batch: Mapping[str, Any], iteration: int) 
     raise TrainingDivergedError(
         f"In iteration {iteration} the loss {', '.join(wrong)} is not a finite number any more. The pictures of that "
         f"step were {', '.join(pictures) or 'not named by the batch'}: look at them (a picture of a single colour "
-        "breaks InstanceNorm). Otherwise lower recipe.learning_rate or use training.precision = \"fp32\", and go on "
+        'breaks InstanceNorm). Otherwise lower recipe.learning_rate or use training.precision = "fp32", and go on '
         "from the last checkpoint with --resume."
     )

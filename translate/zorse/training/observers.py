@@ -69,7 +69,7 @@ class ConsoleProgress:
         if self._progress is not None:
             self._progress.stop()
 
-    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Show losses every `log_every` steps, and how far the run is."""
         if self._started is None:
             self._started = (time.monotonic(), state.iteration)
@@ -83,7 +83,7 @@ class ConsoleProgress:
         elif text:
             self._console.print(f"{state.iteration}/{state.total}  {text}  {self._remaining(state)}", highlight=False)
 
-    def _remaining(self, state: TrainingState[Any]) -> str:
+    def _remaining(self, state: TrainingState) -> str:
         assert self._started is not None  # Only for mypy: set by the first step.
         since, first = self._started
         if state.iteration == first:
@@ -92,7 +92,7 @@ class ConsoleProgress:
         minutes = per_step * (state.total - state.iteration) / 60
         return f"{per_step:.2f} s/it, {minutes:.0f} min left"
 
-    def at_end(self, state: TrainingState[Any]) -> None:
+    def at_end(self, state: TrainingState) -> None:
         """Nothing: the command says how the run ended."""
 
 
@@ -106,7 +106,7 @@ class MetricsLog:
         self._means = LossMeans()
         self._since = time.monotonic()
 
-    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Append a line every `log_every` steps."""
         self._means.add(result)
         if state.iteration % self._every and state.iteration != state.total:
@@ -128,7 +128,7 @@ class MetricsLog:
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, state.iteration)
 
-    def at_end(self, state: TrainingState[Any]) -> None:
+    def at_end(self, state: TrainingState) -> None:
         """Flush what TensorBoard has not written yet."""
         self._writer.flush()
 
@@ -160,7 +160,7 @@ class SampleGrids:
         self._writer = writer
         self._batch = batch
 
-    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Draw a grid every `sample_every` steps, and at the end of the run."""
         if state.iteration % self._every and state.iteration != state.total:
             return
@@ -168,12 +168,10 @@ class SampleGrids:
         inputs = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self._batch.items()}
         with torch.inference_mode():
             grid = as_grid(state.recipe.preview(inputs, state.averages))
-        write_atomically(
-            self._folder / f"{state.iteration:08d}.png", lambda temporary: write_png(temporary, grid)
-        )
+        write_atomically(self._folder / f"{state.iteration:08d}.png", lambda temporary: write_png(temporary, grid))
         self._writer.add_image("samples", grid, state.iteration, dataformats="HWC")
 
-    def at_end(self, state: TrainingState[Any]) -> None:
+    def at_end(self, state: TrainingState) -> None:
         """Nothing left to do."""
 
 

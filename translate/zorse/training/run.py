@@ -17,7 +17,7 @@ from zorse.training.cards import generator_cards
 from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, write_atomically
-from zorse.training.loop import Device, TrainingState, fit, make_accelerator, seed_everything
+from zorse.training.loop import Device, Observer, TrainingState, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
 from zorse.weights import save_generator
 
@@ -50,17 +50,17 @@ class Saver:
         self._accelerator = accelerator
         self._saved_at = -1
 
-    def after_step(self, state: TrainingState[Any], result: StepResult, batch: Any) -> None:
+    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Save every `save_every` steps."""
         if state.iteration % self._config.training.save_every == 0:
             self._save(state)
 
-    def at_end(self, state: TrainingState[Any]) -> None:
+    def at_end(self, state: TrainingState) -> None:
         """Save once more, unless that has just been done."""
         if self._saved_at != state.iteration:
             self._save(state)
 
-    def _save(self, state: TrainingState[Any]) -> None:
+    def _save(self, state: TrainingState) -> None:
         save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
         for name, card in generator_cards(self._config, state).items():
             average = state.averages[name] if self._config.training.ema_decay > 0 else state.recipe.generators[name]
@@ -76,7 +76,7 @@ def train(
     resume: bool = False,
     device: Device = "auto",
     console: Console | None = None,
-) -> TrainingState[Any]:
+) -> TrainingState:
     """Train, writing everything to the folder `out`.
 
     Args:
@@ -113,7 +113,7 @@ def train(
         SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
         ConsoleProgress(console or Console(quiet=True), settings.log_every) as progress,
     ):
-        observers = [
+        observers: list[Observer] = [
             progress,
             MetricsLog(run, settings, writer),
             SampleGrids(run, settings, writer, _sample_batch(config, data, dataset)),

@@ -35,5 +35,5 @@ def update_average(average: nn.Module, network: nn.Module, iteration: int, decay
     decay = min(decay, (1 + iteration) / (10 + iteration))
     for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
         slow.lerp_(fast, 1.0 - decay)
-    for slow, fast in zip(average.buffers(), network.buffers(), strict=True):
-        slow.copy_(fast)
+    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)
