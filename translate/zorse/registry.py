@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -174,11 +174,10 @@ def download(name: str, progress: Progress = lambda done, total: None) -> Path:
 
 def _fetch(url: str, part: Path, progress: Progress) -> None:
     """Appends what is missing to `part`, or starts anew where the server cannot continue."""
-    done = part.stat().st_size if part.exists() else 0
-    with _answer(url, done) as (body, continued, length):
-        done = done if continued else 0
+    there = part.stat().st_size if part.exists() else 0
+    with _answer(url, there) as (body, done, length):
         total = None if length is None else done + length
-        with part.open("ab" if continued else "wb") as file:
+        with part.open("ab" if done else "wb") as file:
             while chunk := body.read(_CHUNK):
                 file.write(chunk)
                 done += len(chunk)
@@ -188,18 +187,24 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
 
 
 @contextmanager
-def _answer(url: str, start: int) -> Iterator[tuple[BinaryIO, bool, int | None]]:
-    """The server's answer from byte `start` on; whether it continues there; how many bytes it announces."""
-    request = urllib.request.Request(url, headers={"User-Agent": "zorse", "Range": f"bytes={start}-"})
+def _answer(url: str, start: int) -> Iterator[tuple[BinaryIO, int, int | None]]:
+    """The server's answer to a request from byte `start` on: body, its first byte, the length that is announced."""
     try:
-        response = urllib.request.urlopen(request, timeout=30)
+        response = _request(url, start)
     except urllib.error.HTTPError as error:
         if error.code != 416:  # "range not satisfiable": the part is complete or wrong; take it from the start
             raise
-        response = urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "zorse"}), timeout=30)
+        error.close()
+        start, response = 0, _request(url, 0)
     with response:
         length = response.headers.get("Content-Length")
-        yield response, response.status == 206, int(length) if length else None
+        yield response, start if response.status == 206 else 0, int(length) if length else None
+
+
+def _request(url: str, start: int) -> HTTPResponse:
+    headers = {"User-Agent": "zorse"} | ({"Range": f"bytes={start}-"} if start else {})
+    response: HTTPResponse = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30)
+    return response
 
 
 @lru_cache(maxsize=64)

@@ -63,8 +63,10 @@ def translate(
 
 
 def _size(text: str) -> "Size":
-    if text == "native" or text == "keep":
-        return text
+    if text == "native":
+        return "native"
+    if text == "keep":
+        return "keep"
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise typer.BadParameter(f"{text!r} is none of native, keep and a number of pixels.", param_hint="--size")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 
 from zorse.card import ModelCard, read_card
 from zorse.errors import DeviceError, WeightsError
