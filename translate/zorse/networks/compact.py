@@ -75,9 +75,11 @@ class CompactGenerator(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, 3, H, W) in [-1, 1]."""
+        """(N, 3, H, W) in [-1, 1] -> (N, 3, H, W) in [-1, 1]; up to 1 / HEADROOM beyond while training."""
         features = box_filter(self.to_pixels(self.blocks(self.stem(image))))
         change = self.finish(torch.cat([features, image], dim=1))
         # atanh brings the picture to where the tanh will take it back from; outside of [-1, 1] it has no value.
         picture = torch.atanh(HEADROOM * image.clamp(-1, 1))
-        return (torch.tanh(picture + change) / HEADROOM).clamp(-1, 1)
+        translated = torch.tanh(picture + change) / HEADROOM
+        # A clamp has no gradient where it bites: while training, the discriminator keeps the values in range instead.
+        return translated if self.training else translated.clamp(-1, 1)
