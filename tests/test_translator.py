@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import tiny_onnx
+from zorse.architecture import ResnetConfig
 from zorse.errors import ConfigError, DeviceError, ImageError, WeightsError
 from zorse.imaging.io import Picture, encode_picture
 from zorse.runtime import onnx as zorse_onnx
@@ -173,6 +174,11 @@ def test_a_network_that_gives_another_size_or_no_numbers(pixels):
         Translator(tiny_onnx.card(), lambda tensor: tensor[:, :, ::2])(pixels)
     with pytest.raises(WeightsError, match="not numbers"):
         Translator(tiny_onnx.card(), lambda tensor: tensor * np.nan)(pixels)
+
+
+def test_a_model_of_other_channels():
+    with pytest.raises(WeightsError, match="1 channels into 3"):
+        Translator(tiny_onnx.card(architecture=ResnetConfig(in_channels=1)), negate)
 
 
 # Model files ---------------------------------------------------------------------------------------------------------

@@ -34,9 +34,18 @@ class Translator:
         card: what the model is and expects.
         backend: runs the network.
         provider: where it runs, for people to read ("CPUExecutionProvider", "torch on cuda").
+
+    Raises:
+        WeightsError: the model does not translate colour pictures.
     """
 
     def __init__(self, card: ModelCard, backend: Backend, provider: str = "") -> None:
+        channels = (card.architecture.in_channels, card.architecture.out_channels)
+        if channels != (3, 3):
+            raise WeightsError(
+                f"The model {card.name!r} turns {channels[0]} channels into {channels[1]}; a Translator works on RGB "
+                "pictures, 3 into 3. Run such a model with ONNX Runtime or PyTorch directly."
+            )
         self.card = card
         self.backend = backend
         self.provider = provider
