@@ -37,6 +37,8 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         domain_b=config.domain_b,
         architecture=generator,
         native_size=config.data.load_size,
+        # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
+        keeps_detail=isinstance(config.recipe, CycleGANConfig),
         # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
         norm_at_test="picture",
         dropout_at_test=isinstance(generator, UnetConfig) and generator.dropout,
@@ -52,11 +54,12 @@ def training_summary(config: TrainConfig, state: TrainingState) -> str:
     crop = config.data.crop_size
     return (
         f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {crop} x {crop} "
-        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware()}."
+        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}."
     )
 
 
-def _hardware() -> str:
-    if torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
+def _hardware(state: TrainingState) -> str:
+    device = next(parameter.device for network in state.averages.values() for parameter in network.parameters())
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
     return f"{os.cpu_count()} cores of a CPU ({platform.machine()})"
