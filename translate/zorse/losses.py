@@ -13,8 +13,10 @@ Logits = Tensor | Sequence[Tensor]
 """What a discriminator returns: one map of logits, or several of different scales."""
 
 
-def _maps(logits: Logits) -> Sequence[Tensor]:
-    return [logits] if isinstance(logits, Tensor) else logits
+def _maps(logits: Logits) -> list[Tensor]:
+    maps = [logits] if isinstance(logits, Tensor) else logits
+    # Under mixed precision the logits come in 16 bits, too few for squares and means.
+    return [logit_map.to(torch.promote_types(logit_map.dtype, torch.float32)) for logit_map in maps]
 
 
 def _mean(terms: list[Tensor]) -> Tensor:
@@ -80,7 +82,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """
     share = torch.rand(real.shape[0], 1, 1, 1, device=real.device, dtype=real.dtype)
     between = (share * real + (1 - share) * fake.detach()).requires_grad_(True)
-    judged = torch.stack([logits.flatten(1).mean(1).sum() for logits in _maps(critic(between))]).sum()
+    judged = _mean([logits.flatten(1).mean(1).sum() for logits in _maps(critic(between))])
     (gradient,) = torch.autograd.grad(judged, between, create_graph=True)
     norms: Tensor = gradient.flatten(1).norm(2, dim=1)
     return ((norms - 1) ** 2).mean()
