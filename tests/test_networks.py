@@ -259,6 +259,20 @@ def to_levels(image):
     return ((image + 1) * 127.5).round().byte()
 
 
+@pytest.mark.parametrize("level", [-1.0, 1.0])
+def test_compact_keeps_the_gradient_of_black_and_white_pixels_while_training(level):
+    generator = generator_module(CompactConfig(base_channels=8, n_blocks=1, finish_channels=4))
+    last = generator.finish[-1]
+    nn.init.zeros_(last.weight)
+    picture = torch.full((1, 3, 16, 16), level)
+    for change in (-0.1, 0.0, 0.1):
+        nn.init.constant_(last.bias, change)
+        generator.zero_grad()
+        generator.train()(picture).mean().backward()
+        assert (last.bias.grad > 0.02).all()
+        assert generator.eval()(picture).abs().max() <= 1
+
+
 SIDE = 256
 WINDOW = 64
 """In the middle of the picture, where padding at its borders has the least say."""

@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from zorse.runtime.translator import Size
+
+
+def parse_size(text: str) -> "Size":
+    """The value of `--size`: native, keep, or a short side in pixels.
+
+    Raises:
+        typer.BadParameter: anything else.
+    """
+    if text == "native":
+        return "native"
+    if text == "keep":
+        return "keep"
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is none of native, keep and a number of pixels.", param_hint="--size")
