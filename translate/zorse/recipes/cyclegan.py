@@ -18,7 +18,7 @@ from zorse.data.loader import Batch
 from zorse.losses import Objective, discriminator_loss, generator_loss, gradient_penalty
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.pool import ImagePool
-from zorse.recipes.recipe import StepResult, Update, detached, frozen, together
+from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 
 class CycleGANConfig(Frozen):
@@ -42,7 +42,7 @@ class CycleGANConfig(Frozen):
     learning_rate: PositiveFloat = 2e-4
     """Of the generators."""
     discriminator_learning_rate: PositiveFloat = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
     """Of Adam."""
 
 

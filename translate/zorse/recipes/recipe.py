@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+AdamBeta = Annotated[float, Field(ge=0, lt=1)]
+"""Decay of one of Adam's running averages."""
 
 Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
