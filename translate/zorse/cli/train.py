@@ -29,6 +29,8 @@ def train(
 
     Presets: cyclegan_horse2zebra, cyclegan_photo2monet, pix2pix_edges2shoes, pix2pix_facades (as published, for a GPU),
     and compact_horse2zebra, compact_photo2monet, compact_edges2shoes, compact_edges2clothes (for a CPU).
+
+    Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.
     """
     try:
         import accelerate  # noqa: F401
@@ -44,17 +46,13 @@ def train(
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
     config = with_overrides(source, settings or [])
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    console = Console()
-    console.print(f"Training {config.name} in {folder}", highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"Training {config.name} in {folder}")
     state = run_training(config, data, folder, resume=resume, device=device, console=console)
     if state.interrupted:
         console.print(
             f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
-            f"command and: --out {folder} --resume",
-            highlight=False,
+            f"command and: --out {folder} --resume"
         )
-    else:
-        console.print(
-            f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}",
-            highlight=False,
-        )
+        raise typer.Exit(130)
+    console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}")

@@ -1,5 +1,6 @@
 """Batches, loaded ahead by worker processes."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
@@ -65,7 +66,7 @@ def batches(
         sampler=range(start, stop),
         batch_size=None,
         num_workers=num_workers,
-        worker_init_fn=_single_threaded,
+        worker_init_fn=_prepare_worker,
         pin_memory=torch.cuda.is_available(),
         # Its own generator: the loader must not draw from the one that the training draws from.
         generator=torch.Generator(),
@@ -90,5 +91,9 @@ class _Batches(TorchDataset[Batch | ZorseError]):
             return error
 
 
-def _single_threaded(worker: int) -> None:
+def _prepare_worker(worker: int) -> None:
     cv2.setNumThreads(0)
+    # Ctrl-C and a scheduler's SIGTERM reach the workers, too. Only the main process decides when the work ends, after
+    # an iteration; workers end with it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

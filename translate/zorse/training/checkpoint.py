@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from torch import Tensor, nn
 
 from zorse.errors import IncompatibleWeights, WeightsError
 from zorse.training.files import write_atomically
@@ -19,7 +20,8 @@ FORMAT = 1
 def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, config: str) -> None:
     """Write networks, averages, optimizers, loss scaler, the recipe's memory, all states of chance, and the config.
 
-    The order of the data and the learning rates are functions of the iteration, which is saved.
+    So are gradients that are still being gathered (`accumulate` > 1). The order of the data and the learning rates are
+    functions of the iteration, which is saved.
 
     Raises:
         ZorseError: the file could not be written; the previous checkpoint is untouched.
@@ -34,11 +36,12 @@ def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, 
         "networks": {name: network.state_dict() for name, network in recipe.networks.items()},
         "averages": {name: network.state_dict() for name, network in state.averages.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in recipe.optimizers.items()},
+        "gradients": {name: _gradients(network) for name, network in recipe.networks.items()},
         "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else {},
         "recipe": recipe.state_dict(),
         "chance": _chance_state(),
     }
-    write_atomically(path, lambda temporary: torch.save(content, temporary))
+    write_atomically(path, lambda file: torch.save(content, file))
 
 
 def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator) -> None:
@@ -53,20 +56,21 @@ def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerato
     try:
         for name, network in recipe.networks.items():
             network.load_state_dict(content["networks"][name])
+            _restore_gradients(network, content.get("gradients", {}).get(name, {}))
         for name, network in state.averages.items():
             network.load_state_dict(content["averages"][name])
         for name, optimizer in recipe.optimizers.items():
             optimizer.load_state_dict(content["optimizers"][name])
+        if accelerator.scaler is not None and content["scaler"]:
+            accelerator.scaler.load_state_dict(content["scaler"])
+        recipe.load_state_dict(content["recipe"])
+        state.iteration, state.seconds = content["iteration"], content["seconds"]
+        _restore_chance(content["chance"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise IncompatibleWeights(
-            f"{path} was saved from other networks than this run's: {error}. Resume with the settings that the run "
-            "was started with (its config.toml), or start a new run in another folder."
+            f"{path} was saved from other networks than this run's ({_first_problem(error)}). Resume with the settings "
+            "that the run was started with (its config.toml), or start a new run in another folder."
         ) from error
-    if accelerator.scaler is not None and content["scaler"]:
-        accelerator.scaler.load_state_dict(content["scaler"])
-    recipe.load_state_dict(content["recipe"])
-    state.iteration, state.seconds = content["iteration"], content["seconds"]
-    _restore_chance(content["chance"])
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -78,15 +82,38 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise WeightsError(f"There is no checkpoint {path} to resume from. Start the run without --resume.") from error
+        raise WeightsError(
+            f"There is no checkpoint {path} to resume from: this is not the folder of a run, or the run was stopped "
+            "before its first checkpoint. Check --out, or start anew in another folder without --resume."
+        ) from error
     except Exception as error:  # torch.load raises whatever the damage leads to.
         raise WeightsError(
-            f"{path} is damaged or no checkpoint of Zorse: {str(error).splitlines()[0]}. Start a new run, or put a "
-            "copy of the checkpoint there."
+            f"{path} is damaged or no checkpoint of Zorse: it cannot be read as tensors and plain data, and nothing "
+            "else in it was loaded or run. Put a copy of the checkpoint there, or start anew in another folder."
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise WeightsError(f"{path} is no checkpoint that this version of Zorse can resume (format {FORMAT} wanted).")
+        raise WeightsError(
+            f"{path} is no checkpoint that this version of Zorse can resume (format {FORMAT} was wanted, it says "
+            f"{content.get('format') if isinstance(content, dict) else 'nothing'}). Start a new run in another folder."
+        )
     return content
+
+
+def _first_problem(error: Exception) -> str:
+    """One line of what `load_state_dict` has to say, which can be hundreds of lines."""
+    if isinstance(error, KeyError):
+        return f"it holds no {error.args[0]}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[min(1, len(lines) - 1)].rstrip(".")
+
+
+def _gradients(network: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+
+
+def _restore_gradients(network: nn.Module, saved: dict[str, Tensor]) -> None:
+    for name, parameter in network.named_parameters():
+        parameter.grad = saved[name].to(parameter.device) if name in saved else None
 
 
 def _chance_state() -> dict[str, Any]:

@@ -4,12 +4,13 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from zorse.architecture import Frozen
+from zorse.architecture import Frozen, PatchGANConfig
 from zorse.card import TrainingData
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError
@@ -29,8 +30,8 @@ class LoopConfig(Frozen):
     batch_size: PositiveInt = 1
     """Samples per step; 1 in both papers."""
     accumulate: PositiveInt = 1
-    """Steps whose gradients are added up before the parameters move."""
-    seed: NonNegativeInt = 0
+    """Steps whose gradients are averaged before the parameters move."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Of the initial weights, the data's order and every other chance."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How the learning rate falls to zero."""
@@ -69,9 +70,30 @@ class TrainConfig(Frozen):
     recipe: RecipeConfig
     training: LoopConfig = LoopConfig()
 
+    @model_validator(mode="after")
+    def _crops_fit_the_networks(self) -> Self:
+        crop, generator = self.data.crop_size, self.recipe.generator
+        if (generator.in_channels, generator.out_channels) != (3, 3):
+            raise ValueError("pictures have 3 channels, so the generator's in_channels and out_channels must be 3")
+        if crop % generator.size_multiple:
+            raise ValueError(
+                f"data.crop_size is {crop}, but a {generator.kind} generator of these settings takes multiples of "
+                f"{generator.size_multiple} pixels"
+            )
+        depths = [judge.n_layers for judge in self.recipe.discriminators if isinstance(judge, PatchGANConfig)]
+        smallest = 3 * 2 ** max(depths, default=0)  # After the stride-2 convolutions two 4x4 ones are left.
+        if crop < smallest:
+            raise ValueError(
+                f"data.crop_size is {crop}, but a PatchGAN with n_layers = {max(depths)} judges pictures of at least "
+                f"{smallest} pixels"
+            )
+        return self
+
 
 def with_overrides(config: TrainConfig, overrides: Iterable[str]) -> TrainConfig:
     """The config with `key.subkey=value` settings applied; values are written as in TOML, bare words are strings.
+
+    A list or a table is replaced as a whole: recipe.generator={kind="resnet", n_blocks=6}.
 
     Raises:
         ConfigError: not of that form, an unknown key (the nearest known one is named), or a value that does not fit.
@@ -96,14 +118,22 @@ def _value(text: str) -> Any:
 
 def _set(settings: dict[str, Any], path: list[str], value: Any, full_key: str) -> None:
     *parents, last = path
-    for parent in parents:
-        inner = settings.get(parent)
-        if not isinstance(inner, dict):
+    for depth, parent in enumerate(parents, start=1):
+        if parent not in settings:
             raise ConfigError(_unknown(full_key, parent, settings))
-        settings = inner
+        if not isinstance(settings[parent], dict):
+            raise ConfigError(
+                f"{full_key!r} cannot be set: {'.'.join(path[:depth])} is no table now. Give its whole value, lists as "
+                '[...] and tables as {key = value, ...}, for example recipe.discriminators=[{kind="pixel"}].'
+            )
+        settings = settings[parent]
     if last not in settings:
         raise ConfigError(_unknown(full_key, last, settings))
-    # A table replaces what was there: its kind may be another one, with other keys.
+    if last == "kind" and value != settings["kind"]:
+        raise ConfigError(
+            f"Another kind has other settings, so {full_key!r} cannot be set alone. Give the whole table: "
+            f'{".".join(parents)}={{kind="{value}"}}, with those settings in it that shall differ from its defaults.'
+        )
     settings[last] = value
 
 
@@ -122,24 +152,40 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError("The training configuration is not valid. " + " ".join(_complaints(error))) from error
+        complaints = " ".join(_complaint(problem, settings) for problem in error.errors())
+        raise ConfigError(f"The training configuration is not valid. {complaints}") from error
 
 
-def _complaints(error: ValidationError) -> list[str]:
-    complaints = []
-    for problem in error.errors():
-        place = [str(part) for part in problem["loc"]]
-        if problem["type"] == "extra_forbidden":
-            complaints.append(_unknown(".".join(place), place[-1], _fields_at(place[:-1])))
-        else:
-            complaints.append(f"{'.'.join(place) or 'configuration'}: {problem['msg']} (got {problem['input']!r}).")
-    return complaints
+def _complaint(problem: ErrorDetails, settings: Mapping[str, Any]) -> str:
+    place = problem["loc"]
+    key = _written_key(place, settings)
+    if problem["type"] == "extra_forbidden":
+        return _unknown(key, str(place[-1]), _fields_at(place[:-1]))
+    came = problem["input"]
+    got = "" if isinstance(came, Mapping) else f" (got {came!r})"
+    return f"{key or 'The settings together'}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}{got}."
 
 
-def _fields_at(place: list[str]) -> list[str]:
+def _written_key(place: tuple[str | int, ...], settings: Any) -> str:
+    """The key as the user writes it: without the kinds that pydantic puts between."""
+    parts: list[str] = []
+    for part in place:
+        if isinstance(settings, Mapping) and part not in settings and part == settings.get("kind"):
+            continue
+        parts.append(str(part))
+        try:
+            settings = settings[part]
+        except (KeyError, IndexError, TypeError):  # Nothing is there: that is the complaint.
+            settings = None
+    return ".".join(parts)
+
+
+def _fields_at(place: tuple[str | int, ...]) -> list[str]:
     """Names of the settings at a place in the config; a union's members are told apart by their `kind`."""
     models: list[type[BaseModel]] = [TrainConfig]
     for part in place:
+        if isinstance(part, int):
+            continue  # Of a list, whose elements are of the models found already.
         chosen = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
         models = chosen or [inner for m in models if part in m.model_fields for inner in _models_in(m, part)]
     return sorted({name for model in models for name in model.model_fields})

@@ -1,34 +1,77 @@
 """The run folder, and files that are either complete or not there."""
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from zorse.errors import ZorseError
 
+_DISK_PROBLEMS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EISDIR,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Inside, a disk that is full or forbidden becomes an error for the user.
+
+    Raises:
+        ZorseError: `path`, or something in it, could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_PROBLEMS:
+            raise
+        raise ZorseError(
+            f"{path} could not be written ({error.strerror}). What was saved before is untouched. Free some disk space "
+            "and run the same command with --resume if there is a checkpoint, or choose another folder with --out."
+        ) from error
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a temporary file beside `path`, and put it in place only when it is complete and on disk.
 
     Raises:
         ZorseError: it could not be written (a full disk); what stood at `path` before is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Always the same name: what a killed process left behind is replaced by the next one.
+    temporary = path.with_name(f".{path.name}.part")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                _write(file, write)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, write: Callable[[BinaryIO], object]) -> None:
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        # torch.save reports a failed write as RuntimeError.
-        raise ZorseError(
-            f"{path} could not be written: {error}. The version saved before, if any, is untouched. Free some disk "
-            "space or choose another folder, then run the same command with --resume."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        write(file)
+    except RuntimeError as error:
+        # torch.save hides a full disk behind a complaint about positions in its archive.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -37,7 +38,7 @@ class TrainingState:
     seconds: float = 0.0
     """Time spent in the loop, over all resumed parts of the run."""
     interrupted: bool = False
-    """Whether the user asked to stop."""
+    """Whether the user asked to stop before the end."""
 
     @classmethod
     def fresh(cls, recipe: Recipe[Any], total: int, config: LoopConfig, accelerator: Accelerator) -> Self:
@@ -86,6 +87,9 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
             'training.precision = "fp16" needs a GPU; on a CPU take "fp32", or "bf16" where the CPU supports it.'
         )
     precision = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[config.precision]
+    # Accelerate keeps the first device and precision for the whole process: forget them, a notebook may train twice.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
     accelerator = Accelerator(mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu)
     if accelerator.num_processes > 1:
         raise ConfigError(
@@ -107,7 +111,7 @@ def fit(
     accelerator: Accelerator,
     observers: Sequence[Observer] = (),
 ) -> None:
-    """Train from `state.iteration` to `state.total`, or until the user asks to stop.
+    """Train from `state.iteration` to `state.total`, or until the batches or the user's patience end.
 
     Args:
         state: fresh or restored; it is moved on in place.
@@ -120,6 +124,7 @@ def fit(
         TrainingDivergedError: a loss is not finite; the message names the pictures.
     """
     update = _Update(state.recipe, accelerator)
+    accelerator.step = state.iteration  # It counts steps to know when enough gradients are gathered.
     for network in state.recipe.networks.values():
         network.train()
         if config.compile:
@@ -128,7 +133,10 @@ def fit(
         source = iter(batches)
         while state.iteration < state.total and not interrupt.raised:
             started = time.perf_counter()
-            batch = _to_device(next(source), config, accelerator)
+            loaded = next(source, None)
+            if loaded is None:
+                break
+            batch = _to_device(loaded, config, accelerator)
             _set_learning_rates(state, config)
             with accelerator.accumulate(), accelerator.autocast():
                 result = state.recipe.step(batch, state.iteration, update)
@@ -139,7 +147,7 @@ def fit(
             state.seconds += time.perf_counter() - started
             for observer in observers:
                 observer.after_step(state, result, batch)
-        state.interrupted = interrupt.raised
+        state.interrupted = interrupt.raised and state.iteration < state.total
     for observer in observers:
         observer.at_end(state)
 

@@ -24,13 +24,13 @@ class LossMeans:
     """Means of the losses since the last time they were asked for."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
+        self._sums: dict[str, Tensor | int] = {}
         self._count = 0
 
     def add(self, result: StepResult) -> None:
         """Add one step's losses."""
         for name, loss in result.losses.items():
-            self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss
+            self._sums[name] = self._sums.get(name, 0) + loss.float()
         self._count += 1
 
     def take(self) -> dict[str, float]:
@@ -81,7 +81,8 @@ class ConsoleProgress:
             if text:
                 self._progress.update(self._task, description=text)
         elif text:
-            self._console.print(f"{state.iteration}/{state.total}  {text}  {self._remaining(state)}", highlight=False)
+            line = f"{state.iteration}/{state.total}  {text}  {self._remaining(state)}"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def _remaining(self, state: TrainingState) -> str:
         assert self._started is not None  # Only for mypy: set by the first step.
@@ -144,11 +145,7 @@ def forget_after(metrics: Path, iteration: int) -> None:
                 kept.append(line + "\n")
         except (json.JSONDecodeError, KeyError):
             continue
-    write_atomically(metrics, lambda temporary: _write_lines(temporary, kept))
-
-
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text("".join(lines), encoding="utf-8")
+    write_atomically(metrics, lambda file: file.write("".join(kept).encode()))
 
 
 class SampleGrids:
@@ -168,7 +165,7 @@ class SampleGrids:
         inputs = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self._batch.items()}
         with torch.inference_mode():
             grid = as_grid(state.recipe.preview(inputs, state.averages))
-        write_atomically(self._folder / f"{state.iteration:08d}.png", lambda temporary: write_png(temporary, grid))
+        write_atomically(self._folder / f"{state.iteration:08d}.png", lambda file: file.write(encode_png(grid)))
         self._writer.add_image("samples", grid, state.iteration, dataformats="HWC")
 
     def at_end(self, state: TrainingState) -> None:
@@ -182,7 +179,7 @@ def as_grid(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.rint((grid + 1) * 127.5), 0, 255), dtype=np.uint8)
 
 
-def write_png(path: Path, grid: NDArray[np.uint8]) -> None:
-    """Write uint8 RGB (H, W, 3), whatever the suffix of the path is."""
+def encode_png(grid: NDArray[np.uint8]) -> bytes:
+    """uint8 RGB (H, W, 3) as a PNG file."""
     _, encoded = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
-    path.write_bytes(encoded.tobytes())
+    return encoded.tobytes()

@@ -16,7 +16,7 @@ from zorse.recipes.recipe import Recipe, StepResult
 from zorse.training.cards import generator_cards
 from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
-from zorse.training.files import RunFolder, write_atomically
+from zorse.training.files import RunFolder, disk_errors, write_atomically
 from zorse.training.loop import Device, Observer, TrainingState, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
 from zorse.weights import save_generator
@@ -94,10 +94,18 @@ def train(
         ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
     """
     run = RunFolder(out)
-    if not resume and out.exists() and any(out.iterdir()):
-        raise ConfigError(
-            f"{out} already holds files. Add --resume to go on with the run in it, or choose another folder with --out."
-        )
+    with disk_errors(out):
+        if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ConfigError(
+                f"{out} is a file or already holds files. Add --resume to go on with the run in it, or choose another "
+                "folder with --out."
+            )
+        return _train(config, data, run, resume, device, console or Console(quiet=True))
+
+
+def _train(
+    config: TrainConfig, data: Path, run: RunFolder, resume: bool, device: Device, console: Console
+) -> TrainingState:
     settings = config.training
     accelerator = make_accelerator(settings, device)
     dataset = open_dataset(config.data, data, seed=settings.seed)
@@ -107,11 +115,11 @@ def train(
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
         forget_after(run.metrics, state.iteration)
-    write_atomically(run.config, lambda temporary: _write_text(temporary, to_toml(config)))
+    write_atomically(run.config, lambda file: file.write(to_toml(config).encode()))
     source = batches(dataset, settings.batch_size, state.iteration, state.total, settings.num_workers)
     with (
         SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
-        ConsoleProgress(console or Console(quiet=True), settings.log_every) as progress,
+        ConsoleProgress(console, settings.log_every) as progress,
     ):
         observers: list[Observer] = [
             progress,
@@ -131,7 +139,3 @@ def _sample_batch(config: TrainConfig, data: Path, dataset: Dataset) -> Any:
         shown = dataset
     step = max(1, len(shown) // N_SAMPLES)
     return collate([shown.sample(index * step) for index in range(min(N_SAMPLES, len(shown)))])
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
