@@ -1,0 +1,19 @@
+"""Zorse's web page, made with Gradio: `launch` serves it, `build` is the page without a server.
+
+Raises:
+    MissingExtraError: on import, where Gradio is not installed.
+"""
+
+from importlib.util import find_spec
+
+from zorse.errors import MissingExtraError
+
+if find_spec("gradio") is None:
+    raise MissingExtraError("The page", "app")
+
+from zorse_app.launch import RunningPage, launch
+from zorse_app.page import build
+from zorse_app.service import Service
+from zorse_app.shelf import Shelf
+
+__all__ = ["RunningPage", "Service", "Shelf", "build", "launch"]

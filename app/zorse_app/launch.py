@@ -1,0 +1,127 @@
+"""Starts the page and stops it."""
+
+import errno
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from zorse.errors import ConfigError
+from zorse_app.page import build
+from zorse_app.service import MAX_BYTES, Service
+from zorse_app.shelf import Shelf
+
+# Fonts of the visitor's own computer: nothing is fetched from the internet.
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+_STYLE = Path(__file__).with_name("style.css")
+
+
+@dataclass(frozen=True)
+class RunningPage:
+    """A page that answers."""
+
+    blocks: gr.Blocks
+    url: str
+    """Address on this computer."""
+    share_url: str | None
+    """Public address; None unless asked for and granted."""
+
+    def wait(self) -> None:
+        """Returns when the page is stopped with Ctrl-C."""
+        self.blocks.block_thread()
+
+
+@contextmanager
+def launch(
+    host: str = "127.0.0.1", port: int = 7860, share: bool = False, models: Path | None = None
+) -> Iterator[RunningPage]:
+    """Serves the page until the `with` block is left; then everything that visitors sent is deleted.
+
+    Args:
+        host: address to listen on; "0.0.0.0" lets other computers in.
+        port: 1..65535.
+        share: ask Gradio's servers for a public address that leads here.
+        models: a folder with .onnx files to offer beside the shipped models.
+
+    Raises:
+        ConfigError: the address cannot be used.
+        WeightsError: a file in `models` is not a model.
+    """
+    _check_address(host, port)
+    shelf = Shelf(models)
+    with _folder_for_visitors() as folder:
+        blocks = build(Service(shelf, folder / "results"))
+        try:
+            yield _start(blocks, host, port, share)
+        finally:
+            blocks.close(verbose=False)
+
+
+def _start(blocks: gr.Blocks, host: str, port: int, share: bool) -> RunningPage:
+    try:
+        _, url, share_url = blocks.launch(
+            server_name=host,
+            server_port=port,
+            share=share,
+            prevent_thread_lock=True,
+            quiet=True,
+            inbrowser=False,
+            max_file_size=MAX_BYTES,
+            theme=gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS),
+            css_paths=_STYLE,
+            footer_links=["api"],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The page could not start on {host}, port {port}: {error}. Choose another address with --host and --port."
+        ) from error
+    return RunningPage(blocks, url, share_url or None)
+
+
+@contextmanager
+def _folder_for_visitors() -> Iterator[Path]:
+    """A private folder for uploads and results, deleted afterwards; Gradio looks for it in the environment."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with tempfile.TemporaryDirectory(prefix="zorse-", ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["GRADIO_TEMP_DIR"]
+            if before is not None:
+                os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def _check_address(host: str, port: int) -> None:
+    """Listens there for a moment: Gradio itself looks at 127.0.0.1 only, and does not say what is wrong."""
+    if not 0 < port < 65536:
+        raise ConfigError(f"Port {port} does not exist. Choose one from 1024 to 65535: zorse ui --port 7860")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":  # elsewhere this option would allow to take a port that is in use
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigError(_advice(host, port, error)) from error
+
+
+def _advice(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is in use by another program. Choose another with --port, for example {port + 1}."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {port} needs special rights. Choose one above 1023: zorse ui --port 7860"
+    return (
+        f"{host!r} is no address of this computer ({error}). Use 127.0.0.1 for this computer alone, or 0.0.0.0 to let "
+        "others in."
+    )

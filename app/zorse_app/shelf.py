@@ -1,0 +1,74 @@
+"""The models that the page offers, loaded when they are first used and kept warm."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import zorse
+from zorse.errors import UnknownModel, WeightsError
+from zorse.loading import read_file_card
+from zorse.registry import find_file, shipped_models
+from zorse.runtime.translator import Translator
+
+KEPT_WARM = 6
+"""Translators held in memory; the one that was unused longest makes room."""
+
+
+class Shelf:
+    """The shipped models that are on this computer, and those of a folder; a folder's model replaces its namesake.
+
+    Safe to use from several threads.
+
+    Args:
+        folder: holds .onnx files, each with its card; None for the shipped models alone.
+
+    Raises:
+        WeightsError: no such folder, no model in it, a file that is not a model, or two models of one name.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        shipped = {name: name for name, entry in shipped_models().items() if find_file(entry)}
+        own = {} if folder is None else _models_in(folder)
+        self._sources: dict[str, str | Path] = {**shipped, **own}
+        self._warm: OrderedDict[str, Translator] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all models, the shipped ones first."""
+        return tuple(self._sources)
+
+    def translator(self, name: str) -> Translator:
+        """A model, ready to use.
+
+        Raises:
+            UnknownModel: there is no such model here.
+            WeightsError: its file is damaged or gone.
+        """
+        with self._lock:  # held while loading: two requests must not load one model twice
+            if name not in self._warm:
+                self._warm[name] = zorse.load(self._source(name))
+            self._warm.move_to_end(name)
+            while len(self._warm) > KEPT_WARM:
+                self._warm.popitem(last=False)
+            return self._warm[name]
+
+    def _source(self, name: str) -> str | Path:
+        if name not in self._sources:
+            known = ", ".join(self._sources) or "none"
+            raise UnknownModel(f"There is no model {name!r} on this page. Choose one of these: {known}.")
+        return self._sources[name]
+
+
+def _models_in(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise WeightsError(f"The models folder {folder} is not a folder. Name one that holds .onnx files.")
+    models: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.onnx")):
+        name = read_file_card(file).name
+        if name in models:
+            raise WeightsError(f"{models[name]} and {file} are both called {name!r} in their cards. Keep one of them.")
+        models[name] = file
+    if not models:
+        raise WeightsError(f"The models folder {folder} holds no .onnx files. 'zorse export' writes them.")
+    return models

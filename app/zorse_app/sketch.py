@@ -1,0 +1,62 @@
+"""From a sketch as people make them, drawn, scanned or photographed, to the thin black lines that models know."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zorse.imaging.edges import Lines, thin
+from zorse.imaging.io import Picture, to_uint8
+from zorse.imaging.tensor import resize
+from zorse.runtime.translator import working_size
+
+_FAINTEST = 0.85
+"""Ink reflects at most this share of what the paper around it does; paler marks are grain, creases and shadow."""
+
+_COVERED = 0.2
+"""A pixel of the small picture is ink when ink covers this share of its area."""
+
+
+def clean_lines(sketch: Picture, short_side: int) -> Lines:
+    """The lines of a sketch, one pixel wide, at the size that a model works at.
+
+    Uneven light and grey paper become white, chalk on a board becomes ink on paper, broad strokes become thin lines.
+
+    Args:
+        sketch: any picture; transparent parts are paper.
+        short_side: wanted short side, in pixels.
+
+    Returns:
+        (height, width) uint8, 0 on 255.
+    """
+    height, width = working_size(sketch.height, sketch.width, "native", short_side)
+    grey = _grey(sketch)
+    if min(grey.shape) > 2 * short_side:  # finer than this the grain of the paper shows
+        grey = resize(grey, 2 * height, 2 * width)
+    covered = resize(_ink(grey).astype(np.float32), height, width)
+    return np.asarray(255 * (1 - thin((covered > _COVERED).astype(np.uint8))), dtype=np.uint8)
+
+
+def over_white(picture: Picture) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: the picture as it looks on white paper."""
+    rgb = to_uint8(picture.rgb)
+    if picture.alpha is None:
+        return rgb
+    opacity = to_uint8(picture.alpha).astype(np.float32)[:, :, None] / 255
+    return np.rint(255 - opacity * (255 - rgb.astype(np.float32))).astype(np.uint8)
+
+
+def _grey(sketch: Picture) -> NDArray[np.uint8]:
+    """(H, W) uint8, dark on light."""
+    grey = cv2.cvtColor(over_white(sketch), cv2.COLOR_RGB2GRAY)
+    is_board = np.median(grey) < 128
+    return np.asarray(255 - grey if is_board else grey, dtype=np.uint8)
+
+
+def _ink(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a sketch is clearly darker than the paper around it."""
+    reach = max(min(grey.shape) // 12, 3) | 1  # odd, wider than any stroke
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    paper = cv2.GaussianBlur(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, kernel), (0, 0), reach / 3)
+    reflected = np.minimum(grey.astype(np.float32) / np.maximum(paper, 1), 1)
+    otsu, _ = cv2.threshold((255 * reflected).astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray(reflected < min((otsu + 1) / 255, _FAINTEST), dtype=np.bool_)

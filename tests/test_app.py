@@ -1,0 +1,336 @@
+"""The page without a browser: its functions, its limits, and its endpoints over HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import gradio_client
+import numpy as np
+import pytest
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+import tiny_onnx
+from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
+from zorse.imaging.io import read_picture
+from zorse_app import Service, Shelf, examples, launch, service
+from zorse_app.page import EDGES, HORSES, PAINTINGS
+from zorse_app.service import Upload, caption
+from zorse_app.sketch import clean_lines
+
+NATIVE = 64
+COMMAND = "from zorse.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Every model that the page has a place for and one more, each of them a negation."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in (*HORSES, *PAINTINGS, *EDGES, "day2night"):
+        card = tiny_onnx.card(
+            name=name,
+            task=name.replace("2", " to "),
+            native_size=NATIVE,
+            keeps_detail=name not in EDGES,
+            state="preview",
+            metrics=[{"name": "KID x 1000 (EfficientNet-Lite2)", "value": 91.25, "protocol": "none"}],
+        )
+        tiny_onnx.write(folder / f"{name}.onnx", model_card=card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(models):
+    """The page as the command opens it, once for all tests; in its own process, since Gradio leaves sockets open."""
+    port = str(free_port())
+    with python(COMMAND, "ui", "--port", port, "--models", str(models)) as process:
+        try:
+            assert f"http://127.0.0.1:{port}/" in process.stdout.readline(), process.stderr.read()
+            yield gradio_client.Client(f"http://127.0.0.1:{port}", verbose=False, analytics_enabled=False)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=120)
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def zorse_service(models, tmp_path):
+    return Service(Shelf(models), tmp_path / "results")
+
+
+def python(program, *arguments):
+    """A Python of its own, which finds what this one finds."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def picture_file(folder, name="horse.jpg", size=(90, 70), **options):
+    rows = np.linspace(0, 255, size[1], dtype=np.uint8)[:, None, None]
+    path = folder / name
+    Image.fromarray(np.broadcast_to(rows, (size[1], size[0], 3)).copy()).save(path, **options)
+    return path
+
+
+def size_of(path):
+    picture = read_picture(path)
+    return picture.width, picture.height
+
+
+def upload(path):
+    return Upload(path, path.name)
+
+
+def test_a_photo_keeps_size_and_format(zorse_service, tmp_path):
+    outcome = zorse_service.translate_photo(upload(picture_file(tmp_path)), "horse2zebra")
+    assert outcome.download.name == "horse_horse2zebra.jpg"
+    result = read_picture(outcome.download)
+    assert (result.format, result.width, result.height) == ("JPEG", 90, 70)
+    assert np.abs(255 - result.rgb.astype(int) - read_picture(tmp_path / "horse.jpg").rgb).max() < 12
+    assert size_of(outcome.before) == size_of(outcome.after) == (90, 70)
+
+
+def test_strength_0_gives_the_picture(zorse_service, tmp_path):
+    outcome = zorse_service.translate_photo(upload(picture_file(tmp_path, "a.png")), "horse2zebra", "keep", 0.0)
+    assert np.array_equal(read_picture(outcome.download).rgb, read_picture(tmp_path / "a.png").rgb)
+
+
+def test_large_pictures_are_shown_small_and_downloaded_whole(zorse_service, tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "SHOWN_SIDE", 50)
+    outcome = zorse_service.translate_photo(upload(picture_file(tmp_path)), "horse2zebra")
+    assert size_of(outcome.before) == size_of(outcome.after) == (50, 39)
+    assert size_of(outcome.download) == (90, 70)
+
+
+def test_a_drawing_is_translated_at_the_models_size(zorse_service):
+    outcome = zorse_service.translate_drawing(np.dstack([examples.t_shirt()] * 3), "edges2clothes")
+    result = read_picture(outcome.download).rgb[:, :, 0]
+    assert result.shape == (NATIVE, NATIVE)
+    assert 0.02 < (result == 255).mean() < 0.2  # the negation of thin black lines
+
+
+def test_a_photographed_sketch_becomes_lines_on_white_paper():
+    paper = np.full((300, 400), 230.0)
+    paper[40:260, 198:204] = 60  # a vertical stroke
+    shadow = np.linspace(0.5, 1, 400)
+    grain = np.random.default_rng(0).normal(0, 4, paper.shape)
+    photo = np.clip(paper * shadow + grain, 0, 255).astype(np.uint8)
+    sketch = service.Picture(np.dstack([photo] * 3))
+    lines = clean_lines(sketch, 75)
+    assert lines.shape == (75, 100)
+    rows, columns = np.nonzero(lines == 0)
+    assert set(np.unique(lines)) == {0, 255}
+    assert set(columns) <= {49, 50, 51}
+    assert len(rows) == len(set(rows)) > 45  # one pixel wide, without gaps
+    chalk = service.Picture(255 - sketch.rgb)
+    assert np.array_equal(clean_lines(chalk, 75), lines)
+
+
+def test_more_detail_finds_more_edges(zorse_service, tmp_path):
+    rng = np.random.default_rng(1)
+    blobs = Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize(
+        (128, 128), Image.Resampling.BICUBIC
+    )
+    blobs.save(tmp_path / "blobs.png")
+    ink = [
+        (
+            read_picture(
+                zorse_service.translate_edges(upload(tmp_path / "blobs.png"), "edges2shoes", detail).download
+            ).rgb
+            > 0
+        ).mean()
+        for detail in (0.0, 1.0)
+    ]
+    assert 0 < ink[0] < ink[1]
+
+
+def test_the_caption_tells_the_models_state(models):
+    card = Shelf(models).translator("horse2zebra").card
+    assert caption(card, "CPUExecutionProvider", 0.5) == (
+        "**horse to zebra** · preview: does its job on some pictures only · KID x 1000 (EfficientNet-Lite2) 91.2 · "
+        "0.50 s on the CPU"
+    )
+
+
+def test_several_visitors_at_once(zorse_service, tmp_path):
+    file = upload(picture_file(tmp_path))
+    names = [*HORSES, *PAINTINGS] * 4
+    with ThreadPoolExecutor(8) as visitors:
+        outcomes = list(visitors.map(lambda name: zorse_service.translate_photo(file, name), names))
+    assert len({outcome.download for outcome in outcomes}) == len(names)
+    assert [outcome.download.name for outcome in outcomes] == [f"horse_{name}.jpg" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "empty"), (b"not a picture", "not a picture that can be read"), (b"\xff\xd8\xff\xe0 cut off", "photo.jpg")],
+)
+def test_files_that_are_no_pictures_are_named_without_their_folder(zorse_service, tmp_path, content, says):
+    (tmp_path / "upload").write_bytes(content)
+    with pytest.raises(ImageError, match=says) as error:
+        zorse_service.translate_photo(Upload(tmp_path / "upload", "photo.jpg"), "horse2zebra")
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_limits(zorse_service, tmp_path, monkeypatch):
+    file = upload(picture_file(tmp_path, size=(300, 300)))
+    monkeypatch.setattr(service, "MAX_KEPT_PIXELS", 200 * 200)
+    with pytest.raises(ImageError, match="smaller size"):
+        zorse_service.translate_photo(file, "horse2zebra", "keep")
+    zorse_service.translate_photo(file, "horse2zebra", "native")
+    monkeypatch.setattr(service, "MAX_PIXELS", 200 * 200)
+    with pytest.raises(ImageError, match="pixels"):
+        zorse_service.translate_photo(file, "horse2zebra")
+    monkeypatch.setattr(service, "MAX_BYTES", 100)
+    with pytest.raises(ImageError, match="MB"):
+        zorse_service.translate_photo(file, "horse2zebra")
+
+
+def test_nothing_drawn_is_said(zorse_service, tmp_path):
+    Image.new("RGB", (80, 80), "white").save(tmp_path / "blank.png")
+    with pytest.raises(ImageError, match="No lines"):
+        zorse_service.translate_sketch(upload(tmp_path / "blank.png"), "edges2shoes")
+
+
+@pytest.mark.parametrize("settings", [{"size": 0}, {"strength": 2.0}])
+def test_settings_that_make_no_sense(zorse_service, tmp_path, settings):
+    with pytest.raises(ConfigError):
+        zorse_service.translate_photo(upload(picture_file(tmp_path)), "horse2zebra", **settings)
+
+
+def test_unknown_models_are_named_with_the_known_ones(zorse_service, tmp_path):
+    with pytest.raises(UnknownModel, match="horse2zebra"):
+        zorse_service.translate_photo(upload(picture_file(tmp_path)), "cat2dog")
+
+
+def test_names_of_downloads_are_safe(zorse_service, tmp_path):
+    file = Upload(picture_file(tmp_path), '../../a "b"\n/<c>.jpg')
+    assert zorse_service.translate_photo(file, "horse2zebra").download.name == "c_horse2zebra.jpg"
+
+
+def test_folders_without_usable_models(tmp_path):
+    with pytest.raises(WeightsError, match="not a folder"):
+        Shelf(tmp_path / "none")
+    with pytest.raises(WeightsError, match=r"no \.onnx"):
+        Shelf(tmp_path)
+    for name in ("a", "b"):
+        tiny_onnx.write(tmp_path / f"{name}.onnx")
+    with pytest.raises(WeightsError, match=r"a\.onnx.*b\.onnx.*'tiny'"):
+        Shelf(tmp_path)
+    (tmp_path / "a.onnx").write_bytes(b"broken")
+    with pytest.raises(WeightsError, match=r"a\.onnx"):
+        Shelf(tmp_path)
+
+
+def test_the_least_used_translator_makes_room(models):
+    shelf = Shelf(models)
+    first = shelf.translator("horse2zebra")
+    assert shelf.translator("horse2zebra") is first
+    others = [name for name in shelf.names if name != "horse2zebra"]
+    for name in others[:5]:
+        shelf.translator(name)
+    assert shelf.translator("horse2zebra") is first
+    for name in others[:6]:
+        shelf.translator(name)
+    assert shelf.translator("horse2zebra") is not first
+
+
+def test_the_page_answers_over_http(page, models, tmp_path):
+    file = gradio_client.handle_file(picture_file(tmp_path, "farm.png"))
+    slider, told, download = page.predict(file, "zebra2horse", 1, "native", api_name="/horse_zebra")
+    assert Path(download["value"]).name == "farm_zebra2horse.png"
+    assert size_of(download["value"]) == (90, 70)
+    assert [size_of(side) for side in slider] == [(90, 70)] * 2
+    assert "zebra to horse" in told
+    assert "painting" not in told
+    _, told, _ = page.predict(file, "day2night", 0.5, "512", api_name="/translate")
+    assert "day to night" in told
+    _, told, _ = page.predict(file, "edges2shoes", 1, api_name="/edges")
+    assert "edges to shoes" in told
+
+
+def test_a_drawing_over_http(page, tmp_path):
+    Image.fromarray(examples.sneaker()).convert("RGB").save(tmp_path / "drawing.png")
+    drawing = gradio_client.handle_file(tmp_path / "drawing.png")
+    value = {"background": None, "layers": [], "composite": drawing}
+    _, told, download = page.predict(value, "edges2shoes", api_name="/draw")
+    assert "edges to shoes" in told
+    assert Path(download["value"]).name == "drawing_edges2shoes.png"
+    _, told, download = page.predict(drawing, "edges2shoes", api_name="/sketch")
+    assert Path(download["value"]).name == "drawing_edges2shoes.png"
+
+
+def test_an_empty_page_shows_nothing(page):
+    slider, told, download = page.predict(None, "horse2zebra", 1, "native", api_name="/horse_zebra")
+    assert (slider, told, download["value"]) == (None, "", None)
+
+
+def test_errors_over_http_tell_what_is_wrong_and_no_paths(page, tmp_path):
+    (tmp_path / "<b>bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(AppError) as error:
+        page.predict(
+            gradio_client.handle_file(tmp_path / "<b>bad.jpg"), "horse2zebra", 1, "native", api_name="/horse_zebra"
+        )
+    assert "not a picture that can be read" in str(error.value)
+    assert "tmp" not in str(error.value)
+    assert "<b>" not in str(error.value)
+
+
+def test_files_of_the_server_cannot_be_asked_for(page, models):
+    stolen = {"path": str(models / "horse2zebra.onnx"), "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(AppError) as error:
+        page.predict(stolen, "horse2zebra", 1, "native", api_name="/horse_zebra")
+    assert str(models) not in str(error.value)
+
+
+def test_a_port_in_use_is_said(models):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"Port {port} on 127.0.0.1 is in use"), launch(port=port, models=models):
+            pass
+
+
+@pytest.mark.parametrize(("host", "port", "says"), [("192.0.2.1", 7860, "no address"), ("127.0.0.1", 70000, "exist")])
+def test_addresses_that_cannot_be_used(models, host, port, says):
+    with pytest.raises(ConfigError, match=says), launch(host, port, models=models):
+        pass
+
+
+def test_the_command_without_gradio_says_what_to_install():
+    with python(f"import sys; sys.modules['gradio'] = None; {COMMAND}", "ui") as process:
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "pip install 'zorse[app]'" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_page_is_built_without_torch_and_says_what_is_missing(tmp_path):
+    tiny_onnx.write(tmp_path / "h.onnx", model_card=tiny_onnx.card(name="horse2zebra"))
+    program = f"""
+import sys
+from pathlib import Path
+import zorse_app, zorse_app.shelf
+zorse_app.shelf.shipped_models = dict
+folder = Path({str(tmp_path)!r})
+page = zorse_app.build(zorse_app.Service(zorse_app.Shelf(folder), folder))
+print("torch" in sys.modules, page.get_config_file())
+"""
+    with python(program) as process:
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert output.startswith("False")
+    assert "Not part of this installation: zebra2horse." in output
+    assert "(photo2monet, monet2photo) are not part of this installation" in output
+    assert "Your models" not in output
