@@ -49,13 +49,15 @@ class CompactGenerator(nn.Module):
     """Translates (N, 3, H, W) to (N, 3, H, W), both in [-1, 1]; H and W multiples of 4.
 
     space-to-depth -> convolution -> residual blocks -> depth-to-space -> box filter -> light full-resolution finish.
-    The result is added to the picture before the tanh, so that a network that outputs zero changes nothing: what the
-    translation does not need to touch stays as it is, at full detail.
+    Before the tanh the picture is scaled by one number per pixel, and a change is added. A network that outputs zero
+    changes nothing: what the translation does not need to touch stays as it is, at full detail. The scale lets it wipe
+    out what must go, such as a zebra's stripes, which a sum alone would have to cancel pixel by pixel.
     """
 
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         channels = config.base_channels
+        self.out_channels = config.out_channels
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(STRIDE),
             nn.Conv2d(config.in_channels * STRIDE**2, channels, 3, padding=1),
@@ -71,15 +73,15 @@ class CompactGenerator(nn.Module):
         self.finish = nn.Sequential(
             nn.Conv2d(config.finish_channels + config.in_channels, config.finish_channels, 3, padding=1),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(config.finish_channels, config.out_channels, 3, padding=1),
+            nn.Conv2d(config.finish_channels, 1 + config.out_channels, 3, padding=1),
         )
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, 3, H, W) in [-1, 1]; up to 1 / HEADROOM beyond while training."""
         features = box_filter(self.to_pixels(self.blocks(self.stem(image))))
-        change = self.finish(torch.cat([features, image], dim=1))
+        scale, change = self.finish(torch.cat([features, image], dim=1)).split([1, self.out_channels], dim=1)
         # atanh brings the picture to where the tanh will take it back from; outside of [-1, 1] it has no value.
         picture = torch.atanh(HEADROOM * image.clamp(-1, 1))
-        translated = torch.tanh(picture + change) / HEADROOM
+        translated = torch.tanh((1 + scale) * picture + change) / HEADROOM
         # A clamp has no gradient where it bites: while training, the discriminator keeps the values in range instead.
         return translated if self.training else translated.clamp(-1, 1)
