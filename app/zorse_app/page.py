@@ -145,8 +145,9 @@ def _draw_tab(service: Service, models: Sequence[str]) -> None:
             return _nothing()
         return _shown(service.translate_drawing(drawing, model))
 
+    # The editor keeps its first `change` to itself, and its later `input`s come a stroke too early: together they do.
     gr.on(
-        [canvas.change, model.change],
+        [canvas.input, canvas.change, model.change],
         translate,
         [canvas, model],
         result.components,

@@ -1,0 +1,177 @@
+"""The page in headless Chromium, at the widths of a desktop and of a phone.
+
+Needs Playwright (pip install playwright) and Chromium; leaves screenshots to look at. Run with
+
+    ZORSE_SCREENSHOTS=shots python -m pytest tests/browser
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny_onnx
+from zorse_app.page import EDGES, HORSES, PAINTINGS
+
+SHOTS = os.environ.get("ZORSE_SCREENSHOTS")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+PATIENCE = 120_000  # milliseconds; without a GPU Chromium draws the canvas slowly
+
+pytestmark = [
+    pytest.mark.skipif(SHOTS is None, reason="slow: set ZORSE_SCREENSHOTS to a folder to run these"),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """The address of a page whose models are negations."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in (*HORSES, *PAINTINGS, *EDGES):
+        task = name.replace("2", " to ")
+        card = tiny_onnx.card(name=name, task=task, state="preview", native_size=256, keeps_detail=name not in EDGES)
+        tiny_onnx.write(folder / f"{name}.onnx", model_card=card)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-c", "from zorse.cli import main; main()", "ui", "--port", port, "--models", folder]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE) as process:
+        try:
+            assert f"http://127.0.0.1:{port}/" in process.stdout.readline()
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=list(WIDTHS))
+def tab(request, chromium, url):
+    """A tab with the page; when it is closed, no request has left this computer."""
+    width, height = WIDTHS[request.param]
+    page = chromium.new_page(viewport={"width": width, "height": height}, has_touch=request.param == "phone")
+    page.set_default_timeout(PATIENCE)
+    outside = []
+    page.on("request", lambda sent: outside.append(sent.url) if not sent.url.startswith((url, "data:", "blob:")) else 0)
+    page.goto(url)
+    page.get_by_text("Your picture").first.wait_for()
+    yield page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+    page.close()
+    assert outside == []
+
+
+def shoot(tab, name):
+    tab.wait_for_timeout(1500)  # until pictures and transitions have settled
+    folder = Path(SHOTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=folder / f"{name}_{tab.viewport_size['width']}.png", full_page=True)
+
+
+def told(tab, text):
+    tab.locator(".prose.caption:visible", has_text=text).wait_for()
+
+
+@pytest.fixture
+def photo(tmp_path):
+    rows, columns = np.mgrid[:480, :640]
+    rgb = np.stack([rows // 2, columns * 255 // 640, 255 * ((rows - 240) ** 2 + (columns - 320) ** 2 < 150**2)], axis=2)
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(rgb.astype(np.uint8)).save(path)
+    return path
+
+
+def test_a_picture_is_translated_compared_and_downloaded(tab, photo, tmp_path):
+    shoot(tab, "photo_empty")
+    tab.locator("input[type=file]").first.set_input_files(photo)
+    told(tab, "horse to zebra")
+    shoot(tab, "photo_result")
+    with tab.expect_download() as download:
+        tab.get_by_text("Download the result").locator("visible=true").click()
+    assert download.value.suggested_filename == "photo_horse2zebra.jpg"
+    download.value.save_as(tmp_path / "result.jpg")
+    with Image.open(tmp_path / "result.jpg") as result, Image.open(photo) as original:
+        assert result.size == original.size
+        assert np.abs(255 - np.asarray(result, int) - np.asarray(original)).mean() < 3
+    tab.get_by_text("Zebra → horse").click()
+    told(tab, "zebra to horse")
+    tab.get_by_text("More", exact=True).locator("visible=true").click()
+    tab.get_by_text("full size").locator("visible=true").click()
+    shoot(tab, "photo_more")
+
+
+def test_a_file_that_is_no_picture_is_told(tab, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    tab.locator("input[type=file]").first.set_input_files(tmp_path / "broken.jpg")
+    tab.get_by_text("broken.jpg is not a picture that can be read").wait_for()
+    shoot(tab, "error")
+
+
+def test_strokes_on_the_canvas_become_a_photo(tab):
+    tab.get_by_role("tab", name="Edges → Photo").click()
+    draw(tab, offset=-40)
+    told(tab, "edges to shoes")
+    shoot(tab, "draw_result")
+    tab.get_by_text("Clothes").locator("visible=true").click()
+    told(tab, "edges to clothes")
+    tab.locator('#canvas button[aria-label="Clear canvas"]').click()
+    tab.locator(".prose.caption:visible", has_text="edges").wait_for(state="detached")
+    shoot(tab, "draw_cleared")
+    draw(tab, offset=40)
+    told(tab, "edges to clothes")
+
+
+def draw(tab, offset):
+    """A stroke through the middle of the canvas, with the brush that is in the hand."""
+    canvas = tab.locator("#canvas canvas").first
+    canvas.wait_for()
+    canvas.scroll_into_view_if_needed()
+    tab.wait_for_timeout(3000)  # until the editor has drawn its paper
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + offset
+    tab.mouse.move(x - 60, y)
+    tab.mouse.down()
+    tab.mouse.move(x, y + 20, steps=3)
+    tab.mouse.move(x + 60, y, steps=3)
+    tab.mouse.up()
+
+
+def test_examples_are_translated(tab):
+    tab.get_by_role("tab", name="Edges → Photo").click()
+    tab.get_by_role("tab", name="Use a sketch").click()
+    shoot(tab, "sketch_empty")
+    tab.locator(".gallery-item:visible").nth(2).click()
+    told(tab, "edges to clothes")
+    shoot(tab, "sketch_result")
+    tab.get_by_role("tab", name="Use a photo").click()
+    tab.locator(".gallery-item:visible").first.click()
+    told(tab, "edges to clothes")
+    shoot(tab, "edges_result")
