@@ -79,9 +79,10 @@ def _start(blocks: gr.Blocks, host: str, port: int, share: bool) -> RunningPage:
             enable_monitoring=False,
             ssr_mode=False,
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Gradio asks its own address for an answer: all that HTTP can raise
         raise ConfigError(
-            f"The page could not start on {host}, port {port}: {error}. Choose another address with --host and --port."
+            f"The page could not start on {host}, port {port} ({error}). Choose others with --host and --port; "
+            "behind a proxy, set the environment variable NO_PROXY=localhost,127.0.0.1."
         ) from error
     return RunningPage(blocks, url, share_url or None)
 
