@@ -1,6 +1,4 @@
-"""Examples to click on: sketches, drawn by code as a steady hand would, and photos in the public domain."""
-
-from pathlib import Path
+"""Sketches to click on, drawn by code as a steady hand would."""
 
 import cv2
 import numpy as np
@@ -127,6 +125,3 @@ def _smooth(points: NDArray[np.float64], steps: int = 16) -> NDArray[np.float64]
 
 SKETCHES = ((sneaker, "edges2shoes"), (boot, "edges2shoes"), (t_shirt, "edges2clothes"), (dress, "edges2clothes"))
 """What to draw, and the model that understands it."""
-
-PHOTOS = tuple(Path(__file__).with_name("photos") / name for name in ("t-shirt.jpg", "jacket.jpg"))
-"""Photos of clothes; photos/SOURCE.md says whose."""

@@ -15,13 +15,12 @@ from PIL import Image
 
 from zorse.errors import ConfigError, ImageError, ZorseError
 from zorse.runtime.translator import Size
-from zorse_app import examples, texts
+from zorse_app import examples, scenery, texts
 from zorse_app.service import Outcome, Service, Upload
 
 HORSES = ("horse2zebra", "zebra2horse")
 PAINTINGS = ("photo2monet", "monet2photo")
-SHOES, CLOTHES = "edges2shoes", "edges2clothes"
-EDGES = (SHOES, CLOTHES)
+EDGES = ("edges2shoes", "edges2clothes")
 
 _HOUR = 3600  # after it, in seconds, uploads and results are deleted, also while the page runs
 
@@ -78,6 +77,11 @@ def _photo_tab(service: Service, models: Sequence[str], label: str, api_name: st
         with gr.Column():
             picture = _picture_input(texts.PICTURE, texts.PICTURE_HINT)
             model = _model_choice(present, label)
+            painted = [[Image.fromarray(paint()), name] for paint, name in scenery.SCENES if name in present]
+            if painted:
+                gr.Examples(
+                    painted, [picture, model], label=texts.EXAMPLES, visible_columns=[0], api_visibility="private"
+                )
             with gr.Accordion(texts.MORE, open=False):
                 strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
                 size = gr.Radio(texts.SIZES, value="native", label=texts.SIZE, info=texts.SIZE_HINT)
@@ -190,9 +194,6 @@ def _edges_of_photo_tab(service: Service, models: Sequence[str]) -> None:
             photo = _picture_input(texts.PICTURE, texts.EDGES_PHOTO_HINT)
             detail = gr.Slider(0, 1, 0.5, step=0.05, label=texts.DETAIL, info=texts.DETAIL_HINT)
             model = _model_choice(models, texts.WANTED)
-            if CLOTHES in models:
-                shown = [[str(file), CLOTHES] for file in examples.PHOTOS]
-                gr.Examples(shown, [photo, model], label=texts.EXAMPLES, visible_columns=[0], api_visibility="private")
         with gr.Column():
             result = _result_view()
 

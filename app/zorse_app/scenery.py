@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float32]
-"""(H, W, 3) RGB or (H, W), in 0..1."""
+"""(SIDE, SIDE, 3) RGB or, for masks, (SIDE, SIDE); in 0..1."""
 Colour = tuple[float, float, float]
 Points = Sequence[tuple[float, float]]
 """(x, y) in 0..1 of the picture's side, y down."""
@@ -23,8 +23,7 @@ def _noise(rng: np.random.Generator, cells: tuple[int, int], octaves: int = 5) -
         rows, columns = (min(SIDE, count * 2**octave) for count in cells)
         grid = rng.random((rows, columns), dtype=np.float32)
         total += cv2.resize(grid, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) / 2**octave
-    low, high = float(total.min()), float(total.max())
-    return (total - low) / (high - low)
+    return np.asarray((total - total.min()) / np.ptp(total), np.float32)
 
 
 def _mix(below: Image, above: Image | Colour, mask: Image) -> Image:
@@ -44,7 +43,7 @@ def _polygon(points: Points, blur: float = 0.8) -> Image:
     mask = np.zeros((SIDE, SIDE), np.uint8)
     corners = np.rint(np.asarray(points) * SIDE * 16).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255, lineType=cv2.LINE_AA, shift=4)
-    return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), blur)
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), blur), np.float32)
 
 
 def _ridge(rng: np.random.Generator, height: float, roughness: float) -> Points:
@@ -160,7 +159,8 @@ def horse() -> NDArray[np.uint8]:
     for leg, light in _LEGS:
         scene = _mix(scene, _coat(rng, light * 0.8), _polygon(_rounded(leg)))
     for x in (0.395, 0.672):
-        scene = _mix(scene, (0.10, 0.08, 0.07), _polygon(((x, 0.835), (x + 0.033, 0.835), (x + 0.036, 0.86), (x, 0.86))))
+        hoof = ((x, 0.835), (x + 0.033, 0.835), (x + 0.036, 0.86), (x, 0.86))
+        scene = _mix(scene, (0.10, 0.08, 0.07), _polygon(hoof))
     scene = _mix(scene, _coat(rng, 1.0), _polygon(_rounded(_BODY)))
     hair = _between((0.06, 0.04, 0.03), (0.22, 0.13, 0.08), _noise(rng, (12, 90)))
     for part in (_TAIL, _MANE):
@@ -175,3 +175,7 @@ def _coat(rng: np.random.Generator, light: float) -> Image:
     hair = _between((0.42, 0.22, 0.10), (0.60, 0.35, 0.18), _noise(rng, (40, 24)))
     sheen = np.clip((_noise(rng, (5, 4), 3) - 0.55) * 1.2, 0, 0.35)
     return np.clip(_mix(hair * shade, (0.82, 0.62, 0.42), sheen.astype(np.float32)), 0, 1)
+
+
+SCENES = ((horse, "horse2zebra"), (lake, "photo2monet"))
+"""What to paint, and the model that it is for."""
