@@ -1,0 +1,58 @@
+"""Which generator is meant, and what its ONNX file is called."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from zorse.card import ModelCard
+from zorse.errors import WeightsError
+from zorse.loading import read_file_card
+from zorse.training.files import RunFolder
+
+Direction = Literal["AtoB", "BtoA"]
+
+
+def find_generator(source: Path, direction: Direction | None = None) -> Path:
+    """The .safetensors file of a generator.
+
+    Args:
+        source: the file itself, or the folder of a training run.
+        direction: of the translation; None takes AtoB where a run has both.
+
+    Raises:
+        WeightsError: there is no generator, or none of that direction.
+    """
+    if not source.is_dir():
+        _check_direction(source, direction)
+        return source
+    folder = RunFolder(source).generators
+    files = {read_file_card(file).direction: file for file in sorted(folder.glob("*.safetensors"))}
+    if not files:
+        raise WeightsError(
+            f"{source} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
+            "training run (zorse train --out) that has reached its first checkpoint, or a .safetensors file."
+        )
+    wanted = direction or ("AtoB" if "AtoB" in files else "BtoA")
+    if wanted not in files:
+        raise WeightsError(
+            f"The training run {source} has no generator for {wanted}, only for {next(iter(files))}. Leave --direction "
+            "out, or train with cyclegan, which learns both."
+        )
+    return files[wanted]
+
+
+def default_target(source: Path, card: ModelCard) -> Path:
+    """The model's name with .onnx, in the run folder or beside the .safetensors file."""
+    name = re.sub(r"[^\w.-]+", "_", card.name) or "model"
+    return (source if source.is_dir() else source.parent) / f"{name}.onnx"
+
+
+def _check_direction(file: Path, direction: Direction | None) -> None:
+    if direction is None:
+        return
+    card = read_file_card(file)
+    if card.direction != direction:
+        raise WeightsError(
+            f"{file} translates {card.direction} ({card.source_domain} to {card.target_domain}), but --direction "
+            f"{direction} was asked for. Leave it out, or name the file of the other generator."
+        )
