@@ -11,12 +11,12 @@ import torch
 
 from tiny_training import difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.errors import ConfigError, IncompatibleWeights, WeightsError, ZorseError
+from zorse.generator_file import load_generator
 from zorse.training import checkpoint, run
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.files import write_atomically
 from zorse.training.observers import forget_after
 from zorse.training.run import train
-from zorse.weights import load_generator
 
 
 @pytest.fixture(autouse=True)

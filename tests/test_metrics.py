@@ -16,6 +16,7 @@ from zorse.cli import main
 from zorse.data.config import UnpairedConfig
 from zorse.data.synthetic import brown_blobs, outlines_and_shapes, striped_blobs
 from zorse.errors import DatasetError
+from zorse.generator_file import save_generator
 from zorse.imaging.io import Picture, read_picture, write_picture
 from zorse.metrics.evaluation import Report
 from zorse.metrics.features import BATCH_SIZE, extract_features
@@ -25,7 +26,6 @@ from zorse.metrics.paired import l1, psnr, ssim
 from zorse.metrics.pictures import detect_kind, edges_set, paired_set, two_sets, unpaired_set
 from zorse.networks.build import build_generator
 from zorse.networks.efficientnet import load_efficientnet
-from zorse.weights import save_generator
 
 
 @pytest.fixture(autouse=True)

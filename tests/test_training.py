@@ -22,6 +22,7 @@ from zorse.data.config import PairedConfig
 from zorse.data.dataset import open_dataset
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
+from zorse.generator_file import load_generator
 from zorse.networks.build import build_generator
 from zorse.recipes.recipe import StepResult, detached
 from zorse.training.config import LoopConfig
@@ -29,7 +30,6 @@ from zorse.training.loop import TrainingState, fit, make_accelerator, seed_every
 from zorse.training.observers import LossMeans, as_grid, encode_png
 from zorse.training.run import build_recipe, total_iterations, train
 from zorse.training.schedule import learning_rate_factor, update_average
-from zorse.weights import load_generator
 
 
 @pytest.fixture(autouse=True)

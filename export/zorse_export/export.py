@@ -8,8 +8,8 @@ from torch import nn
 
 from zorse.card import ModelCard
 from zorse.errors import ExportError
+from zorse.generator_file import Precision, stored_weights, weights_sha256, write_model_file
 from zorse.inference import as_tested
-from zorse.weights import Precision, stored_weights, weights_sha256, write_atomically
 from zorse_export.graph import onnx_model
 from zorse_export.parity import ParityReport, compare
 from zorse_export.prepare import fuse_batch_norms, round_to_half
@@ -53,7 +53,7 @@ def export_onnx(network: nn.Module, card: ModelCard, path: Path, precision: Prec
     # At fp32 the judge is the network as it came; fusing BatchNorm is part of what is judged.
     judge = original if precision == "fp32" else rounded
     checks = compare(content, judge, original, card)
-    write_atomically(path, content)
+    write_model_file(path, content)
     return ParityReport(
         file=path,
         card=card,

@@ -10,8 +10,8 @@ from torch import nn
 
 from zorse.card import CARD_KEY, ModelCard
 from zorse.errors import ExportError
+from zorse.generator_file import Precision
 from zorse.runtime.onnx import INPUT_NAME, OUTPUT_NAME
-from zorse.weights import Precision
 from zorse_export.operators import TRANSLATIONS
 
 OPSET = 18

@@ -12,10 +12,10 @@ from torch import nn
 from zorse.architecture import Frozen
 from zorse.card import ModelCard
 from zorse.errors import ExportError
+from zorse.generator_file import Precision
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.onnx import CPU, INPUT_NAME, OUTPUT_NAME
 from zorse.runtime.translator import MIN_SIDE
-from zorse.weights import Precision
 from zorse_export.graph import OPSET
 
 TOLERANCE = 1e-4

@@ -9,10 +9,10 @@ from torch import nn
 
 from zorse.card import ModelCard
 from zorse.errors import DeviceError
+from zorse.generator_file import load_generator
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.onnx import Device
 from zorse.runtime.translator import Translator
-from zorse.weights import load_generator
 
 
 class TorchBackend:

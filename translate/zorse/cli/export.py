@@ -38,7 +38,7 @@ def export(
     """
     if not all(find_spec(package) for package in ("torch", "safetensors", "onnx", "onnxscript")):
         raise MissingExtraError("Export to ONNX", "export")
-    from zorse.weights import load_generator
+    from zorse.generator_file import load_generator
     from zorse_export import default_target, export_onnx, find_generator
 
     if out is not None and out.suffix.lower() != ".onnx" and not out.is_dir():

@@ -5,7 +5,6 @@ that a translated picture can be written with all of it.
 """
 
 import io
-import secrets
 import struct
 import threading
 import zlib
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
+from zorse.atomic import replacing
 from zorse.errors import ImageError
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -147,14 +147,9 @@ def write_picture(path: str | Path, picture: Picture, quality: int = 95) -> None
     """
     path = Path(path)
     data = encode_picture(picture, path.suffix, quality=quality)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(data)
     except OSError as error:
         raise ImageError(
             f"{path} could not be written ({error.strerror or error}). Free space or pick another place."

@@ -1,13 +1,13 @@
-"""The run folder, and files that are either complete or not there."""
+"""The run folder, and what happens when its disk is full."""
 
 import errno
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from zorse.atomic import replacing
 from zorse.errors import ZorseError
 
 _DISK_PROBLEMS = frozenset(
@@ -45,23 +45,13 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, and put it in place only when it is complete and on disk.
+    """Let `write` fill a file that takes the place of `path` only when it is complete.
 
     Raises:
         ZorseError: it could not be written (a full disk); what stood at `path` before is untouched.
     """
-    # Always the same name: what a killed process left behind is replaced by the next one.
-    temporary = path.with_name(f".{path.name}.part")
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                _write(file, write)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with disk_errors(path), replacing(path) as file:
+        _write(file, write)
 
 
 def _write(file: BinaryIO, write: Callable[[BinaryIO], object]) -> None:

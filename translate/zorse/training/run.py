@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DatasetError
+from zorse.generator_file import save_generator
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe, StepResult
@@ -19,7 +20,6 @@ from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, disk_errors, write_atomically
 from zorse.training.loop import Device, Observer, TrainingState, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
-from zorse.weights import save_generator
 
 N_SAMPLES = 4
 """Rows of the sample grids."""

@@ -1,8 +1,6 @@
 """Generators as .safetensors files: tensors and the model card, nothing that could run."""
 
 import hashlib
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zorse.architecture import GeneratorConfig
+from zorse.atomic import replacing
 from zorse.card import CARD_KEY, ModelCard, read_card
 from zorse.errors import ChecksumMismatch, IncompatibleWeights, WeightsError
 from zorse.networks.build import generator_module
@@ -48,7 +47,7 @@ def save_generator(path: Path, network: nn.Module, card: ModelCard, precision: P
             f"{difference}. Save it with the card of its own architecture."
         )
     card = card.model_copy(update={"weights_sha256": weights_sha256(tensors)})
-    write_atomically(path, safetensors.torch.save(tensors, metadata={CARD_KEY: card.model_dump_json()}))
+    write_model_file(path, safetensors.torch.save(tensors, metadata={CARD_KEY: card.model_dump_json()}))
     return card
 
 
@@ -112,23 +111,15 @@ def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_model_file(path: Path, content: bytes) -> None:
     """Writes a file that appears complete or not at all; missing folders are made.
 
     Raises:
         WeightsError: it cannot be written; what stood at `path` before is untouched.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(content)
     except OSError as error:
         raise WeightsError(
             f"{path} could not be written ({error.strerror or error}); a file that was there before is untouched. "
