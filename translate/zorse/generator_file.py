@@ -66,7 +66,8 @@ def load_generator(path: Path) -> tuple[nn.Module, ModelCard]:
     if difference is not None:
         raise IncompatibleWeights(
             f"The weights in {path} are not those of the {card.architecture.kind} network that its card describes: "
-            f"{difference}. The file was put together from parts of different models; get it again from its source."
+            f"{difference}. It was changed, or written by another version of Zorse "
+            f"({card.zorse_version or 'unknown'}); get it again from its source, or use that version."
         )
     if card.weights_sha256:
         found = weights_sha256(tensors)

@@ -43,7 +43,7 @@ class TorchBackend:
         """
         try:
             with torch.inference_mode(), _exact_convolutions(self.device):
-                result: Tensor = self._network(torch.from_numpy(pictures).to(self.device)).cpu().numpy()
+                result: Tensor = self._network(torch.tensor(pictures, device=self.device)).cpu().numpy()
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                 raise MemoryError(str(error)) from error
