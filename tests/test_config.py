@@ -125,6 +125,11 @@ def test_settings_that_cannot_be_are_told_in_one_line(override, message):
     assert "cyclegan.generator" not in str(caught.value), "keys are named as users write them"
 
 
+def test_the_gradient_penalty_is_not_compiled():
+    with pytest.raises(ConfigError, match=r"training.compile does not go with recipe.objective wgan_gp"):
+        with_overrides(compact_horse2zebra(), ["training.compile=true", "recipe.objective=wgan_gp"])
+
+
 def test_the_smallest_crop_of_a_patchgan_is_exact():
     """What the settings promise, the network holds."""
     smallest = ["data.crop_size=24", 'recipe.discriminators=[{kind="patchgan", base_channels=2}]']

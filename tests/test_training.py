@@ -23,6 +23,7 @@ from zorse.data.dataset import open_dataset
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
 from zorse.generator_file import load_generator
+from zorse.inference import as_tested
 from zorse.networks.build import build_generator
 from zorse.recipes.recipe import StepResult, detached
 from zorse.training.config import LoopConfig
@@ -408,6 +409,34 @@ def test_losses_are_averaged_between_lines_without_losing_digits():
     assert means.take() == {"loss": 1.0078}
     means.add(StepResult({"loss": torch.tensor(2.0)}))
     assert means.take() == {"loss": 2.0}
+
+
+def test_samples_show_what_the_saved_generator_will_do_and_do_not_disturb_the_training(pairs, tmp_path):
+    """BatchNorm with each picture's own statistics and dropout at test time, as the card says; the same each time."""
+    for every in (1, 1000):
+        config = tiny_pix2pix("training.iterations=3", f"training.sample_every={every}")
+        train(config, pairs, tmp_path / str(every))
+    often, seldom = (
+        torch.load(tmp_path / every / "checkpoints" / "last.pt", weights_only=True)["networks"]
+        for every in ("1", "1000")
+    )
+    assert difference(often, seldom) is None
+    network, card = load_generator(tmp_path / "1" / "generators" / "G.safetensors")
+    shown = open_dataset(config.data, pairs, split="test")
+    batch = collate([shown.sample(index) for index in range(len(shown))])
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        wanted = as_grid({"fake_B": as_tested(network, card)(batch["A"])})
+    grid = cv2.cvtColor(cv2.imread(str(tmp_path / "1" / "samples" / "00000003.png")), cv2.COLOR_BGR2RGB)
+    assert np.array_equal(grid[:, SIZE : 2 * SIZE], wanted)
+
+
+def test_ruined_weights_are_not_saved(unpaired, tmp_path):
+    """The losses of the iteration that ruins the weights are still finite."""
+    config = tiny_cyclegan("recipe.learning_rate=1e39", "training.save_every=1")
+    with pytest.raises(TrainingDivergedError, match=r"After iteration 1 the weights of G_AB are not finite"):
+        train(config, unpaired, tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_samples_are_collated_from_the_test_set(unpaired, tmp_path):

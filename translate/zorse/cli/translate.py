@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.cli.options import parse_size
 
 if TYPE_CHECKING:
     from zorse.runtime.files import Job, Outcome
-    from zorse.runtime.translator import Size
 
 
 @app.command()
@@ -48,7 +48,7 @@ def translate(
     from zorse.loading import load
     from zorse.runtime.files import plan, translate_files
 
-    wanted_size = _size(size)
+    wanted_size = parse_size(size)
     name = model or _only_model()
     jobs = plan(inputs, out, Path(name).stem if Path(name).suffix else name)
     translator = load(name, device)
@@ -60,16 +60,6 @@ def translate(
         console.print(f"{len(jobs) - failed} of {len(jobs)} pictures translated.", markup=False)
     if failed:
         raise typer.Exit(1)
-
-
-def _size(text: str) -> "Size":
-    if text == "native":
-        return "native"
-    if text == "keep":
-        return "keep"
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise typer.BadParameter(f"{text!r} is none of native, keep and a number of pixels.", param_hint="--size")
 
 
 def _only_model() -> str:

@@ -1,6 +1,5 @@
 """The cards of the generators that a run produces."""
 
-import os
 import platform
 
 import torch
@@ -11,7 +10,7 @@ from zorse.card import ModelCard
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import TrainConfig
-from zorse.training.loop import TrainingState
+from zorse.training.loop import TrainingState, device_of
 
 
 def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, ModelCard]:
@@ -59,7 +58,8 @@ def training_summary(config: TrainConfig, state: TrainingState) -> str:
 
 
 def _hardware(state: TrainingState) -> str:
-    device = next(parameter.device for network in state.averages.values() for parameter in network.parameters())
+    device = device_of(state)
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{os.cpu_count()} cores of a CPU ({platform.machine()})"
+    threads = torch.get_num_threads()
+    return f"{threads} {'thread' if threads == 1 else 'threads'} of a CPU ({platform.machine()})"

@@ -71,7 +71,7 @@ class TrainConfig(Frozen):
     training: LoopConfig = LoopConfig()
 
     @model_validator(mode="after")
-    def _crops_fit_the_networks(self) -> Self:
+    def _parts_fit_together(self) -> Self:
         crop, generator = self.data.crop_size, self.recipe.generator
         if (generator.in_channels, generator.out_channels) != (3, 3):
             raise ValueError("pictures have 3 channels, so the generator's in_channels and out_channels must be 3")
@@ -79,6 +79,11 @@ class TrainConfig(Frozen):
             raise ValueError(
                 f"data.crop_size is {crop}, but a {generator.kind} generator of these settings takes multiples of "
                 f"{generator.size_multiple} pixels"
+            )
+        if self.training.compile and self.recipe.objective == "wgan_gp":
+            raise ValueError(
+                "training.compile does not go with recipe.objective wgan_gp, since PyTorch cannot compile the second "
+                "derivatives of its gradient penalty"
             )
         depths = [judge.n_layers for judge in self.recipe.discriminators if isinstance(judge, PatchGANConfig)]
         smallest = 3 * 2 ** max(depths, default=0)  # After the stride-2 convolutions two 4x4 ones are left.

@@ -55,6 +55,11 @@ class TrainingState:
         return state
 
 
+def device_of(state: TrainingState) -> torch.device:
+    """Where the networks are."""
+    return next(parameter.device for network in state.averages.values() for parameter in network.parameters())
+
+
 def _frozen_copy(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
@@ -190,6 +195,21 @@ def _set_learning_rates(state: TrainingState, config: LoopConfig) -> None:
     for name, optimizer in state.recipe.optimizers.items():
         for group in optimizer.param_groups:
             group["lr"] = state.base_rates[name] * factor
+
+
+def check_weights(state: TrainingState) -> None:
+    """See that all weights are finite: a gradient that is not ruins them before any loss shows it.
+
+    Raises:
+        TrainingDivergedError: they are not.
+    """
+    for name, network in state.recipe.networks.items():
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
+            raise TrainingDivergedError(
+                f"After iteration {state.iteration} the weights of {name} are not finite numbers any more, so they are "
+                'not saved. Lower recipe.learning_rate or use training.precision = "fp32", and go on from the last '
+                "checkpoint with --resume."
+            )
 
 
 def _check_finite(result: StepResult, batch: Mapping[str, Any], iteration: int) -> None:

@@ -14,10 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from zorse.inference import as_tested
 from zorse.recipes.recipe import StepResult
-from zorse.training.config import LoopConfig
+from zorse.training.cards import generator_cards
+from zorse.training.config import LoopConfig, TrainConfig
 from zorse.training.files import RunFolder, write_atomically
-from zorse.training.loop import TrainingState
+from zorse.training.loop import TrainingState, device_of
 
 
 class LossMeans:
@@ -149,11 +151,12 @@ def forget_after(metrics: Path, iteration: int) -> None:
 
 
 class SampleGrids:
-    """Pictures of what the averaged generators make of the same few inputs all along the run."""
+    """Pictures of what the averaged generators, used as their cards say, make of the same few inputs all along."""
 
-    def __init__(self, run: RunFolder, config: LoopConfig, writer: SummaryWriter, batch: Any) -> None:
+    def __init__(self, run: RunFolder, config: TrainConfig, writer: SummaryWriter, batch: Any) -> None:
         self._folder = run.samples
-        self._every = config.sample_every
+        self._config = config
+        self._every = config.training.sample_every
         self._writer = writer
         self._batch = batch
 
@@ -161,10 +164,14 @@ class SampleGrids:
         """Draw a grid every `sample_every` steps, and at the end of the run."""
         if state.iteration % self._every and state.iteration != state.total:
             return
-        device = next(iter(state.averages.values())).parameters().__next__().device
+        cards = generator_cards(self._config, state)
+        generators = {name: as_tested(average, cards[name]) for name, average in state.averages.items()}
+        device = device_of(state)
         inputs = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self._batch.items()}
-        with torch.inference_mode():
-            grid = as_grid(state.recipe.preview(inputs, state.averages))
+        # Dropout at test time must neither disturb the training's chance nor make one grid differ from the next.
+        with torch.inference_mode(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(0)
+            grid = as_grid(state.recipe.preview(inputs, generators))
         write_atomically(self._folder / f"{state.iteration:08d}.png", lambda file: file.write(encode_png(grid)))
         self._writer.add_image("samples", grid, state.iteration, dataformats="HWC")
 

@@ -18,7 +18,7 @@ from zorse.training.cards import generator_cards
 from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, disk_errors, write_atomically
-from zorse.training.loop import Device, Observer, TrainingState, fit, make_accelerator, seed_everything
+from zorse.training.loop import Device, Observer, TrainingState, check_weights, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
 
 N_SAMPLES = 4
@@ -42,7 +42,11 @@ def total_iterations(config: TrainConfig, dataset: Dataset) -> int:
 
 
 class Saver:
-    """Writes a checkpoint and the generators with their cards every so often, and when the run ends."""
+    """Writes a checkpoint and the generators with their cards every so often, and when the run ends.
+
+    Raises:
+        TrainingDivergedError: a weight is not finite; the checkpoint saved before is kept.
+    """
 
     def __init__(self, run: RunFolder, config: TrainConfig, accelerator: Accelerator) -> None:
         self._run = run
@@ -61,6 +65,7 @@ class Saver:
             self._save(state)
 
     def _save(self, state: TrainingState) -> None:
+        check_weights(state)
         save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
         for name, card in generator_cards(self._config, state).items():
             average = state.averages[name] if self._config.training.ema_decay > 0 else state.recipe.generators[name]
@@ -124,7 +129,7 @@ def _train(
         observers: list[Observer] = [
             progress,
             MetricsLog(run, settings, writer),
-            SampleGrids(run, settings, writer, _sample_batch(config, data, dataset)),
+            SampleGrids(run, config, writer, _sample_batch(config, data, dataset)),
             Saver(run, config, accelerator),
         ]
         fit(state, source, settings, accelerator, observers)
