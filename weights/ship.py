@@ -1,0 +1,89 @@
+"""Put a trained generator among the shipped models: card, ONNX file, registry.
+
+    python weights/ship.py RUN/generators/G_AB.safetensors --evaluation result.json --title "Horse to zebra"
+
+The figures in the card are those that `zorse evaluate RUN --data DIR -o result.json` measured.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tomli_w
+import typer
+
+from zorse.card import ModelCard
+from zorse.errors import ConfigError
+from zorse.generator_file import load_generator
+from zorse.metrics.evaluation import Evaluation, Report
+from zorse_export import export_onnx
+
+WEIGHTS = Path(__file__).parent
+HEADER = """\
+# The shipped models, in the order in which they are listed; weights/ship.py writes this file. One table per model:
+#
+# [models.horse2zebra]
+# file = "horse2zebra.onnx"      in this folder, or in the cache after a download
+# sha256 = "64 hex digits"       of the file
+# title = "Horse to zebra"
+# task = "horse to zebra"
+# state = "preview"              or "release"
+# url = "https://..."            only for files that are not in this folder
+
+"""
+
+
+def find_evaluation(file: Path, model: str) -> Evaluation:
+    """What was measured of a model.
+
+    Raises:
+        ConfigError: the file holds no evaluation of it.
+    """
+    for evaluation in Report.model_validate_json(file.read_text(encoding="utf-8")).evaluations:
+        if evaluation.model == model:
+            return evaluation
+    raise ConfigError(f"{file} holds no evaluation of {model!r}. Make one with 'zorse evaluate'.")
+
+
+def register(card: ModelCard, title: str, sha256: str) -> None:
+    """Add or replace a model's entry in registry.toml."""
+    file = WEIGHTS / "registry.toml"
+    registry = tomllib.loads(file.read_text(encoding="utf-8"))
+    registry.setdefault("models", {})[card.name] = {
+        "file": f"{card.name}.onnx",
+        "sha256": sha256,
+        "title": title,
+        "task": card.task,
+        "state": card.state,
+    }
+    file.write_text(HEADER + tomli_w.dumps(registry), encoding="utf-8")
+
+
+def main(
+    generator: Annotated[Path, typer.Argument(help="A generator's .safetensors file.")],
+    evaluation: Annotated[Path, typer.Option(help="What 'zorse evaluate -o' wrote.")],
+    title: Annotated[str, typer.Option(help='For people: "Horse to zebra".')],
+    state: Annotated[Literal["release", "preview"], typer.Option()] = "preview",
+    native_size: Annotated[int | None, typer.Option(help="Short side to work at, in pixels.")] = None,
+    training: Annotated[str | None, typer.Option(help="How it was trained, if not in one run.")] = None,
+    notes: Annotated[str, typer.Option(help="What a user should know.")] = "",
+) -> None:
+    """Write NAME.onnx with its card beside this script, and its entry in registry.toml."""
+    network, card = load_generator(generator)
+    card = card.model_copy(
+        update={
+            "metrics": find_evaluation(evaluation, card.name).metrics,
+            "state": state,
+            "native_size": native_size or card.native_size,
+            "training": training or card.training,
+            "notes": notes,
+        }
+    )
+    report = export_onnx(network, card, WEIGHTS / f"{card.name}.onnx", precision="fp16")
+    register(report.card, title, report.sha256)
+    worst = max(max(check.pictures, check.noise) for check in report.checks)
+    typer.echo(f"{report.file.name}: {report.size / 1e6:.2f} MB, at most {worst:.1e} from PyTorch, {report.sha256}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
