@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tomli_w
 import typer
 
+from zorse import __version__
 from zorse.card import ModelCard
 from zorse.errors import ConfigError
 from zorse.generator_file import load_generator
@@ -77,6 +78,7 @@ def main(
             "native_size": native_size or card.native_size,
             "training": training or card.training,
             "notes": notes,
+            "zorse_version": __version__,
         }
     )
     report = export_onnx(network, card, WEIGHTS / f"{card.name}.onnx", precision="fp16")
