@@ -25,7 +25,9 @@ from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
 from zorse.generator_file import load_generator
 from zorse.inference import as_tested
 from zorse.networks.build import build_generator
+from zorse.recipes.cyclegan import CycleGAN
 from zorse.recipes.recipe import StepResult, detached
+from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import LoopConfig
 from zorse.training.loop import TrainingState, fit, make_accelerator, seed_everything
 from zorse.training.observers import LossMeans, as_grid, encode_png
@@ -209,7 +211,7 @@ def trained(config, data, **loop):
     return recipe, notes.losses
 
 
-@pytest.mark.parametrize("objective", ["lsgan", "hinge", "nonsaturating", "wgan_gp"])
+@pytest.mark.parametrize("objective", ["nonsaturating", "wgan_gp"])
 def test_bf16_trains_on_the_cpu(unpaired, objective):
     config = tiny_cyclegan(f"recipe.objective={objective}")
     recipe, rough = trained(config, unpaired, precision="bf16")
@@ -431,12 +433,20 @@ def test_samples_show_what_the_saved_generator_will_do_and_do_not_disturb_the_tr
     assert np.array_equal(grid[:, SIZE : 2 * SIZE], wanted)
 
 
-def test_ruined_weights_are_not_saved(unpaired, tmp_path):
+def test_ruined_weights_do_not_replace_the_checkpoint(unpaired, tmp_path, monkeypatch):
     """The losses of the iteration that ruins the weights are still finite."""
-    config = tiny_cyclegan("recipe.learning_rate=1e39", "training.save_every=1")
-    with pytest.raises(TrainingDivergedError, match=r"After iteration 1 the weights of G_AB are not finite"):
-        train(config, unpaired, tmp_path / "run")
-    assert not (tmp_path / "run" / "checkpoints").exists()
+    step = CycleGAN.step
+
+    def ruinous_step(recipe, batch, iteration, update) -> StepResult:
+        result = step(recipe, batch, iteration, update)
+        if iteration == 1:
+            next(recipe.D_B.parameters()).data[0] = float("inf")
+        return result
+
+    monkeypatch.setattr(CycleGAN, "step", ruinous_step)
+    with pytest.raises(TrainingDivergedError, match=r"After iteration 2 the weights of D_B are not finite"):
+        train(tiny_cyclegan("training.save_every=1"), unpaired, tmp_path / "run")
+    assert read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 1
 
 
 def test_samples_are_collated_from_the_test_set(unpaired, tmp_path):
