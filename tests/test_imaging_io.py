@@ -10,7 +10,6 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from zorse.errors import ImageError
-from zorse.imaging import io as zio
 from zorse.imaging.io import (
     MAX_PIXELS,
     Picture,

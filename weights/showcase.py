@@ -1,6 +1,6 @@
 """The picture at the top of the README: what the shipped models make of pictures that were drawn by code.
 
-    python weights/showcase.py        writes weights/showcase.png
+python weights/showcase.py        writes weights/showcase.png
 """
 
 from pathlib import Path
