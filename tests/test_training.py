@@ -1,6 +1,7 @@
 """The loop: any recipe, schedules, averages, precision, accumulation, interruption, and what it writes."""
 
 import copy
+import io
 import json
 import math
 import multiprocessing
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.optim import SGD
@@ -30,7 +32,7 @@ from zorse.recipes.recipe import StepResult, detached
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import LoopConfig
 from zorse.training.loop import TrainingState, fit, make_accelerator, seed_everything
-from zorse.training.observers import LossMeans, as_grid, encode_png
+from zorse.training.observers import ConsoleProgress, LossMeans, as_grid, encode_png
 from zorse.training.run import build_recipe, total_iterations, train
 from zorse.training.schedule import learning_rate_factor, update_average
 
@@ -402,6 +404,21 @@ def test_the_grid_shows_rows_of_samples_in_true_colours():
     assert grid[0, 7].tolist() == [0, 255, 255]
     decoded = cv2.imdecode(np.frombuffer(encode_png(grid), np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), grid)
+
+
+def test_a_narrow_terminal_shows_all_losses_and_the_time_left():
+    class SixLosses(Regression):
+        def step(self, batch, iteration, update) -> StepResult:
+            (loss,) = super().step(batch, iteration, update).losses.values()
+            return StepResult(dict.fromkeys(("G_AB", "G_BA", "cycle", "identity", "D_A", "D_B"), 0 * loss + 0.5))
+
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, color_system=None, width=80)
+    with ConsoleProgress(console, log_every=2) as progress:
+        run(SixLosses(nn.Linear(1, 1)), lines(4), 4, progress)
+    assert "4/4 0:00:0" in screen.getvalue()
+    assert "left 0:00:00" in screen.getvalue()
+    assert "G_AB 0.500  G_BA 0.500  cycle 0.500  identity 0.500  D_A 0.500  D_B 0.500" in screen.getvalue()
 
 
 def test_losses_are_averaged_between_lines_without_losing_digits():

@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -50,26 +52,27 @@ class ConsoleProgress:
         self._log_every = log_every
         self._means = LossMeans()
         self._started: tuple[float, int] | None = None
-        self._progress: Progress | None = None
+        self._bar = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            speed_estimate_period=300,  # Seconds; a step may take half a minute.
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._losses = Text()
+        # The losses have a line of their own: there is no room for them beside the bar.
+        self._live = Live(Group(self._bar, self._losses), console=console)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._progress.start()
-            self._task = self._progress.add_task("starting", total=None)
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._live.stop()
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Show losses every `log_every` steps, and how far the run is."""
@@ -77,13 +80,12 @@ class ConsoleProgress:
             self._started = (time.monotonic(), state.iteration)
         self._means.add(result)
         due = state.iteration % self._log_every == 0 or state.iteration == state.total
-        text = "  ".join(f"{name} {value:.3f}" for name, value in self._means.take().items()) if due else None
-        if self._progress is not None:
-            self._progress.update(self._task, completed=state.iteration, total=state.total)
-            if text:
-                self._progress.update(self._task, description=text)
-        elif text:
-            line = f"{state.iteration}/{state.total}  {text}  {self._remaining(state)}"
+        if due:
+            self._losses.plain = "  ".join(f"{name} {value:.3f}" for name, value in self._means.take().items())
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=state.iteration, total=state.total)
+        elif due:
+            line = f"{state.iteration}/{state.total}  {self._losses}  {self._remaining(state)}"
             self._console.print(line, highlight=False, soft_wrap=True)
 
     def _remaining(self, state: TrainingState) -> str:
