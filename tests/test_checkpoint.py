@@ -19,14 +19,6 @@ from zorse.training.observers import forget_after
 from zorse.training.run import train
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def unpaired(tmp_path_factory):
     return draw_unpaired(tmp_path_factory.mktemp("unpaired") / "set")

@@ -1,27 +1,9 @@
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from zorse.cli import main
 from zorse.data.ab import split_ab
 from zorse.data.decode import decode
-
-
-@pytest.fixture
-def zorse(monkeypatch, capsys):
-    """Runs a command; gives exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["zorse", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return leaving.value.code, out, err
-
-    return run
 
 
 def photo(path, size=(60, 50), colour=(200, 40, 40)):

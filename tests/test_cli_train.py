@@ -27,14 +27,6 @@ signals = pytest.mark.skipif(os.name != "posix", reason="these signals are those
 ENDLESS = ["--set", "training.iterations=1000000", "--set", "training.schedule=constant"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return draw_unpaired(tmp_path_factory.mktemp("unpaired") / "set")

@@ -17,11 +17,6 @@ from zorse.errors import DatasetError
 PLAIN = {"load_size": 32, "crop_size": 32, "flip": False}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def picture(seed=0, size=(40, 40)):
     """Smooth noise, (width, height)."""
     noise = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)

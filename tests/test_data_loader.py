@@ -18,7 +18,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:De
 
 @pytest.fixture(scope="module")
 def blobs(tmp_path_factory):
-    torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("data") / "blobs"
     synthesize("blobs", root, 5, 32, seed=0)
     return root

@@ -25,15 +25,6 @@ ARCHITECTURES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 def card(architecture=COMPACT, **changes):
     settings = {"name": "tiny", "task": "dark to light", "domain_a": "dark", "domain_b": "light", "native_size": 32}
     return ModelCard.model_validate(settings | {"architecture": architecture} | changes)

@@ -15,15 +15,6 @@ WITH_DROPOUT = UnetConfig(base_channels=2, depth=6)
 WITHOUT_DROPOUT = WITH_DROPOUT.model_copy(update={"dropout": False})
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 def card(architecture, **changes):
     settings = {"name": "tiny", "task": "dark to light", "domain_a": "dark", "domain_b": "light", "native_size": 32}
     return ModelCard.model_validate(settings | {"architecture": architecture} | changes)

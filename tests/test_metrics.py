@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 
 import cv2
 import numpy as np
@@ -12,7 +11,6 @@ from PIL import Image
 
 import tiny_onnx
 from zorse.architecture import CompactConfig
-from zorse.cli import main
 from zorse.data.config import UnpairedConfig
 from zorse.data.synthetic import brown_blobs, outlines_and_shapes, striped_blobs
 from zorse.errors import DatasetError
@@ -26,14 +24,6 @@ from zorse.metrics.paired import l1, psnr, ssim
 from zorse.metrics.pictures import detect_kind, edges_set, paired_set, two_sets, unpaired_set
 from zorse.networks.build import build_generator
 from zorse.networks.efficientnet import load_efficientnet
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -278,21 +268,6 @@ def test_grid_shows_up_to_sixteen_pictures_of_the_whole_set(n, shown):
 
 
 # The command
-
-
-@pytest.fixture
-def zorse(monkeypatch, capsys):
-    """Runs a command; gives exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["zorse", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return leaving.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

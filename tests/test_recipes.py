@@ -32,15 +32,6 @@ RESNET = ResnetConfig(base_channels=4, n_blocks=1)
 PATCHGAN = PatchGANConfig(base_channels=4, n_layers=2)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 def some_batches(count: int, batch_size: int = 1, dtype: torch.dtype = torch.float64, seed: int = 1):
     chance = torch.Generator().manual_seed(seed)
     for number in range(count):

@@ -37,15 +37,6 @@ from zorse.training.run import build_recipe, total_iterations, train
 from zorse.training.schedule import learning_rate_factor, update_average
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def unpaired(tmp_path_factory):
     return draw_unpaired(tmp_path_factory.mktemp("unpaired") / "set")

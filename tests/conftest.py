@@ -1,0 +1,34 @@
+"""What all tests share."""
+
+import sys
+
+import pytest
+import torch
+
+from zorse.cli import main
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Small networks gain nothing from more, and results do not depend on the machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def zorse(monkeypatch, capsys):
+    """Runs a command; gives exit code, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["zorse", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return leaving.value.code, out, err
+
+    return run
