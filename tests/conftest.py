@@ -1,11 +1,16 @@
 """What all tests share."""
 
+import signal
 import sys
 
 import pytest
 import torch
 
 from zorse.cli import main
+
+
+# A shell that runs the tests in the background makes them ignore Ctrl-C, and so would the programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

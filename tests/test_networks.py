@@ -220,6 +220,16 @@ def test_instance_norm_keeps_a_constant_picture_finite():
     assert torch.isfinite(InstanceNorm(3)(torch.full((1, 3, 8, 8), 0.7))).all()
 
 
+def test_instance_norm_is_exact_on_flat_maps_in_either_memory_format():
+    x = torch.full((1, 8, 256, 256), 0.9)
+    x[:, :, 100:103, 100:103] = -0.9
+    x += 1e-3 * torch.randn(x.shape)
+    exact = nn.InstanceNorm2d(8)(x.double())
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        found = InstanceNorm(8)(x.contiguous(memory_format=memory_format))
+        assert (found - exact).abs().max() < 1e-4
+
+
 def test_norms_are_what_the_config_says():
     def norms(norm: str) -> set[type]:
         generator = generator_module(ResnetConfig(base_channels=4, n_blocks=1, norm=norm))
