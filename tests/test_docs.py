@@ -78,7 +78,8 @@ def test_the_first_python_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (60, 40), "peru").save("horse.jpg")
     exec(compile(code, str(README), "exec"), {})
-    assert Image.open("zebra.png").size == (60, 40)
+    with Image.open("zebra.png") as zebra:
+        assert zebra.size == (60, 40)
 
 
 def test_pictures_and_files_that_the_readme_points_to_exist():
