@@ -8,7 +8,6 @@ import torch
 
 from zorse.cli import main
 
-
 # A shell that runs the tests in the background makes them ignore Ctrl-C, and so would the programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
