@@ -373,8 +373,8 @@ def test_a_run_writes_its_settings_losses_pictures_and_generators(unpaired, tmp_
     assert lines[0]["losses"].keys() == {"G_AB", "G_BA", "cycle", "identity", "D_A", "D_B"}
     assert lines[0]["learning_rates"] == {"G": 2e-4, "D": 2e-4}
     scalars = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
-    assert [event.step for event in scalars.Scalars("loss/cycle")] == [2, 4, 5]
-    assert scalars.Scalars("loss/cycle")[0].value == pytest.approx(lines[0]["losses"]["cycle"])
+    assert [event.step for event in scalars.Scalars("losses/cycle")] == [2, 4, 5]
+    assert scalars.Scalars("losses/cycle")[0].value == pytest.approx(lines[0]["losses"]["cycle"])
     grid = cv2.imread(str(tmp_path / "run" / "samples" / "00000005.png"))
     assert grid.shape == (2 * SIZE, 6 * SIZE, 3), "a row for each of the two test pictures, six columns"
     network, card = load_generator(tmp_path / "run" / "generators" / "G_BA.safetensors")

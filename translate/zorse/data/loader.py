@@ -38,32 +38,32 @@ def collate(samples: Sequence[Sample]) -> Batch:
 def batches(
     dataset: Dataset,
     batch_size: int,
-    start: int,
-    stop: int,
+    first_sample: int,
+    n_batches: int,
     num_workers: int,
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Batch]:
-    """Batches `start` to `stop` - 1 of a run, the same whatever the number of workers and wherever the run starts.
+    """The next batches of a run, the same whatever the number of workers and wherever the run starts.
 
     Args:
         dataset: where samples come from.
         batch_size: samples per batch and process, >= 1.
-        start: number of the first batch, counted from the beginning of the training.
-        stop: number after the last batch.
+        first_sample: samples that the run has seen before, in all its processes.
+        n_batches: batches to load.
         num_workers: processes that load ahead; 0 loads in this one.
-        rank: number of this process among `world` that train together: they share out each batch.
+        rank: number of this process among `world` that train together: each loads samples of its own.
         world: how many processes train together.
 
     Yields:
-        One batch for each number; batch k of a process holds the samples from (k * world + rank) * batch_size on.
+        Batch k of a process, with the samples from first_sample + (k * world + rank) * batch_size on.
 
     Raises:
         DatasetError: a picture cannot be used.
     """
     loader = DataLoader(
-        _Batches(dataset, batch_size, rank, world),
-        sampler=range(start, stop),
+        _Batches(dataset, batch_size, first_sample, rank, world),
+        sampler=range(n_batches),
         batch_size=None,
         num_workers=num_workers,
         worker_init_fn=_prepare_worker,
@@ -80,11 +80,12 @@ def batches(
 class _Batches(TorchDataset[Batch | ZorseError]):
     """Batch k as item k. Errors come back as values: the loader would bury their text in a worker's traceback."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, rank: int, world: int) -> None:
-        self._dataset, self._batch_size, self._rank, self._world = dataset, batch_size, rank, world
+    def __init__(self, dataset: Dataset, batch_size: int, first_sample: int, rank: int, world: int) -> None:
+        self._dataset, self._batch_size = dataset, batch_size
+        self._first_sample, self._rank, self._world = first_sample, rank, world
 
     def __getitem__(self, position: int) -> Batch | ZorseError:
-        first = (position * self._world + self._rank) * self._batch_size
+        first = self._first_sample + (position * self._world + self._rank) * self._batch_size
         try:
             return collate([self._dataset.sample(number) for number in range(first, first + self._batch_size)])
         except ZorseError as error:

@@ -15,7 +15,7 @@ from torch.optim import Adam, Optimizer
 
 from zorse.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
 from zorse.data.loader import Batch
-from zorse.losses import Objective, discriminator_loss, generator_loss, gradient_penalty
+from zorse.losses import Logits, Objective, discriminator_loss, generator_loss, gradient_penalty
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.pool import ImagePool
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
@@ -108,8 +108,8 @@ class CycleGAN:
             update(loss_G, self.optimizer_G)
 
         # Update the discriminators.
-        loss_D_A = self._loss_D(self.D_A, real_A, self.pool_A.query(fake_A.detach()))
-        loss_D_B = self._loss_D(self.D_B, real_B, self.pool_B.query(fake_B.detach()))
+        loss_D_A, judged_A = self._loss_D(self.D_A, real_A, self.pool_A.query(fake_A.detach()))
+        loss_D_B, judged_B = self._loss_D(self.D_B, real_B, self.pool_B.query(fake_B.detach()))
         update(loss_D_A + loss_D_B, self.optimizer_D)
 
         return detached(
@@ -120,15 +120,18 @@ class CycleGAN:
                 "identity": identity,
                 "D_A": loss_D_A,
                 "D_B": loss_D_B,
-            }
+            },
+            pictures={"real_A": real_A, "fake_B": fake_B, "real_B": real_B, "fake_A": fake_A},
+            judged={"D_A": judged_A, "D_B": judged_B},
         )
 
-    def _loss_D(self, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    def _loss_D(self, D: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, tuple[Logits, Logits]]:
+        """The loss, and the logits of real and generated pictures."""
         judged_real, judged_fake = together(D, real, fake)
         loss = discriminator_loss(judged_real, judged_fake, self.config.objective, self.config.label_smoothing)
         if self.config.objective == "wgan_gp":
             loss = loss + self.config.lambda_gradient_penalty * gradient_penalty(D, real, fake)
-        return loss
+        return loss, (judged_real, judged_fake)
 
     def preview(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Both ways there and back."""

@@ -86,7 +86,11 @@ class Pix2Pix:
             l1 = F.l1_loss(fake_B, real_B)
             update(adversarial + config.lambda_l1 * l1, self.optimizer_G)
 
-        return detached({"G": adversarial, "l1": l1, "D": loss_D})
+        return detached(
+            {"G": adversarial, "l1": l1, "D": loss_D},
+            pictures={"real_A": real_A, "fake_B": fake_B, "real_B": real_B},
+            judged={"D": (judged_real, judged_fake)},
+        )
 
     def preview(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Input, result, truth."""

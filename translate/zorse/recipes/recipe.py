@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from zorse.losses import Logits
 
 AdamBeta = Annotated[float, Field(ge=0, lt=1)]
 """Decay of one of Adam's running averages."""
@@ -39,6 +41,10 @@ class StepResult:
 
     losses: Mapping[str, Tensor]
     """Scalars without gradient, by the names that the papers use."""
+    pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    """(N, 3, H, W) in [-1, 1] without gradient, by the names that the papers use: real_A, fake_B, ..."""
+    judged: Mapping[str, tuple[Logits, Logits]] = field(default_factory=dict)
+    """Each discriminator's logits, without gradient, of real and of generated pictures, by its name."""
 
 
 class Recipe(Protocol[Batch_contra]):
@@ -97,6 +103,18 @@ def together(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Any, An
     return [part[: len(first)] for part in result], [part[len(first) :] for part in result]
 
 
-def detached(losses: Mapping[str, Tensor]) -> StepResult:
-    """The losses of a step, cut off from their graph."""
-    return StepResult({name: loss.detach() for name, loss in losses.items()})
+def detached(
+    losses: Mapping[str, Tensor],
+    pictures: Mapping[str, Tensor] | None = None,
+    judged: Mapping[str, tuple[Logits, Logits]] | None = None,
+) -> StepResult:
+    """What a step computed, cut off from its graph."""
+    return StepResult(
+        {name: loss.detach() for name, loss in losses.items()},
+        {name: picture.detach() for name, picture in (pictures or {}).items()},
+        {name: (_cut_off(real), _cut_off(fake)) for name, (real, fake) in (judged or {}).items()},
+    )
+
+
+def _cut_off(logits: Logits) -> Logits:
+    return logits.detach() if isinstance(logits, Tensor) else [scale.detach() for scale in logits]

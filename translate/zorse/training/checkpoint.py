@@ -13,7 +13,7 @@ from zorse.errors import IncompatibleWeights, WeightsError
 from zorse.training.files import write_atomically
 from zorse.training.loop import TrainingState
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the layout of checkpoints changes."""
 
 
@@ -31,8 +31,10 @@ def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, 
         "format": FORMAT,
         "config": config,
         "iteration": state.iteration,
+        "samples": state.samples,
         "total": state.total,
         "seconds": state.seconds,
+        "rate_factor": state.rate_factor,
         "networks": {name: network.state_dict() for name, network in recipe.networks.items()},
         "averages": {name: network.state_dict() for name, network in state.averages.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in recipe.optimizers.items()},
@@ -64,8 +66,10 @@ def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerato
         if accelerator.scaler is not None and content["scaler"]:
             accelerator.scaler.load_state_dict(content["scaler"])
         recipe.load_state_dict(content["recipe"])
-        state.iteration, state.seconds = content["iteration"], content["seconds"]
-        _restore_chance(content["chance"])
+        state.iteration, state.samples = content["iteration"], content["samples"]
+        state.seconds, state.rate_factor = content["seconds"], content["rate_factor"]
+        if accelerator.is_main_process:
+            _restore_chance(content["chance"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise IncompatibleWeights(
             f"{path} was saved from other networks than this run's ({_first_problem(error)}). Resume with the settings "

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
 import torch
@@ -17,6 +17,7 @@ from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
 from zorse.recipes.recipe import Recipe, StepResult
 from zorse.training.config import LoopConfig
 from zorse.training.interrupt import InterruptFlag
+from zorse.training.processes import agreed, average_over_processes, averaged_losses
 from zorse.training.schedule import learning_rate_factor, update_average
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -35,10 +36,20 @@ class TrainingState:
     """Iterations of the whole run."""
     iteration: int = 0
     """Iterations done."""
+    samples: int = 0
+    """Samples seen, in all processes."""
     seconds: float = 0.0
     """Time spent in the loop, over all resumed parts of the run."""
+    waited: float = 0.0
+    """Time that this part of the run waited for data."""
+    rate_factor: float = 1.0
+    """What the learning rates are multiplied with besides the schedule; a rollback lowers it."""
+    gradient_norms: dict[str, Tensor] = field(default_factory=dict)
+    """Of the last step that moved parameters, by the optimizers' names."""
     interrupted: bool = False
     """Whether the user asked to stop before the end."""
+    collapse: str | None = None
+    """Set by an observer that saw the run fail, and wants it stopped: what it saw."""
 
     @classmethod
     def fresh(cls, recipe: Recipe[Any], total: int, config: LoopConfig, accelerator: Accelerator) -> Self:
@@ -65,13 +76,13 @@ def _frozen_copy(network: nn.Module) -> nn.Module:
 
 
 class Observer(Protocol):
-    """Watches a run: prints, logs, samples, saves. Observers never change the training."""
+    """Watches a run: prints, logs, samples, saves. Observers never change the training; they may ask it to stop."""
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Called after each iteration."""
 
     def at_end(self, state: TrainingState) -> None:
-        """Called once when the run ends or is interrupted, not when it fails."""
+        """Called once when the run ends or is interrupted, not when it fails or collapses."""
 
 
 def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator:
@@ -79,7 +90,7 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
 
     Raises:
         DeviceError: CUDA was asked for and is not there.
-        ConfigError: fp16 on a CPU, or several processes.
+        ConfigError: fp16 on a CPU.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
@@ -95,13 +106,7 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
     # Accelerate keeps the first device and precision for the whole process: forget them, a notebook may train twice.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
-    accelerator = Accelerator(mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu)
-    if accelerator.num_processes > 1:
-        raise ConfigError(
-            f"This version trains in one process, but was launched as {accelerator.num_processes}. Start it with "
-            "'zorse train', without torchrun or accelerate launch."
-        )
-    return accelerator
+    return Accelerator(mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu)
 
 
 def seed_everything(seed: int) -> None:
@@ -118,9 +123,12 @@ def fit(
 ) -> None:
     """Train from `state.iteration` to `state.total`, or until the batches or the user's patience end.
 
+    Several processes train as one with the joint batch: each takes batches of its own, and their gradients are
+    averaged before the parameters move. (BatchNorm's statistics stay each process's own.)
+
     Args:
-        state: fresh or restored; it is moved on in place.
-        batches: the batches from `state.iteration` on.
+        state: fresh or restored, the same in all processes; it is moved on in place.
+        batches: the batches from `state.iteration` on, for this process.
         config: settings of the loop.
         accelerator: from `make_accelerator`.
         observers: called after each iteration, in this order.
@@ -128,7 +136,8 @@ def fit(
     Raises:
         TrainingDivergedError: a loss is not finite; the message names the pictures.
     """
-    update = _Update(state.recipe, accelerator)
+    update = _Update(state, accelerator)
+    per_step = config.batch_size * accelerator.num_processes
     accelerator.step = state.iteration  # It counts steps to know when enough gradients are gathered.
     for network in state.recipe.networks.values():
         network.train()
@@ -136,40 +145,53 @@ def fit(
             network.compile()
     with InterruptFlag() as interrupt:
         source = iter(batches)
-        while state.iteration < state.total and not interrupt.raised:
+        stop = interrupt.raised
+        while state.iteration < state.total and not stop:
             started = time.perf_counter()
             loaded = next(source, None)
             if loaded is None:
                 break
+            state.waited += time.perf_counter() - started
             batch = _to_device(loaded, config, accelerator)
-            _set_learning_rates(state, config)
+            _set_learning_rates(state, config, per_step)
             with accelerator.accumulate(), accelerator.autocast():
                 result = state.recipe.step(batch, state.iteration, update)
+            result = replace(result, losses=averaged_losses(result.losses, accelerator))
             _check_finite(result, batch, state.iteration)
             for name, average in state.averages.items():
                 update_average(average, state.recipe.generators[name], state.iteration, config.ema_decay)
             state.iteration += 1
+            state.samples += per_step
             state.seconds += time.perf_counter() - started
             for observer in observers:
                 observer.after_step(state, result, batch)
-        state.interrupted = interrupt.raised and state.iteration < state.total
-    for observer in observers:
-        observer.at_end(state)
+            stop = agreed(interrupt.raised or state.collapse is not None, accelerator)
+        state.interrupted = stop and state.collapse is None and state.iteration < state.total
+    if state.collapse is None:
+        for observer in observers:
+            observer.at_end(state)
 
 
 class _Update:
     """The recipes' `Update`: backward with loss scaling, and a step unless gradients are still being gathered."""
 
-    def __init__(self, recipe: Recipe[Any], accelerator: Accelerator) -> None:
+    def __init__(self, state: TrainingState, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
+        self._norms = state.gradient_norms
         self._prepared = {
-            id(optimizer): accelerator.prepare_optimizer(optimizer, device_placement=False)
-            for optimizer in recipe.optimizers.values()
+            id(optimizer): (name, accelerator.prepare_optimizer(optimizer, device_placement=False))
+            for name, optimizer in state.recipe.optimizers.items()
         }
 
     def __call__(self, loss: Tensor, optimizer: Optimizer) -> None:
-        prepared = self._prepared[id(optimizer)]
+        name, prepared = self._prepared[id(optimizer)]
         self._accelerator.backward(loss)
+        if self._accelerator.sync_gradients:
+            gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            average_over_processes(gradients, self._accelerator)
+            scaler = self._accelerator.scaler
+            scale = 1.0 if scaler is None else scaler.get_scale()
+            self._norms[name] = nn.utils.get_total_norm(gradients) / scale
         prepared.step()
         prepared.zero_grad()
 
@@ -190,11 +212,13 @@ def _to_device(batch: Mapping[str, Any], config: LoopConfig, accelerator: Accele
     return {key: moved(value) for key, value in batch.items()}
 
 
-def _set_learning_rates(state: TrainingState, config: LoopConfig) -> None:
-    factor = learning_rate_factor(state.iteration, state.total, config.schedule, config.decay_from)
+def _set_learning_rates(state: TrainingState, config: LoopConfig, per_step: int) -> None:
+    # Counted in samples: the schedule stays where it was when a run goes on with another number of processes.
+    to_come = (state.total - state.iteration) * per_step
+    factor = learning_rate_factor(state.samples, state.samples + to_come, config.schedule, config.decay_from)
     for name, optimizer in state.recipe.optimizers.items():
         for group in optimizer.param_groups:
-            group["lr"] = state.base_rates[name] * factor
+            group["lr"] = state.base_rates[name] * factor * state.rate_factor
 
 
 def check_weights(state: TrainingState) -> None:

@@ -104,12 +104,13 @@ class ConsoleProgress:
 class MetricsLog:
     """Losses as lines of metrics.jsonl and as TensorBoard scalars."""
 
-    def __init__(self, run: RunFolder, config: LoopConfig, writer: SummaryWriter) -> None:
+    def __init__(self, run: RunFolder, config: LoopConfig, writer: SummaryWriter, state: TrainingState) -> None:
         self._file = run.metrics
         self._every = config.log_every
         self._writer = writer
         self._means = LossMeans()
         self._since = time.monotonic()
+        self._seconds, self._waited = state.seconds, state.waited
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Append a line every `log_every` steps."""
@@ -119,19 +120,22 @@ class MetricsLog:
         losses = self._means.take()
         rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in state.recipe.optimizers.items()}
         now = time.monotonic()
-        line = {
+        line: dict[str, Any] = {
             "iteration": state.iteration,
             "losses": losses,
             "learning_rates": rates,
             "seconds_since_last_line": round(now - self._since, 3),
             "training_seconds": round(state.seconds, 1),
+            "data_wait_share": round((state.waited - self._waited) / max(state.seconds - self._seconds, 1e-9), 4),
+            "gradient_norms": {name: float(f"{float(norm):.5g}") for name, norm in state.gradient_norms.items()},
         }
-        self._since = now
+        self._since, self._seconds, self._waited = now, state.seconds, state.waited
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        for group, values in (("loss", losses), ("learning_rate", rates)):
-            for name, value in values.items():
+        for group in ("losses", "learning_rates", "gradient_norms"):
+            for name, value in line[group].items():
                 self._writer.add_scalar(f"{group}/{name}", value, state.iteration)
+        self._writer.add_scalar("data_wait_share", line["data_wait_share"], state.iteration)
 
     def at_end(self, state: TrainingState) -> None:
         """Flush what TensorBoard has not written yet."""

@@ -20,6 +20,7 @@ from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, disk_errors, write_atomically
 from zorse.training.loop import Device, Observer, TrainingState, check_weights, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
+from zorse.training.processes import give_processes_their_own_chance
 
 N_SAMPLES = 4
 """Rows of the sample grids."""
@@ -34,11 +35,20 @@ def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
             return Pix2Pix(config)
 
 
-def total_iterations(config: TrainConfig, dataset: Dataset) -> int:
-    """Steps of the whole run."""
+def total_iterations(config: TrainConfig, dataset: Dataset, done: int = 0, seen: int = 0, world: int = 1) -> int:
+    """Steps of the whole run.
+
+    Args:
+        config: of the run.
+        dataset: its length is an epoch.
+        done: steps that earlier parts of the run have done, perhaps with another number of processes.
+        seen: samples that they have seen.
+        world: processes that train together from now on.
+    """
     if config.training.iterations is not None:
         return config.training.iterations
-    return max(1, round(config.training.epochs * len(dataset) / config.training.batch_size))
+    to_come = config.training.epochs * len(dataset) - seen
+    return max(1, done + round(to_come / (config.training.batch_size * world)))
 
 
 class Saver:
@@ -98,14 +108,8 @@ def train(
     Raises:
         ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
     """
-    run = RunFolder(out)
     with disk_errors(out):
-        if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ConfigError(
-                f"{out} is a file or already holds files. Add --resume to go on with the run in it, or choose another "
-                "folder with --out."
-            )
-        return _train(config, data, run, resume, device, console or Console(quiet=True))
+        return _train(config, data, RunFolder(out), resume, device, console or Console(quiet=True))
 
 
 def _train(
@@ -113,27 +117,50 @@ def _train(
 ) -> TrainingState:
     settings = config.training
     accelerator = make_accelerator(settings, device)
+    if accelerator.is_main_process and not resume:
+        _check_new(run.root)
     dataset = open_dataset(config.data, data, seed=settings.seed)
     seed_everything(settings.seed)
     recipe = build_recipe(config.recipe, settings.seed)
-    state = TrainingState.fresh(recipe, total_iterations(config, dataset), settings, accelerator)
+    state = TrainingState.fresh(recipe, 0, settings, accelerator)
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
-        forget_after(run.metrics, state.iteration)
+    state.total = total_iterations(config, dataset, state.iteration, state.samples, accelerator.num_processes)
+    give_processes_their_own_chance(settings.seed, state.iteration, accelerator)
+    source = batches(
+        dataset,
+        settings.batch_size,
+        state.samples,
+        state.total - state.iteration,
+        settings.num_workers,
+        accelerator.process_index,
+        accelerator.num_processes,
+    )
+    if not accelerator.is_main_process:  # One process writes; the others only compute.
+        fit(state, source, settings, accelerator)
+        return state
+    forget_after(run.metrics, state.iteration)
     write_atomically(run.config, lambda file: file.write(to_toml(config).encode()))
-    source = batches(dataset, settings.batch_size, state.iteration, state.total, settings.num_workers)
     with (
         SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
         ConsoleProgress(console, settings.log_every) as progress,
     ):
         observers: list[Observer] = [
             progress,
-            MetricsLog(run, settings, writer),
+            MetricsLog(run, settings, writer, state),
             SampleGrids(run, config, writer, _sample_batch(config, data, dataset)),
             Saver(run, config, accelerator),
         ]
         fit(state, source, settings, accelerator, observers)
     return state
+
+
+def _check_new(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(
+            f"{out} is a file or already holds files. Add --resume to go on with the run in it, or choose another "
+            "folder with --out."
+        )
 
 
 def _sample_batch(config: TrainConfig, data: Path, dataset: Dataset) -> Any:
