@@ -1,5 +1,6 @@
 """`zorse train`: train from a preset or a TOML file."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -46,7 +47,8 @@ def train(
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
     config = with_overrides(source, settings or [])
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    # Launched several times (torchrun), only the first process speaks.
+    console = Console(soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")
     console.print(f"Training {config.name} in {folder}")
     state = run_training(config, data, folder, resume=resume, device=device, console=console)
     if state.interrupted:
