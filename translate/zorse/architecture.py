@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-Norm = Literal["batch", "instance", "none"]
+Norm = Literal["batch", "instance", "instance_affine", "none"]
+"""`instance` has neither parameters nor running statistics, `instance_affine` a scale and a shift for each channel."""
 
 
 class Frozen(BaseModel):
@@ -27,8 +28,11 @@ class ResnetConfig(Frozen):
     n_blocks: int = Field(default=9, ge=0)
     """Residual blocks: 9 for 256 px and more, 6 for 128 px."""
     norm: Norm = "instance"
-    upsampling: Literal["transposed", "resize"] = "transposed"
-    """`transposed` as published; `resize` is nearest-neighbour and a convolution, without checkerboards."""
+    downsampling: Literal["strided", "blur"] = "strided"
+    """`strided` as published; `blur` convolves at full resolution and halves after a blur, as CUT does."""
+    upsampling: Literal["transposed", "resize", "bilinear"] = "transposed"
+    """`transposed` as published; `resize` is nearest-neighbour and a convolution, without checkerboards; `bilinear`
+    likewise, as CUT does."""
     dropout: bool = False
     """Dropout 0.5 inside the residual blocks."""
 
@@ -87,8 +91,10 @@ class PatchGANConfig(Frozen):
     base_channels: PositiveInt = 64
     """Channels of the first convolution; the papers' ndf."""
     n_layers: PositiveInt = 3
-    """Stride-2 convolutions; 3 gives the 70x70 patch."""
+    """Halvings of the resolution; 3 gives the 70x70 patch."""
     norm: Norm = "instance"
+    downsampling: Literal["strided", "blur"] = "strided"
+    """`strided` as published; `blur` convolves at full resolution and halves after a blur, as CUT does."""
     spectral_norm: bool = False
 
 

@@ -5,7 +5,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zorse.architecture import PatchGANConfig, PixelConfig
 from zorse.errors import ConfigError
-from zorse.networks.layers import needs_bias, norm_layer
+from zorse.networks.layers import Blur, needs_bias, norm_layer
 
 MAX_WIDENING = 8
 """Channels double with every layer up to eight times the base."""
@@ -37,23 +37,28 @@ class PatchGAN(nn.Module):
     def __init__(self, config: PatchGANConfig, in_channels: int) -> None:
         super().__init__()
 
-        def convolution(inside: int, outside: int, stride: int, bias: bool) -> nn.Module:
+        blurs = config.downsampling == "blur"
+
+        def convolution(inside: int, outside: int, bias: bool, halving: bool) -> nn.Module:
+            stride = 2 if halving and not blurs else 1
             layer = nn.Conv2d(inside, outside, 4, stride=stride, padding=1, bias=bias)
             return spectral_norm(layer) if config.spectral_norm else layer
 
         bias = needs_bias(config.norm)
         channels = config.base_channels
-        layers: list[nn.Module] = [convolution(in_channels, channels, 2, True), nn.LeakyReLU(0.2)]
+        halved = [Blur()] if blurs else []
+        layers: list[nn.Module] = [convolution(in_channels, channels, True, True), nn.LeakyReLU(0.2), *halved]
         for layer in range(1, config.n_layers + 1):
             wider = config.base_channels * min(2**layer, MAX_WIDENING)
-            stride = 2 if layer < config.n_layers else 1
+            halving = layer < config.n_layers
             layers += [
-                convolution(channels, wider, stride, bias),
+                convolution(channels, wider, bias, halving),
                 norm_layer(config.norm, wider),
                 nn.LeakyReLU(0.2),
+                *(halved if halving else []),
             ]
             channels = wider
-        layers.append(convolution(channels, 1, 1, True))
+        layers.append(convolution(channels, 1, True, False))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -3,7 +3,10 @@
 from torch import Tensor, nn
 
 from zorse.architecture import ResnetConfig
-from zorse.networks.layers import needs_bias, norm_layer
+from zorse.networks.layers import Blur, needs_bias, norm_layer
+
+TAPPED_BLOCKS = (0, 4)
+"""Residual blocks whose output CUT compares, where the network has so many."""
 
 
 class ResidualBlock(nn.Module):
@@ -33,21 +36,40 @@ class ResidualBlock(nn.Module):
         return out
 
 
+def downsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
+    """Halves the resolution and doubles the channels."""
+    bias, double = needs_bias(config.norm), 2 * channels
+    activation = [norm_layer(config.norm, double), nn.ReLU()]
+    if config.downsampling == "strided":
+        return [nn.Conv2d(channels, double, 3, stride=2, padding=1, bias=bias), *activation]
+    return [nn.Conv2d(channels, double, 3, padding=1, bias=bias), *activation, Blur()]
+
+
 def upsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
     """Doubles the resolution and halves the channels.
 
     `transposed` is the published layer, whose uneven overlap can draw a checkerboard; `resize` repeats pixels and then
-    convolves (Odena et al. 2016, Deconvolution and Checkerboard Artifacts).
+    convolves (Odena et al. 2016, Deconvolution and Checkerboard Artifacts); `bilinear` is what CUT's antialiased
+    upsampling computes (a transposed convolution with the fixed filter 1-3-3-1), and then convolves.
     """
     bias = needs_bias(config.norm)
     half = channels // 2
-    if config.upsampling == "transposed":
-        return [nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias)]
-    return [nn.Upsample(scale_factor=2, mode="nearest"), nn.ReflectionPad2d(1), nn.Conv2d(channels, half, 3, bias=bias)]
+    match config.upsampling:
+        case "transposed":
+            return [nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias)]
+        case "resize":
+            larger = nn.Upsample(scale_factor=2, mode="nearest")
+            return [larger, nn.ReflectionPad2d(1), nn.Conv2d(channels, half, 3, bias=bias)]
+        case "bilinear":
+            larger = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+            return [larger, nn.Conv2d(channels, half, 3, padding=1, bias=bias)]
 
 
 class ResnetGenerator(nn.Module):
     """Translates (N, in_channels, H, W) to (N, out_channels, H, W), both in [-1, 1]; H and W multiples of 4.
+
+    What CUT compares are the features of its encoder: the picture itself, both downsampling convolutions, the first
+    and the fifth residual block (Park et al. 2020, section 4).
 
     Source: Zhu et al. 2017, appendix 7.2; Johnson et al. 2016.
     """
@@ -62,13 +84,14 @@ class ResnetGenerator(nn.Module):
             norm_layer(config.norm, channels),
             nn.ReLU(),
         ]
+        taps: dict[int, int] = {}  # Index of a layer that `encode` shows -> its channels.
         for _ in range(2):
-            layers += [
-                nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=bias),
-                norm_layer(config.norm, 2 * channels),
-                nn.ReLU(),
-            ]
+            taps[len(layers)] = 2 * channels
+            layers += downsampling(config, channels)
             channels *= 2
+        taps |= {len(layers) + block: channels for block in TAPPED_BLOCKS if block < config.n_blocks}
+        self.taps = tuple(taps)
+        self.encoded_channels = (config.in_channels, *taps.values())
         layers += [ResidualBlock(channels, config) for _ in range(config.n_blocks)]
         for _ in range(2):
             layers += [*upsampling(config, channels), norm_layer(config.norm, channels // 2), nn.ReLU()]
@@ -80,3 +103,13 @@ class ResnetGenerator(nn.Module):
         """(N, in_channels, H, W) in [-1, 1] -> (N, out_channels, H, W) in [-1, 1]."""
         out: Tensor = self.layers(image)
         return out
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """(N, in_channels, H, W) in [-1, 1] -> the features that CUT compares, `encoded_channels` of them."""
+        maps = [image]
+        x = image
+        for index, layer in enumerate(self.layers[: self.taps[-1] + 1]):
+            x = layer(x)
+            if index in self.taps:
+                maps.append(x)
+        return maps
