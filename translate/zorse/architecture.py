@@ -5,7 +5,7 @@ This module imports no torch: a card can be read, and a model translated with, w
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
 Norm = Literal["batch", "instance", "instance_affine", "none"]
 """`instance` has neither parameters nor running statistics, `instance_affine` a scale and a shift for each channel."""
@@ -84,6 +84,18 @@ class CompactConfig(Frozen):
 GeneratorConfig = Annotated[ResnetConfig | UnetConfig | CompactConfig, Field(discriminator="kind")]
 
 
+Augmentation = Literal["brightness", "saturation", "contrast", "translation", "cutout"]
+DIFF_AUGMENT: tuple[Augmentation, ...] = ("brightness", "saturation", "contrast", "translation", "cutout")
+"""The policy of DiffAugment (Zhao et al. 2020): color, translation, cutout."""
+MILD_AUGMENT: tuple[Augmentation, ...] = ("brightness", "contrast", "translation")
+"""A part of it that leaves whole pictures and their colours to judge."""
+
+
+def _policy(usual: tuple[Augmentation, ...]) -> BeforeValidator:
+    """Lets a policy be written as true or false, for the usual one or none."""
+    return BeforeValidator(lambda value: (usual if value else ()) if isinstance(value, bool) else value)
+
+
 class PatchGANConfig(Frozen):
     """PatchGAN discriminator (Isola et al. 2017, section 3.2.2): one logit per patch."""
 
@@ -96,6 +108,16 @@ class PatchGANConfig(Frozen):
     downsampling: Literal["strided", "blur"] = "strided"
     """`strided` as published; `blur` convolves at full resolution and halves after a blur, as CUT does."""
     spectral_norm: bool = False
+    scales: PositiveInt = 1
+    """Networks that judge the picture, each at half the resolution of the one before; 3 in pix2pixHD."""
+    augment: Annotated[tuple[Augmentation, ...], _policy(DIFF_AUGMENT)] = ()
+    """What pictures go through before they are judged, in this order, for small sets; true: all of DiffAugment."""
+
+    @property
+    def smallest_picture(self) -> int:
+        """Least height and width, in pixels, of a picture that can be judged."""
+        # After all halvings of the picture and its features, two 4x4 convolutions are left.
+        return int(3 * 2 ** (self.n_layers + self.scales - 1))
 
 
 class PixelConfig(Frozen):
@@ -104,6 +126,8 @@ class PixelConfig(Frozen):
     kind: Literal["pixel"] = "pixel"
     base_channels: PositiveInt = 64
     norm: Norm = "instance"
+    augment: Annotated[tuple[Augmentation, ...], _policy(DIFF_AUGMENT)] = ()
+    """What pictures go through before they are judged, in this order, for small sets; true: all of DiffAugment."""
 
 
 class ProjectedConfig(Frozen):
@@ -114,8 +138,8 @@ class ProjectedConfig(Frozen):
     """Channels inside each head."""
     image_size: PositiveInt = 160
     """Pictures are resized to this side, in pixels, before the features are computed."""
-    augment: bool = True
-    """DiffAugment (Zhao et al. 2020): brightness, contrast, translation."""
+    augment: Annotated[tuple[Augmentation, ...], _policy(MILD_AUGMENT)] = MILD_AUGMENT
+    """What pictures go through before they are judged, in this order; true: brightness, contrast, translation."""
 
 
 DiscriminatorConfig = Annotated[PatchGANConfig | PixelConfig | ProjectedConfig, Field(discriminator="kind")]

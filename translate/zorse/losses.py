@@ -70,6 +70,49 @@ def _cross_entropy(logits: Tensor, label: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
+def patch_contrast(query: Tensor, key: Tensor, temperature: float = 0.07) -> Tensor:
+    """How hard it is to tell from a patch's embedding which patch of the original it was made from (InfoNCE).
+
+    -log( exp(q_i k_i / t) / sum_j exp(q_i k_j / t) ), averaged over patches i and pictures; j runs over the patches of
+    the same picture.
+
+    Args:
+        query: (N, P, C), embeddings of length 1 of the generated picture's patches.
+        key: (N, P, C), those of the patches at the same places of the original; no gradient flows into them.
+        temperature: t; 0.07 in the paper.
+
+    Source: Park et al. 2020, Contrastive Learning for Unpaired Image-to-Image Translation, section 3.
+    """
+    n, patches, _ = query.shape
+    # The temperature makes differences 14 times larger: 16 bits, which autocast would take, are too few.
+    with torch.autocast(query.device.type, enabled=False):
+        precise = torch.promote_types(query.dtype, torch.float32)
+        similarity = query.to(precise) @ key.detach().to(precise).transpose(1, 2) / temperature
+        itself = torch.arange(patches, device=query.device).repeat(n)
+        return F.cross_entropy(similarity.flatten(0, 1), itself)
+
+
+def feature_matching_loss(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """L1 distance of what discriminators see in generated and in real pictures, that the generator has to shorten.
+
+    Summed over the layers of a discriminator and averaged over the discriminators, as `generator_loss` averages theirs:
+    the paper adds up both over the discriminators, and weighs this one with 10. (The authors' code divides it by the
+    number of discriminators once more.)
+
+    Args:
+        real: for each discriminator its maps (N, C, h, w) of real pictures; no gradient flows into them.
+        fake: those of generated pictures, of the same shapes.
+
+    Source: Wang et al. 2018, High-Resolution Image Synthesis with Conditional GANs (pix2pixHD), section 3.3.
+    """
+    return _mean(
+        [
+            torch.stack([F.l1_loss(f, r.detach()) for r, f in zip(real_maps, fake_maps, strict=True)]).sum()
+            for real_maps, fake_maps in zip(real, fake, strict=True)
+        ]
+    )
+
+
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """(||grad D(x)|| - 1)^2 at random points between real and generated pictures, averaged over the batch.
 

@@ -17,25 +17,31 @@ from zorse.architecture import (
 from zorse.errors import ConfigError
 from zorse.networks.compact import CompactGenerator
 from zorse.networks.layers import initialise
-from zorse.networks.patchgan import PatchGAN, PixelDiscriminator
+from zorse.networks.patchgan import MultiScalePatchGAN, PatchGAN, PixelDiscriminator
 from zorse.networks.projected import ProjectedDiscriminator
 from zorse.networks.resnet import ResnetGenerator
 from zorse.networks.unet import UnetGenerator
 
 RGB = 3
+Generator = ResnetGenerator | UnetGenerator | CompactGenerator
+"""Each translates a picture, and can `encode` it: show the features on the way, of which CUT makes its loss."""
 
 
 class JudgedPicture(nn.Module):
     """Shows a discriminator of RGB pictures the last three channels only: the judged half of a pix2pix pair."""
 
-    def __init__(self, discriminator: nn.Module) -> None:
+    def __init__(self, discriminator: ProjectedDiscriminator) -> None:
         super().__init__()
         self.discriminator = discriminator
 
     def forward(self, pair: Tensor) -> list[Tensor]:
         """(N, C >= 3, H, W) in [-1, 1] -> the discriminator's logit maps."""
-        logits: list[Tensor] = self.discriminator(pair[:, -RGB:])
+        logits: list[Tensor] = self.discriminator(self.judged(pair))
         return logits
+
+    def judged(self, pair: Tensor) -> Tensor:
+        """(N, C >= 3, H, W) -> (N, 3, H, W): the half that is judged."""
+        return pair[:, -RGB:]
 
 
 class Discriminators(nn.Module):
@@ -54,7 +60,7 @@ class Discriminators(nn.Module):
         return logits
 
 
-def generator_module(config: GeneratorConfig) -> nn.Module:
+def generator_module(config: GeneratorConfig) -> Generator:
     """The generator with PyTorch's own initial weights, for loading others into it."""
     match config:
         case ResnetConfig():
@@ -65,7 +71,7 @@ def generator_module(config: GeneratorConfig) -> nn.Module:
             return CompactGenerator(config)
 
 
-def build_generator(config: GeneratorConfig) -> nn.Module:
+def build_generator(config: GeneratorConfig) -> Generator:
     """A fresh generator, initialised as in the papers: (N, in, H, W) -> (N, out, H, W), both in [-1, 1]."""
     network = generator_module(config)
     initialise(network)
@@ -75,7 +81,8 @@ def build_generator(config: GeneratorConfig) -> nn.Module:
 def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
     match config:
         case PatchGANConfig():
-            network: nn.Module = PatchGAN(config, in_channels)
+            several = config.scales > 1
+            network: nn.Module = (MultiScalePatchGAN if several else PatchGAN)(config, in_channels)
         case PixelConfig():
             network = PixelDiscriminator(config, in_channels)
         case ProjectedConfig():

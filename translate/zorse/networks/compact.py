@@ -58,6 +58,8 @@ class CompactGenerator(nn.Module):
         super().__init__()
         channels = config.base_channels
         self.out_channels = config.out_channels
+        self.taps = tuple(sorted({0, (config.n_blocks - 1) // 2}))
+        self.encoded_channels = (config.in_channels, channels, *(channels for _ in self.taps))
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(STRIDE),
             nn.Conv2d(config.in_channels * STRIDE**2, channels, 3, padding=1),
@@ -85,3 +87,16 @@ class CompactGenerator(nn.Module):
         translated = torch.tanh((1 + scale) * picture + change) / HEADROOM
         # A clamp has no gradient where it bites: while training, the discriminator keeps the values in range instead.
         return translated if self.training else translated.clamp(-1, 1)
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> the features that CUT compares, `encoded_channels` of them.
+
+        They are the picture itself, the stem's result, and those of the first and the middle block.
+        """
+        x = self.stem(image)
+        maps = [image, x]
+        for index, block in enumerate(self.blocks[: self.taps[-1] + 1]):
+            x = block(x)
+            if index in self.taps:
+                maps.append(x)
+        return maps

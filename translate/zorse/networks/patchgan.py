@@ -1,10 +1,14 @@
 """PatchGAN discriminators: each logit judges one patch of the picture."""
 
+from collections.abc import Iterator
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from zorse.architecture import PatchGANConfig, PixelConfig
 from zorse.errors import ConfigError
+from zorse.networks.augment import diff_augment
 from zorse.networks.layers import Blur, needs_bias, norm_layer
 
 MAX_WIDENING = 8
@@ -60,11 +64,39 @@ class PatchGAN(nn.Module):
             channels = wider
         layers.append(convolution(channels, 1, True, False))
         self.layers = nn.Sequential(*layers)
+        self.augment = config.augment
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] -> logits (N, 1, h, w)."""
-        out: Tensor = self.layers(image)
+        out: Tensor = self.layers(diff_augment(image, self.augment))
         return out
+
+
+class MultiScalePatchGAN(nn.Module):
+    """The same PatchGAN several times, each with its own weights, on ever smaller copies of the picture.
+
+    The one on the smallest sees the most of the picture and judges its composition, the one on the largest its detail.
+
+    Source: Wang et al. 2018, High-Resolution Image Synthesis with Conditional GANs (pix2pixHD), section 3.2.
+    """
+
+    def __init__(self, config: PatchGANConfig, in_channels: int) -> None:
+        super().__init__()
+        # Augmented once, so that all scales judge the same picture.
+        plain = config.model_copy(update={"augment": ()})
+        self.members = nn.ModuleList(PatchGAN(plain, in_channels) for _ in range(config.scales))
+        self.augment = config.augment
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(N, in_channels, H, W) in [-1, 1] -> logits (N, 1, h, w) of each scale, finest first."""
+        return [member(scaled) for member, scaled in self.at_their_scales(diff_augment(image, self.augment))]
+
+    def at_their_scales(self, image: Tensor) -> Iterator[tuple[nn.Module, Tensor]]:
+        """Each network with its copy of the picture (N, in_channels, H, W), halved again and again."""
+        for index, member in enumerate(self.members):
+            if index > 0:
+                image = F.avg_pool2d(image, 3, stride=2, padding=1, count_include_pad=False)
+            yield member, image
 
 
 class PixelDiscriminator(nn.Module):
@@ -82,8 +114,9 @@ class PixelDiscriminator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Conv2d(2 * channels, 1, 1, bias=bias),
         )
+        self.augment = config.augment
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] -> logits (N, 1, H, W)."""
-        out: Tensor = self.layers(image)
+        out: Tensor = self.layers(diff_augment(image, self.augment))
         return out

@@ -43,8 +43,11 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [-1, 1] -> logits [(N, 1, s/4, s/4), ..., (N, 1, s/32, s/32)], s = config.image_size."""
-        size = self.config.image_size
-        augmented = diff_augment(image) if self.config.augment else image
-        resized = F.interpolate(augmented, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
-        maps = self.trunk_on(image.device).feature_maps(resized)
+        maps = self.project(diff_augment(image, self.config.augment))
         return [head(features) for head, features in zip(self.heads, maps, strict=True)]
+
+    def project(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> the frozen features that the heads judge."""
+        size = self.config.image_size
+        resized = F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
+        return self.trunk_on(image.device).feature_maps(resized)

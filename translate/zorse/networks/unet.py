@@ -9,6 +9,9 @@ from zorse.networks.layers import needs_bias, norm_layer
 MAX_WIDENING = 8
 """The papers' channels grow 64, 128, 256, 512 and then stay at 512: eight times the base."""
 
+TAPPED_LEVELS = 4
+"""Outermost levels of the encoder whose features CUT compares: deeper maps have too few places to compare."""
+
 
 def level_channels(config: UnetConfig) -> list[int]:
     """Channels after each halving of the resolution, outermost first."""
@@ -64,6 +67,7 @@ class UnetGenerator(nn.Module):
         super().__init__()
         widths = level_channels(config)
         innermost = config.depth - 1
+        self.encoded_channels = (config.in_channels, *widths[:TAPPED_LEVELS])
         self.downs = nn.ModuleList(
             Down(
                 config.in_channels if level == 0 else widths[level - 1],
@@ -102,3 +106,13 @@ class UnetGenerator(nn.Module):
             x = torch.cat([skips.pop(), up(x)], dim=1)
         out: Tensor = self.to_image(x)
         return out
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """(N, in_channels, H, W) in [-1, 1] -> the features that CUT compares, `encoded_channels` of them.
+
+        They are the picture itself and the outermost levels on the way down.
+        """
+        maps = [image]
+        for down in self.downs[:TAPPED_LEVELS]:
+            maps.append(down(maps[-1]))
+        return maps

@@ -1,6 +1,8 @@
 """pix2pix: translation learned from pairs (Isola et al. 2017).
 
 L(G, D) = L_cGAN(G, D) + lambda_l1 E[ || B - G(A) ||_1 ],    D judges (A, B) against (A, G(A))
+
+Of pix2pixHD (Wang et al. 2018) there are discriminators of several scales and the loss that matches their features.
 """
 
 from collections.abc import Mapping
@@ -14,8 +16,9 @@ from torch.optim import Adam, Optimizer
 
 from zorse.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, UnetConfig
 from zorse.data.loader import Batch
-from zorse.losses import Objective, discriminator_loss, generator_loss, gradient_penalty
+from zorse.losses import Objective, discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
 from zorse.networks.build import build_discriminator, build_generator
+from zorse.networks.feature_maps import feature_maps
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 
@@ -31,6 +34,8 @@ class Pix2PixConfig(Frozen):
     """Real pairs are labelled 1 minus this (one-sided)."""
     lambda_l1: NonNegativeFloat = 100.0
     """Weight of the L1 distance to the true picture; 100 in the paper."""
+    lambda_feature_matching: NonNegativeFloat = 0.0
+    """Weight of the distance to the true picture in the discriminator's features; 10 in pix2pixHD."""
     lambda_gradient_penalty: NonNegativeFloat = 10.0
     """Weight of the gradient penalty, used with objective = "wgan_gp" only."""
     learning_rate: PositiveFloat = 2e-4
@@ -84,13 +89,23 @@ class Pix2Pix:
         with frozen(self.D):
             adversarial = generator_loss(self.D(fake_pair), config.objective)
             l1 = F.l1_loss(fake_B, real_B)
-            update(adversarial + config.lambda_l1 * l1, self.optimizer_G)
+            loss_G = adversarial + config.lambda_l1 * l1
+            losses = {"G": adversarial, "l1": l1, "D": loss_D}
+            if config.lambda_feature_matching > 0:
+                losses["features"] = self._feature_matching(real_pair, fake_pair)
+                loss_G = loss_G + config.lambda_feature_matching * losses["features"]
+            update(loss_G, self.optimizer_G)
 
         return detached(
-            {"G": adversarial, "l1": l1, "D": loss_D},
+            losses,
             pictures={"real_A": real_A, "fake_B": fake_B, "real_B": real_B},
             judged={"D": (judged_real, judged_fake)},
         )
+
+    def _feature_matching(self, real_pair: Tensor, fake_pair: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = feature_maps(self.D, real_pair)
+        return feature_matching_loss(wanted, feature_maps(self.D, fake_pair))
 
     def preview(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Input, result, truth."""

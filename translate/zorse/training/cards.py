@@ -7,6 +7,7 @@ import torch
 from zorse import __version__
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
+from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import TrainConfig
@@ -17,7 +18,7 @@ def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, Mode
     """A card for each generator of the recipe, by the generator's name."""
     forward = _card(config, state)
     match config.recipe:
-        case Pix2PixConfig():
+        case Pix2PixConfig() | CUTConfig():
             return {"G": forward}
         case CycleGANConfig():
             name = config.name_reverse or f"{config.name}-reverse"
@@ -37,7 +38,7 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         architecture=generator,
         native_size=config.data.load_size,
         # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
-        keeps_detail=isinstance(config.recipe, CycleGANConfig),
+        keeps_detail=not isinstance(config.recipe, Pix2PixConfig),
         # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
         norm_at_test="picture",
         dropout_at_test=isinstance(generator, UnetConfig) and generator.dropout,

@@ -14,10 +14,11 @@ from zorse.architecture import Frozen, PatchGANConfig
 from zorse.card import TrainingData
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError
+from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 
-RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig, Field(discriminator="kind")]
+RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig | CUTConfig, Field(discriminator="kind")]
 
 
 class LoopConfig(Frozen):
@@ -85,13 +86,12 @@ class TrainConfig(Frozen):
                 "training.compile does not go with recipe.objective wgan_gp, since PyTorch cannot compile the second "
                 "derivatives of its gradient penalty"
             )
-        depths = [judge.n_layers for judge in self.recipe.discriminators if isinstance(judge, PatchGANConfig)]
-        smallest = 3 * 2 ** max(depths, default=0)  # After the stride-2 convolutions two 4x4 ones are left.
-        if crop < smallest:
-            raise ValueError(
-                f"data.crop_size is {crop}, but a PatchGAN with n_layers = {max(depths)} judges pictures of at least "
-                f"{smallest} pixels"
-            )
+        for judge in self.recipe.discriminators:
+            if isinstance(judge, PatchGANConfig) and crop < judge.smallest_picture:
+                raise ValueError(
+                    f"data.crop_size is {crop}, but a PatchGAN with n_layers = {judge.n_layers} and scales = "
+                    f"{judge.scales} judges pictures of at least {judge.smallest_picture} pixels"
+                )
         return self
 
 

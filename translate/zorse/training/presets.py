@@ -6,6 +6,7 @@ from zorse.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, R
 from zorse.card import TrainingData
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.errors import ConfigError
+from zorse.recipes.cut import CUTConfig, fastcut
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import LoopConfig, TrainConfig
@@ -62,6 +63,20 @@ def cyclegan_photo2monet() -> TrainConfig:
     )
 
 
+def cut_horse2zebra() -> TrainConfig:
+    """Horse -> zebra by CUT as in the paper: antialiased ResNet-9, 256 px, 400 epochs. For a GPU."""
+    return cyclegan_horse2zebra().model_copy(
+        update={"name_reverse": None, "recipe": CUTConfig(), "training": LoopConfig(epochs=400)}
+    )
+
+
+def fastcut_horse2zebra() -> TrainConfig:
+    """Horse -> zebra by FastCUT as in the paper: antialiased ResNet-9, 256 px, 200 epochs. For a GPU."""
+    return cut_horse2zebra().model_copy(
+        update={"recipe": fastcut(), "training": LoopConfig(epochs=200, decay_from=0.75)}
+    )
+
+
 def pix2pix_edges2shoes() -> TrainConfig:
     """Edges -> shoes as in the paper: U-Net-256, batch 4, 15 epochs. For a GPU."""
     return TrainConfig(
@@ -86,6 +101,24 @@ def pix2pix_facades() -> TrainConfig:
         ),
         data=PairedConfig(direction="BtoA"),
         recipe=Pix2PixConfig(generator=UnetConfig(depth=8)),
+    )
+
+
+def pix2pixhd_facades() -> TrainConfig:
+    """Labels -> facades with pix2pixHD's discriminators and losses, but CycleGAN's ResNet-9 at 256 px. For a GPU.
+
+    The paper's generator goes from coarse to fine up to 2048 x 1024 pixels; its perceptual loss (VGG) is left out, too.
+    """
+    return pix2pix_facades().model_copy(
+        update={
+            "recipe": Pix2PixConfig(
+                generator=ResnetConfig(n_blocks=9),
+                discriminators=(PatchGANConfig(norm="instance", scales=3),),
+                objective="lsgan",
+                lambda_l1=0.0,
+                lambda_feature_matching=10.0,
+            )
+        }
     )
 
 
@@ -170,8 +203,11 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
     for preset in (
         pix2pix_edges2shoes,
         pix2pix_facades,
+        pix2pixhd_facades,
         cyclegan_horse2zebra,
         cyclegan_photo2monet,
+        cut_horse2zebra,
+        fastcut_horse2zebra,
         compact_edges2shoes,
         compact_edges2clothes,
         compact_horse2zebra,

@@ -11,6 +11,7 @@ from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DatasetError
 from zorse.generator_file import save_generator
+from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe, StepResult
@@ -33,6 +34,8 @@ def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
             return CycleGAN(config, seed)
         case Pix2PixConfig():
             return Pix2Pix(config)
+        case CUTConfig():
+            return CUT(config)
 
 
 def total_iterations(config: TrainConfig, dataset: Dataset, done: int = 0, seen: int = 0, world: int = 1) -> int:
