@@ -10,8 +10,9 @@ from zorse.architecture import Norm
 class InstanceNorm(nn.Module):
     """Brings each channel of each picture to mean 0 and variance 1, without running statistics.
 
-    With `affine` it then has a learned scale and shift for each channel. The same function as `nn.InstanceNorm2d`, computed as GroupNorm with one channel per group: PyTorch's kernel for
-    that is two to four times faster on CPUs, forward and backward.
+    With `affine`, each channel then has a learned scale and shift. The same function as `nn.InstanceNorm2d`, computed
+    as GroupNorm with one channel per group: PyTorch's kernel for that is two to four times faster on CPUs, forward and
+    backward.
 
     Source: Ulyanov et al. 2016, Instance Normalization.
     """
