@@ -40,7 +40,7 @@ def save_generator(path: Path, network: nn.Module, card: ModelCard, precision: P
         WeightsError: the file cannot be written (a full disk); what stood at `path` before is untouched.
     """
     tensors = stored_weights(network, precision)
-    difference = _first_difference(_blank(card.architecture).state_dict(), tensors)
+    difference = first_difference(blank_generator(card.architecture).state_dict(), tensors)
     if difference is not None:
         raise IncompatibleWeights(
             f"The generator for {path} is not the {card.architecture.kind} network that its card describes: "
@@ -60,9 +60,9 @@ def load_generator(path: Path) -> tuple[nn.Module, ModelCard]:
         ChecksumMismatch: the tensors are not those that the card was written for.
     """
     tensors, card = _read(path)
-    network = _blank(card.architecture)
+    network = blank_generator(card.architecture)
     expected = network.state_dict()
-    difference = _first_difference(expected, tensors)
+    difference = first_difference(expected, tensors)
     if difference is not None:
         raise IncompatibleWeights(
             f"The weights in {path} are not those of the {card.architecture.kind} network that its card describes: "
@@ -158,19 +158,20 @@ def _check_kind(path: Path) -> None:
     if start.startswith(_PICKLE_STARTS):
         raise WeightsError(
             f"{path} is a pickle (a .pth, .pt or .ckpt file of PyTorch), whatever its name says. Opening a pickle can "
-            "run any program that its author hid in it, so Zorse never does. Get the model as .safetensors or .onnx."
+            "run any program that its author hid in it, so Zorse does not. 'zorse models import' reads nothing but the "
+            "tensors of such a file, and makes a .safetensors file of them."
         )
     if start[8:] != b"{":
         raise WeightsError(f"{path} is not a safetensors file. Wanted: a file that 'zorse train' wrote.")
 
 
-def _blank(architecture: GeneratorConfig) -> nn.Module:
+def blank_generator(architecture: GeneratorConfig) -> nn.Module:
     """The network without memory behind its tensors: quick to make, to compare with and to load into."""
     with torch.device("meta"):
         return generator_module(architecture)
 
 
-def _first_difference(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+def first_difference(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
     """In words, the first tensor that is missing, of another shape, or not expected; None where all fit."""
     for name, tensor in expected.items():
         if name not in found:

@@ -64,7 +64,7 @@ def locate(name_or_path: str | Path) -> Path:
     if suffix in _PICKLES:
         raise WeightsError(
             f"{path} is a pickle file, which can run any program while it is read; Zorse does not open it. Use the "
-            "model's .onnx or .safetensors file."
+            "model's .onnx or .safetensors file, or make one: 'zorse models import' reads nothing but the tensors."
         )
     if suffix not in (".onnx", ".safetensors"):
         raise WeightsError(f"{path} is not a model file: its name ends in neither .onnx nor .safetensors.")

@@ -1,18 +1,21 @@
-"""`zorse models`: what is shipped, what a model says of itself, and downloads."""
+"""`zorse models`: what is shipped, what a model says of itself, downloads, and checkpoints of other programs."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from zorse.card import ModelCard
     from zorse.registry import Entry
 
-models = typer.Typer(no_args_is_help=True, help="List, describe and download models.")
+models = typer.Typer(no_args_is_help=True, help="List, describe, download and import models.")
 app.add_typer(models, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -52,10 +55,7 @@ def info(
     if as_json:
         typer.echo(json.dumps({"file": str(file)} | card.model_dump(mode="json"), indent=2))
         return
-    lines = {"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card)
-    width = max(map(len, lines))
-    for label, value in lines.items():
-        typer.echo(f"{label:{width}}  {value}")
+    _print_lines({"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card))
 
 
 @models.command()
@@ -73,6 +73,82 @@ def download(name: Annotated[str, typer.Argument(metavar="MODEL", help="A shippe
     typer.echo(file)
 
 
+@models.command("import")
+def import_model(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .pth file, or a folder checkpoints/NAME with such files.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="A .safetensors file.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="Of the model.", show_default="from the file")] = None,
+    task: Annotated[str | None, typer.Option(help='What it does: "horse to zebra".', show_default="A to B")] = None,
+    domain_a: Annotated[str | None, typer.Option(help="What pictures of domain A show.")] = None,
+    domain_b: Annotated[str | None, typer.Option(help="What pictures of domain B show.")] = None,
+    direction: Annotated[
+        Literal["AtoB", "BtoA"] | None, typer.Option(help="Of the translation.", show_default="from the file")
+    ] = None,
+    native_size: Annotated[
+        int | None, typer.Option(min=1, help="Short side, in pixels, that it was trained on.", show_default="256")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights.", show_default="unknown")] = None,
+    notes: Annotated[str | None, typer.Option(help="What a user should know.")] = None,
+    keeps_detail: Annotated[
+        bool | None,
+        typer.Option(
+            "--keeps-detail/--no-keeps-detail",
+            help="Whether both domains show the same things in the same places.",
+            show_default="for a ResNet",
+        ),
+    ] = None,
+    dropout: Annotated[
+        bool | None,
+        typer.Option("--dropout/--no-dropout", help="Whether it was trained with dropout.", show_default="recognised"),
+    ] = None,
+    dropout_at_test: Annotated[
+        bool | None,
+        typer.Option("--dropout-at-test/--no-dropout-at-test", help="Keep dropout active.", show_default="as trained"),
+    ] = None,
+    norm_at_test: Annotated[
+        Literal["picture", "running"] | None,
+        typer.Option(help="Statistics of BatchNorm: each picture's or the training's.", show_default="picture"),
+    ] = None,
+    place: Annotated[
+        str | None, typer.Option(help='Which network, where the file holds several: "netG_A".', show_default="found")
+    ] = None,
+) -> None:
+    """Turn a generator of pytorch-CycleGAN-and-pix2pix or CUT into a model file with a card.
+
+    The architecture is recognised from the weights' names and shapes. Only tensors are read: nothing in the file is
+    run. Without options the model works as test.py of those programs does.
+    """
+    if not all(find_spec(package) for package in ("torch", "safetensors")):
+        raise MissingExtraError("Importing a checkpoint", "train")
+    from zorse.generator_file import load_generator, save_generator
+    from zorse.legacy.importing import import_generator
+
+    if out.suffix.lower() != ".safetensors":
+        raise typer.BadParameter(f"{out} does not end in .safetensors.", param_hint="--out")
+    options: dict[str, Any] = {
+        "name": name,
+        "task": task,
+        "domain_a": domain_a,
+        "domain_b": domain_b,
+        "direction": direction,
+        "native_size": native_size,
+        "licence": licence,
+        "notes": notes,
+        "keeps_detail": keeps_detail,
+        "dropout_at_test": dropout_at_test,
+        "norm_at_test": norm_at_test,
+    }
+    given = {field: value for field, value in options.items() if value is not None}
+    network, card = import_generator(file, given, place=place, dropout=dropout)
+    save_generator(out, network, card)
+    load_generator(out)  # Read back: what is written can be used.
+    lines = {"recognised": _network(card), "at test time": _at_test(card)} | _described(card)
+    del lines["network"]
+    _print_lines({"file": f"{out} ({out.stat().st_size / 1e6:.1f} MB)"} | lines)
+
+
 def _place(name: str, entry: "Entry") -> str:
     from zorse.registry import find_file
 
@@ -82,17 +158,32 @@ def _place(name: str, entry: "Entry") -> str:
     return f"zorse models download {name}" if entry.url else f"{entry.file} is missing"
 
 
+def _print_lines(lines: dict[str, str]) -> None:
+    width = max(map(len, lines))
+    for label, value in lines.items():
+        typer.echo(f"{label:{width}}  {value}")
+
+
+def _network(card: "ModelCard") -> str:
+    settings = card.architecture.model_dump(exclude={"kind"})
+    return f"{card.architecture.kind} ({', '.join(f'{key} {value}' for key, value in settings.items())})"
+
+
+def _at_test(card: "ModelCard") -> str:
+    statistics = {"picture": "each picture normalised by itself", "running": "normalised by the training's averages"}
+    return f"{statistics[card.norm_at_test]}, {'with' if card.dropout_at_test else 'without'} dropout"
+
+
 def _described(card: "ModelCard") -> dict[str, str]:
     """The card as label -> text, without what is empty."""
     data = card.training_data
-    architecture = card.architecture.model_dump(exclude={"kind"})
     lines = {
         "name": card.name,
         "task": card.task,
         "from": card.source_domain,
         "to": card.target_domain,
         "state": card.state,
-        "network": f"{card.architecture.kind} ({', '.join(f'{key} {value}' for key, value in architecture.items())})",
+        "network": _network(card),
         "native size": f"{card.native_size} px",
         "licence": card.licence,
         "training data": f"{data.name}, {data.n_pictures} pictures, {data.licence}, {data.origin}" if data else "",

@@ -1,0 +1,58 @@
+"""Generators out of the .onnx files that `zorse export` wrote, to go on training them."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from zorse.card import ModelCard, read_card
+from zorse.errors import IncompatibleWeights, MissingExtraError, WeightsError
+from zorse.generator_file import blank_generator, first_difference
+
+_HALF = ".fp16"
+"""End of the name of a weight that is stored in 16 bits."""
+
+
+def load_onnx_generator(path: Path) -> tuple[nn.Module, ModelCard]:
+    """Rebuilds the network that was exported, on the CPU, in 32 bits and in training mode.
+
+    Weights that were rounded to 16 bits for the file stay rounded.
+
+    Raises:
+        MissingExtraError: the package `onnx` is not installed.
+        WeightsError: missing, damaged, or not a model of Zorse.
+        IncompatibleWeights: the file holds no longer what can be trained: the export has made BatchNorm, or a learned
+            scale and shift, part of other nodes.
+    """
+    metadata, tensors = _read(path)
+    card = read_card(metadata, str(path))
+    network = blank_generator(card.architecture)
+    expected = network.state_dict()
+    weights = {name: tensor for name, tensor in tensors.items() if name in expected}
+    difference = first_difference(expected, weights)
+    if difference is not None:
+        raise IncompatibleWeights(
+            f"The {card.architecture.kind} network in {path} cannot be trained any more: {difference}, because the "
+            "export has computed it into other values. Use the .safetensors file that the ONNX file was exported from."
+        )
+    network.load_state_dict(weights, assign=True)
+    return network, card
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata of an ONNX file, and its initializers by the names that they have in the network."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError(f"Reading the weights out of {path.name}", "export") from error
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # Besides OSError, what protobuf raises for damage: it has no types to name it by.
+        raise WeightsError(f"{path} cannot be read as an ONNX file ({error}). Get it again.") from error
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    # A copy: what onnx gives may be memory of its own that cannot be written to.
+    tensors = {
+        stored.name.removesuffix(_HALF): torch.from_numpy(onnx.numpy_helper.to_array(stored).copy())
+        for stored in model.graph.initializer
+    }
+    return metadata, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
