@@ -17,7 +17,7 @@ from zorse.errors import DatasetError
 from zorse.generator_file import save_generator
 from zorse.imaging.io import Picture, read_picture, write_picture
 from zorse.metrics.evaluation import Report
-from zorse.metrics.features import BATCH_SIZE, extract_features
+from zorse.metrics.features import BATCH_SIZE, efficientnet_extractor, extract_features
 from zorse.metrics.grid import GAP, TILE, grid, shown_numbers
 from zorse.metrics.kid import kid, kid_interval
 from zorse.metrics.paired import l1, psnr, ssim
@@ -33,7 +33,7 @@ def rng():
 
 @pytest.fixture(scope="module")
 def lite0():
-    return load_efficientnet("lite0")
+    return efficientnet_extractor("lite0")
 
 
 def drawn(draw, n, seed=0, size=48):
@@ -131,7 +131,7 @@ def test_features_are_of_the_whole_picture_resized_with_pillow(lite0, rng):
     picture = rng.integers(0, 256, (150, 300, 3), dtype=np.uint8)
     small = np.asarray(Image.fromarray(picture).resize((224, 224), Image.Resampling.BICUBIC))
     with torch.inference_mode():
-        expected = lite0(torch.from_numpy(small.transpose(2, 0, 1)[None] / np.float32(127.5) - 1))
+        expected = load_efficientnet("lite0")(torch.from_numpy(small.transpose(2, 0, 1)[None] / np.float32(127.5) - 1))
     np.testing.assert_allclose(extract_features([picture], lite0), expected.numpy(), atol=1e-6)
 
 

@@ -7,17 +7,18 @@ from typing import Literal
 from zorse.card import ModelCard
 from zorse.errors import WeightsError
 from zorse.loading import read_file_card
-from zorse.training.files import RunFolder
+from zorse.training.files import Checkpoint, RunFolder
 
 Direction = Literal["AtoB", "BtoA"]
 
 
-def find_generator(source: Path, direction: Direction | None = None) -> Path:
+def find_generator(source: Path, direction: Direction | None = None, checkpoint: Checkpoint = "last") -> Path:
     """The .safetensors file of a generator.
 
     Args:
         source: the file itself, or the folder of a training run.
         direction: of the translation; None takes AtoB where a run has both.
+        checkpoint: which one of a run.
 
     Raises:
         WeightsError: there is no generator, or none of that direction.
@@ -25,13 +26,7 @@ def find_generator(source: Path, direction: Direction | None = None) -> Path:
     if not source.is_dir():
         _check_direction(source, direction)
         return source
-    folder = RunFolder(source).generators
-    files = {read_file_card(file).direction: file for file in sorted(folder.glob("*.safetensors"))}
-    if not files:
-        raise WeightsError(
-            f"{source} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
-            "training run (zorse train --out) that has reached its first checkpoint, or a .safetensors file."
-        )
+    files = {read_file_card(file).direction: file for file in RunFolder(source).generator_files(checkpoint)}
     wanted = direction or ("AtoB" if "AtoB" in files else "BtoA")
     if wanted not in files:
         raise WeightsError(

@@ -20,7 +20,11 @@ class Metric(Frozen):
     interval: tuple[float, float] | None = None
     """95 % confidence interval."""
     protocol: str
-    """Extractor, size, filter, sets and counts."""
+    """Extractor, size, filter, sets and counts, in words."""
+    protocol_id: str = ""
+    """The same in short: figures compare if, and only if, this is equal. Empty in cards of Zorse 0.1.0."""
+    better: Literal["lower", "higher"] | None = None
+    """What a better model has. Empty in cards of Zorse 0.1.0."""
 
 
 class TrainingData(Frozen):

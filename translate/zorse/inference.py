@@ -42,7 +42,7 @@ class TorchBackend:
             MemoryError: the memory does not suffice for pictures of this size.
         """
         try:
-            with torch.inference_mode(), _exact_convolutions(self.device):
+            with torch.inference_mode(), exact_convolutions(self.device):
                 result: Tensor = self._network(torch.tensor(pictures, device=self.device)).cpu().numpy()
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
@@ -103,8 +103,8 @@ def usable_device(device: Device) -> torch.device:
     return torch.device("cuda" if has_cuda and device != "cpu" else "cpu")
 
 
-def _exact_convolutions(device: torch.device) -> AbstractContextManager[None]:
-    """No TF32 while the network runs: with its 10 bits a GPU would not give the pixels that the CPU gives."""
+def exact_convolutions(device: torch.device) -> AbstractContextManager[None]:
+    """Inside, no TF32: with its 10 bits a GPU would not give the pixels, or features, that the CPU gives."""
     if device.type != "cuda":
         return nullcontext()
     flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

@@ -1,11 +1,11 @@
 """`zorse evaluate`: how good a model is, in figures that can be compared."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from zorse.cli import app
 from zorse.cli.options import parse_size
@@ -14,13 +14,12 @@ from zorse.errors import ConfigError, MissingExtraError, WeightsError, ZorseErro
 if TYPE_CHECKING:
     from zorse.card import Metric
     from zorse.data.decode import Picture
-    from zorse.metrics.evaluation import Evaluation
+    from zorse.metrics.evaluation import Evaluation, Instruments
     from zorse.metrics.pictures import Direction, EvaluationSet, Example, Kind
     from zorse.runtime.onnx import Device
     from zorse.runtime.translator import Size, Translator
     from zorse.training.config import TrainConfig
-
-HIGHER_IS_BETTER = ("PSNR", "SSIM")
+    from zorse.training.files import Checkpoint
 
 
 @app.command()
@@ -49,6 +48,23 @@ def evaluate(
     grid: Annotated[
         Path | None, typer.Option(help="Write 16 inputs and outputs side by side to this picture.", show_default=False)
     ] = None,
+    checkpoint: Annotated[
+        Literal["last", "best"], typer.Option(help="Which checkpoint of a run: the newest, or the best by KID.")
+    ] = "last",
+    back: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Model for the other direction, to measure the error of going there and back.",
+            show_default="the run's other generator",
+        ),
+    ] = None,
+    fid: Annotated[
+        bool, typer.Option("--fid", help="Also FID, KID, precision and recall on Inception-v3 (downloads 95 MB once).")
+    ] = False,
+    lpips: Annotated[
+        bool, typer.Option("--lpips", help="Also LPIPS (AlexNet) of pairs (downloads 233 MB once).")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the result to this JSON file.", show_default=False)
     ] = None,
@@ -59,7 +75,9 @@ def evaluate(
 
     KID tells how far the translations are from real pictures of the target domain (0: not to be told apart), through
     two networks, since a model that was trained against one of them (projected discriminators look through Lite0) is
-    judged by the other. Pairs are also compared picture by picture.
+    judged by the other. Precision tells how many translations look real, recall how much of reality they cover. Pairs
+    are also compared picture by picture. Below each figure stands the identifier of its protocol: figures of different
+    identifiers do not compare, and 'zorse compare' sees to it. The protocols in words are in the JSON.
     """
     try:
         from zorse.metrics.evaluation import Report
@@ -69,27 +87,36 @@ def evaluate(
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)
-    translators, config = _opened(model, device)
+    translators, config = _opened(model, checkpoint, device)
+    backs = _backs(translators, back, device)
+    test_sets = [_pictures(translator, config, data, real, kind, direction) for translator in translators]
+    if lpips and not all(pictures.brings_truths for pictures in test_sets):
+        raise ConfigError(f"--lpips compares translations with true pictures, but {data} holds no pairs. Leave it out.")
     console = Console(stderr=True, soft_wrap=True, highlight=False)
+    instruments, failures = _instruments(fid, lpips)
     evaluations = []
-    for translator in translators:
-        pictures = _pictures(translator, config, data, real, kind, direction)
+    for translator, way_back, pictures in zip(translators, backs, test_sets, strict=True):
         grid_file = (
             grid if grid is None or len(translators) == 1 else grid.with_stem(f"{grid.stem}_{translator.card.name}")
         )
-        evaluations.append(_measured(console, translator, pictures, wanted_size, grid_file))
+        measured = _measured(console, translator, way_back, pictures, wanted_size, instruments, grid_file)
+        for reason in measured.missing:
+            console.print(reason, style="yellow", markup=False)
+        evaluations.append(measured.model_copy(update={"missing": (*measured.missing, *failures)}))
     report = Report(zorse_version=__version__, evaluations=tuple(evaluations))
     if out is not None:
         _write(out, report.model_dump_json(indent=2) + "\n")
         console.print(f"Result written to {out}", markup=False)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
-        return
-    for evaluation in evaluations:
-        _print(Console(highlight=False), evaluation)
+    else:
+        for evaluation in evaluations:
+            _print(Console(highlight=False), evaluation)
+    if failures:
+        raise WeightsError(f"The other figures were measured, but some are missing. {' '.join(failures)}")
 
 
-def _opened(model: str, device: "Device") -> "tuple[list[Translator], TrainConfig | None]":
+def _opened(model: str, checkpoint: "Checkpoint", device: "Device") -> "tuple[list[Translator], TrainConfig | None]":
     """The translators of a run folder, with its settings, or the one of a model."""
     from zorse.loading import load
 
@@ -99,13 +126,41 @@ def _opened(model: str, device: "Device") -> "tuple[list[Translator], TrainConfi
     from zorse.training.files import RunFolder
 
     run = RunFolder(Path(model))
-    files = sorted(run.generators.glob("*.safetensors"))
-    if not files:
-        raise WeightsError(
-            f"A run folder or a model was wanted, but the folder {model} holds no generators/*.safetensors. 'zorse "
-            "train' writes them at its first checkpoint."
-        )
-    return [load(file, device) for file in files], read_config(run.config)
+    return [load(file, device) for file in run.generator_files(checkpoint)], read_config(run.config)
+
+
+def _backs(translators: "list[Translator]", back: str | None, device: "Device") -> "list[Translator | None]":
+    """For each translator the one of the other direction: the run's own, or the given one."""
+    from zorse.loading import load
+
+    if len(translators) == 1:
+        return [load(back, device) if back is not None else None]
+    if back is not None:
+        raise ConfigError("A run with two generators brings the models for both directions: leave --back out.")
+    return [
+        next((other for other in translators if other.card.direction != translator.card.direction), None)
+        for translator in translators
+    ]
+
+
+def _instruments(fid: bool, lpips: bool) -> "tuple[Instruments, list[str]]":
+    """The networks to measure with, and why some that were asked for are not among them."""
+    from zorse.metrics.evaluation import offline_instruments
+    from zorse.metrics.inception import inception_extractor
+    from zorse.metrics.perceptual import lpips as lpips_measure
+
+    instruments, failures = offline_instruments(), []
+    if fid:
+        try:
+            instruments = replace(instruments, extractors=(inception_extractor(), *instruments.extractors))
+        except (WeightsError, MissingExtraError) as error:
+            failures.append(str(error))
+    if lpips:
+        try:
+            instruments = replace(instruments, perceptual=(lpips_measure(), *instruments.perceptual))
+        except (WeightsError, MissingExtraError) as error:
+            failures.append(str(error))
+    return instruments, failures
 
 
 def _pictures(
@@ -145,7 +200,13 @@ def _pictures(
 
 
 def _measured(
-    console: Console, translator: "Translator", pictures: "EvaluationSet", size: "Size", grid_file: Path | None
+    console: Console,
+    translator: "Translator",
+    back: "Translator | None",
+    pictures: "EvaluationSet",
+    size: "Size",
+    instruments: "Instruments",
+    grid_file: Path | None,
 ) -> "Evaluation":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -174,7 +235,15 @@ def _measured(
             done += 1
             progress.advance(task)
 
-        evaluation = measure(translator, pictures, size=size, on_example=look, on_target=lambda: progress.advance(task))
+        evaluation = measure(
+            translator,
+            pictures,
+            size=size,
+            back=back,
+            instruments=instruments,
+            on_example=look,
+            on_target=lambda: progress.advance(task),
+        )
     if grid_file is not None:
         write_picture(grid_file, WrittenPicture(grid(examples)))
         console.print(f"Grid written to {grid_file}", markup=False)
@@ -182,18 +251,15 @@ def _measured(
 
 
 def _print(console: Console, evaluation: "Evaluation") -> None:
-    table = Table(title=f"{evaluation.model} ({evaluation.task})", title_justify="left")
-    table.add_column("measure")
-    table.add_column("better")
-    table.add_column("model", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("untouched", justify="right")
-    for metric, untouched in zip(evaluation.metrics, evaluation.untouched, strict=True):
-        better = "higher" if metric.name.startswith(HIGHER_IS_BETTER) else "lower"
-        table.add_row(metric.name, better, _figure(metric.value), _interval(metric), _figure(untouched.value))
-    console.print(table)
-    for protocol in dict.fromkeys(metric.protocol for metric in evaluation.metrics):
-        console.print(protocol, style="dim", markup=False, soft_wrap=True)
+    """A line for each figure, its protocol's identifier below it."""
+    console.print(f"{evaluation.model} ({evaluation.task})", style="bold", markup=False)
+    console.print(f"{'':40}{'model':>8}{'95 % interval':>18}{'untouched':>11}  better", markup=False)
+    untouched = {metric.name: _figure(metric.value) for metric in evaluation.untouched}
+    for metric in evaluation.metrics:
+        row = f"{metric.name:40}{_figure(metric.value):>8}{_interval(metric):>18}{untouched.get(metric.name, ''):>11}"
+        console.print(f"{row}  {metric.better}", markup=False, soft_wrap=True)
+        console.print(f"    {metric.protocol_id}", style="dim", markup=False, soft_wrap=True)
+    console.print(f"{evaluation.sets}.", markup=False, soft_wrap=True)
 
 
 def _figure(value: float) -> str:

@@ -29,6 +29,9 @@ def export(
     direction: Annotated[
         Literal["AtoB", "BtoA"] | None, typer.Option(help="Which generator of a CycleGAN run.", show_default="AtoB")
     ] = None,
+    checkpoint: Annotated[
+        Literal["last", "best"], typer.Option(help="Which checkpoint of a run: the newest, or the best by KID.")
+    ] = "last",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Export a generator to one ONNX file, and prove that it computes what PyTorch computes.
@@ -43,7 +46,7 @@ def export(
 
     if out is not None and out.suffix.lower() != ".onnx" and not out.is_dir():
         raise typer.BadParameter(f"{out} is neither an .onnx file nor a folder.", param_hint="--out")
-    file = find_generator(source, direction)
+    file = find_generator(source, direction, checkpoint)
     network, card = load_generator(file)
     target = out or default_target(source, card)
     if target.is_dir():

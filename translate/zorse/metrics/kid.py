@@ -8,19 +8,14 @@ Source: Binkowski et al. 2018, Demystifying MMD GANs, section 4.
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.errors import DatasetError
-
-Features = NDArray[np.float32] | NDArray[np.float64]
-"""(N, d): one row for each picture."""
-
-FEWEST_PICTURES = 2
-"""The unbiased estimate compares different pictures of the same set."""
+from zorse.metrics.resampling import CONFIDENCE, N_RESAMPLES, Features, checked, draw_counts, interval
 
 
 def kid(real_features: Features, fake_features: Features) -> float:
     """Squared maximum mean discrepancy between two sets: about 0 for two samples of one set, without upper bound.
 
-    The unbiased estimate can be slightly negative. It is symmetric in its arguments. Papers print it times 1000.
+    The unbiased estimate can be slightly negative. It is symmetric in its arguments. Papers print it times 1000. Other
+    programs, torch-fidelity among them, average it over random subsets, which converges to the same value.
 
     Args:
         real_features: (N, d), N >= 2.
@@ -34,20 +29,42 @@ def kid(real_features: Features, fake_features: Features) -> float:
     return float(_weighted_mmd(within_real, within_fake, across, all_real, all_fake)[0])
 
 
+def kid_resamples(
+    real_features: Features, fake_features: Features, *, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> NDArray[np.float64]:
+    """`kid` of resamples of both sets: (R,).
+
+    A picture that a resample drew twice is never compared with its own copy: that would make every set look closer to
+    itself than it is, and move all values upwards.
+
+    Args:
+        real_features: (N, d), N >= 2.
+        fake_features: (M, d), M >= 2.
+        n_resamples: bootstrap rounds.
+        seed: of the resampling.
+
+    Raises:
+        DatasetError: as for `kid`.
+    """
+    within_real, within_fake, across = _kernels(real_features, fake_features)
+    rng = np.random.default_rng(seed)
+    draws_real = draw_counts(len(within_real), n_resamples, rng)
+    draws_fake = draw_counts(len(within_fake), n_resamples, rng)
+    return _weighted_mmd(within_real, within_fake, across, draws_real, draws_fake)
+
+
 def kid_interval(
     real_features: Features,
     fake_features: Features,
     *,
-    confidence: float = 0.95,
-    n_resamples: int = 2000,
+    confidence: float = CONFIDENCE,
+    n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Confidence interval of `kid` for the choice of pictures in both sets, by bootstrap over pictures.
 
-    A picture that a resample drew twice is never compared with its own copy: that would make every set look closer to
-    itself than it is, and move the whole interval upwards. Between sets of some 50 to 150 photographs that differ, 95 %
-    intervals hold the true value in 94 to 96 % of all experiments; between sets that do not differ they are too wide
-    by about half.
+    Between sets of some 50 to 150 photographs that differ, 95 % intervals hold the true value in 94 to 96 % of all
+    experiments; between sets that do not differ they are too wide by about half.
 
     Args:
         real_features: (N, d), N >= 2.
@@ -59,54 +76,24 @@ def kid_interval(
     Raises:
         DatasetError: as for `kid`.
     """
-    within_real, within_fake, across = _kernels(real_features, fake_features)
-    rng = np.random.default_rng(seed)
-    draws_real = _resampled_counts(len(within_real), n_resamples, rng)
-    draws_fake = _resampled_counts(len(within_fake), n_resamples, rng)
-    values = _weighted_mmd(within_real, within_fake, across, draws_real, draws_fake)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    return interval(kid_resamples(real_features, fake_features, n_resamples=n_resamples, seed=seed), confidence)
 
 
 def _kernels(
     real_features: Features, fake_features: Features
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Kernel matrices within the real set, within the fake set, and across; the first two without their diagonals."""
-    real, fake = _checked(real_features, "real"), _checked(fake_features, "translated")
+    real, fake = checked(real_features, "real"), checked(fake_features, "translated")
     within_real, within_fake = _polynomial_kernel(real, real), _polynomial_kernel(fake, fake)
     np.fill_diagonal(within_real, 0)
     np.fill_diagonal(within_fake, 0)
     return within_real, within_fake, _polynomial_kernel(real, fake)
 
 
-def _checked(features: Features, name: str) -> NDArray[np.float64]:
-    if len(features) < FEWEST_PICTURES:
-        raise DatasetError(
-            f"KID compares two sets of at least {FEWEST_PICTURES} pictures each, but the {name} set has "
-            f"{len(features)}. Take more pictures; figures become steady from about 50 on."
-        )
-    if not np.isfinite(features).all():
-        raise DatasetError(
-            f"Some features of the {name} pictures are not finite numbers, so no distance can be computed. A model "
-            "whose training diverged draws such pictures: look at its output."
-        )
-    return features.astype(np.float64)
-
-
 def _polynomial_kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, d), (M, d) -> (N, M): (x . y / d + 1)^3."""
     kernel: NDArray[np.float64] = (x @ y.T / x.shape[1] + 1) ** 3
     return kernel
-
-
-def _resampled_counts(n: int, n_resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(n_resamples, n): how often each picture was drawn; at least two different ones in every row."""
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples)
-    # With very few pictures one alone can make up a whole draw, and there is nothing to compare it with.
-    lonely = (counts > 0).sum(axis=1) < FEWEST_PICTURES
-    counts[lonely] = 1
-    return counts.astype(np.float64)
 
 
 def _weighted_mmd(

@@ -1,9 +1,11 @@
 """The test pictures of a data set: what a model gets, and what its results are held against."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,8 @@ Kind = Literal["unpaired", "paired", "edges"]
 Direction = Literal["AtoB", "BtoA"]
 
 SPLIT = "test"
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,28 @@ class EvaluationSet:
     source_name: str
     """Where the sources come from, for people to read: "horse2zebra/testA"."""
     target_name: str
-    n_examples: int
-    read_example: Callable[[int], Example]
+    files: Sequence[tuple[Path, ...]]
+    """What each example is read from."""
+    read_example: Callable[[tuple[Path, ...]], Example]
     targets: Sequence[Path] = ()
     """Real pictures of the target domain; empty in paired sets, whose examples bring theirs."""
+    preparation: str = ""
+    """What `read_example` does with the files besides reading them."""
+
+    @property
+    def n_examples(self) -> int:
+        """Pictures of the source domain."""
+        return len(self.files)
 
     @property
     def n_targets(self) -> int:
         """Real pictures of the target domain, in all."""
-        return len(self.targets) if self.kind == "unpaired" else self.n_examples
+        return self.n_examples if self.brings_truths else len(self.targets)
+
+    @property
+    def brings_truths(self) -> bool:
+        """Whether each example has a true translation."""
+        return self.kind != "unpaired"
 
     def examples(self) -> Iterator[Example]:
         """All sources, with their truths where there are some.
@@ -53,7 +70,24 @@ class EvaluationSet:
         Raises:
             DatasetError: a picture that cannot be used.
         """
-        return (self.read_example(number) for number in range(self.n_examples))
+        return map(self.read_example, self.files)
+
+    def fingerprint(self) -> str:
+        """Eight digits that tell the contents of these pictures, in their order, from all others.
+
+        Raises:
+            DatasetError: a file cannot be read.
+        """
+        digest = hashlib.sha256(self.preparation.encode())
+        for side in (chain.from_iterable(self.files), self.targets):
+            digest.update(b"|")
+            for file in side:
+                digest.update(_content_digest(file))
+        return digest.hexdigest()[:8]
+
+    def thinned(self, most: int) -> "EvaluationSet":
+        """At most that many pictures of each domain, spread evenly over the set."""
+        return replace(self, files=_spread(self.files, most), targets=_spread(self.targets, most))
 
 
 def detect_kind(root: Path) -> Kind:
@@ -71,76 +105,76 @@ def two_sets(sources: Path, targets: Path) -> EvaluationSet:
     Raises:
         DatasetError: one of them holds no pictures.
     """
-    source_files = list_pictures(sources)
     return EvaluationSet(
         kind="unpaired",
         source_name=_short(sources),
         target_name=_short(targets),
-        n_examples=len(source_files),
-        read_example=lambda number: Example(decode(source_files[number])),
+        files=[(file,) for file in list_pictures(sources)],
+        read_example=lambda files: Example(decode(files[0])),
         targets=list_pictures(targets),
     )
 
 
-def unpaired_set(root: Path, config: UnpairedConfig, direction: Direction) -> EvaluationSet:
-    """The test folders of both domains.
+def unpaired_set(root: Path, config: UnpairedConfig, direction: Direction, split: str = SPLIT) -> EvaluationSet:
+    """The folders of both domains.
 
     Raises:
         DatasetError: there are no two such folders, or one holds no pictures.
     """
-    folder_a, folder_b = find_two_folders(config, root, SPLIT)
+    folder_a, folder_b = find_two_folders(config, root, split)
     return two_sets(folder_a, folder_b) if direction == "AtoB" else two_sets(folder_b, folder_a)
 
 
-def paired_set(root: Path, direction: Direction) -> EvaluationSet:
+def paired_set(root: Path, direction: Direction, split: str = SPLIT) -> EvaluationSet:
     """AB files, or two folders matched by file name.
 
     Raises:
         DatasetError: there are none, or a file has no counterpart.
     """
-    place = find_pairs(root, SPLIT)
+    place = find_pairs(root, split)
     if isinstance(place, tuple):
-        pairs = match_stems(*place)
         sides = [_short(folder) for folder in place]
-        return _paired(sides, len(pairs), lambda number: _two_files(*pairs[number]), direction)
-    files = list_pictures(place)
+        return _paired(sides, match_stems(*place), lambda pair: _two_files(*pair), direction)
+    files = [(file,) for file in list_pictures(place)]
     sides = [f"{_short(place)} ({side} halves)" for side in ("left", "right")]
-    return _paired(sides, len(files), lambda number: split_ab(decode(files[number]), files[number]), direction)
+    return _paired(sides, files, lambda pair: split_ab(decode(pair[0]), pair[0]), direction)
 
 
-def edges_set(root: Path, size: int) -> EvaluationSet:
+def edges_set(root: Path, size: int, split: str = SPLIT) -> EvaluationSet:
     """Photos and the lines found in them.
 
     Args:
         root: folder of the set.
         size: short side, in pixels, to which the photos are brought before lines are searched: the model's own.
+        split: of the set.
 
     Raises:
         DatasetError: there are no test photos.
     """
-    folder = find_photos(root, SPLIT)
-    files = list_pictures(folder)
+    folder = find_photos(root, split)
 
-    def read(number: int) -> tuple[Picture, Picture]:
-        photo = _resized(decode(files[number]), size)
+    def read(files: tuple[Path, ...]) -> tuple[Picture, Picture]:
+        photo = _resized(decode(files[0]), size)
         return np.repeat(extract_edges(photo)[:, :, None], 3, axis=2), photo
 
-    return _paired([f"edges of {_short(folder)} at {size} px", _short(folder)], len(files), read, "AtoB", kind="edges")
+    edges = f"edges of {_short(folder)} at {size} px"
+    files = [(file,) for file in list_pictures(folder)]
+    pictures = _paired([edges, _short(folder)], files, read, "AtoB")
+    return replace(pictures, kind="edges", preparation=f"edges {size}")
 
 
 def _paired(
     sides: Sequence[str],
-    n: int,
-    read: Callable[[int], tuple[Picture, Picture]],
+    files: Sequence[tuple[Path, ...]],
+    read: Callable[[tuple[Path, ...]], tuple[Picture, Picture]],
     direction: Direction,
-    kind: Kind = "paired",
 ) -> EvaluationSet:
-    def read_example(number: int) -> Example:
-        a, b = read(number)
+    def read_example(pair: tuple[Path, ...]) -> Example:
+        a, b = read(pair)
         return Example(a, b) if direction == "AtoB" else Example(b, a)
 
     source_name, target_name = sides if direction == "AtoB" else reversed(sides)
-    return EvaluationSet(kind, source_name, target_name, n, read_example)
+    return EvaluationSet("paired", source_name, target_name, files, read_example, preparation=direction)
 
 
 def _two_files(path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
@@ -162,3 +196,17 @@ def _resized(photo: Picture, size: int) -> Picture:
 def _short(folder: Path) -> str:
     """The last two parts of the path: enough to recognise the set, and the same on every machine."""
     return "/".join(folder.resolve().parts[-2:])
+
+
+def _spread(items: Sequence[Item], most: int) -> Sequence[Item]:
+    if len(items) <= most:
+        return items
+    return [items[number * len(items) // most] for number in range(most)]
+
+
+def _content_digest(file: Path) -> bytes:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").digest()
+    except OSError as error:
+        raise DatasetError(f"The picture {file} cannot be read ({error.strerror or error}). Check the file.") from error

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from zorse.atomic import replacing
-from zorse.errors import ZorseError
+from zorse.errors import WeightsError, ZorseError
+
+Checkpoint = Literal["last", "best"]
+"""The newest state of a run, or the one whose pictures were nearest to real ones."""
 
 _DISK_PROBLEMS = frozenset(
     {
@@ -96,6 +99,46 @@ class RunFolder:
         return self.root / "checkpoints" / "last.pt"
 
     @property
+    def healthy_checkpoint(self) -> Path:
+        """The newest checkpoint that was saved while no collapse stood or was in sight."""
+        return self.root / "checkpoints" / "healthy.pt"
+
+    @property
     def generators(self) -> Path:
         """Folder of the generators as model files with cards, ready to use or export."""
         return self.root / "generators"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The checkpoint that measured best."""
+        return self.root / "checkpoints" / "best.pt"
+
+    @property
+    def best_generators(self) -> Path:
+        """Folder of its generators."""
+        return self.root / "generators_best"
+
+    @property
+    def best_record(self) -> Path:
+        """What was measured of it, as JSON."""
+        return self.root / "best.json"
+
+    def generator_files(self, checkpoint: Checkpoint = "last") -> list[Path]:
+        """The model files of a checkpoint's generators.
+
+        Raises:
+            WeightsError: there are none.
+        """
+        folder = self.generators if checkpoint == "last" else self.best_generators
+        files = sorted(folder.glob("*.safetensors"))
+        if files:
+            return files
+        if checkpoint == "best" and any(self.generators.glob("*.safetensors")):
+            raise WeightsError(
+                f"The best checkpoint of {self.root} was wanted, but none was kept: the run has not been evaluated yet "
+                "(training.evaluate_every, 0 for never, and the end of the run say when). Take --checkpoint last."
+            )
+        raise WeightsError(
+            f"{self.root} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
+            "training run (zorse train --out) that has reached its first checkpoint, or a model file."
+        )

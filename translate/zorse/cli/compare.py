@@ -1,0 +1,78 @@
+"""`zorse compare`: is one model better than another, or could it be chance?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from zorse.cli import app
+from zorse.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from zorse.metrics.compare import ComparedFigure, ComparedModels
+
+COLOURS = {"better": "green", "worse": "red", "undecided": "yellow", "not comparable": "dim"}
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A.json", help="What 'zorse evaluate -o A.json' wrote.")],
+    second: Annotated[Path, typer.Argument(metavar="B.json", help="Likewise, of the model to judge.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Lay two results of 'zorse evaluate' side by side and say where B is better or worse than A.
+
+    A difference counts if its 95 % interval, by bootstrap over the same pictures for both, leaves out zero. Figures of
+    different protocols (other pictures, another network, another size) are shown, but not compared.
+    """
+    try:
+        from zorse.metrics.compare import compare as lay_side_by_side
+    except ImportError as error:
+        raise MissingExtraError("Comparing", "train") from error
+
+    comparison = lay_side_by_side(first, second)
+    if as_json:
+        typer.echo(comparison.model_dump_json(indent=2))
+    else:
+        for models in comparison.models:
+            _print(Console(highlight=False), models)
+    if not any(models.n_comparable for models in comparison.models):
+        raise ConfigError(
+            f"No figure of {first} compares with one of {second}: they were measured by different protocols, as said "
+            "above. Measure both models on the same pictures with the same version of Zorse."
+        )
+
+
+def _print(console: Console, models: "ComparedModels") -> None:
+    table = Table(title=f"A: {models.first}, B: {models.second} ({models.direction})", title_justify="left")
+    table.add_column("measure")
+    for header in ("A", "B", "B - A", "95 % interval"):
+        table.add_column(header, justify="right")
+    table.add_column("B is")
+    for figure in models.figures:
+        colour = COLOURS[figure.verdict]
+        table.add_row(*_row(figure), f"[{colour}]{figure.verdict}[/{colour}]")
+    console.print(table)
+    for figure in models.figures:
+        note = figure.reason or figure.protocol_id
+        console.print(f"{figure.name}: {note}", style="dim", markup=False, soft_wrap=True)
+    if models.alone:
+        console.print(f"Only in one of both: {', '.join(models.alone)}", style="dim", markup=False, soft_wrap=True)
+
+
+def _row(figure: "ComparedFigure") -> tuple[str, ...]:
+    change, between = "", ""
+    if figure.difference is not None and figure.interval is not None:
+        low, high = figure.interval
+        change, between = _signed(figure.difference), f"{_signed(low)} to {_signed(high)}"
+    return figure.name, _number(figure.first), _number(figure.second), change, between
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if abs(value) >= 2 else f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}" if abs(value) >= 2 else f"{value:+.3f}"
