@@ -362,6 +362,7 @@ def test_a_run_writes_its_settings_losses_pictures_and_generators(unpaired, tmp_
         "config.toml",
         "metrics.jsonl",
         "checkpoints/last.pt",
+        "checkpoints/healthy.pt",
         "generators/G_AB.safetensors",
         "generators/G_BA.safetensors",
         "samples/00000004.png",

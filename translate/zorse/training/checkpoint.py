@@ -1,6 +1,8 @@
 """Checkpoints: everything that a run needs to go on as if it had never stopped."""
 
+import os
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, 
         "total": state.total,
         "seconds": state.seconds,
         "rate_factor": state.rate_factor,
+        "rollbacks": state.rollbacks,
         "networks": {name: network.state_dict() for name, network in recipe.networks.items()},
         "averages": {name: network.state_dict() for name, network in state.averages.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in recipe.optimizers.items()},
@@ -44,6 +47,24 @@ def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, 
         "chance": _chance_state(),
     }
     write_atomically(path, lambda file: torch.save(content, file))
+
+
+def keep_checkpoint(path: Path, copy: Path) -> None:
+    """Give a checkpoint a second name, under which it outlives the next one; it takes no space of its own until then.
+
+    Raises:
+        OSError: the name could not be given; what stood there before is untouched.
+    """
+    part = copy.with_name(f".{copy.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(path, part)
+        except OSError:  # Not every file system has hard links.
+            shutil.copyfile(path, part)
+        part.replace(copy)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator) -> None:
@@ -68,6 +89,7 @@ def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerato
         recipe.load_state_dict(content["recipe"])
         state.iteration, state.samples = content["iteration"], content["samples"]
         state.seconds, state.rate_factor = content["seconds"], content["rate_factor"]
+        state.rollbacks = content.get("rollbacks", 0)
         if accelerator.is_main_process:
             _restore_chance(content["chance"])
     except (KeyError, RuntimeError, ValueError) as error:

@@ -18,6 +18,17 @@ from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 
+AlarmName = Literal[
+    "discriminator_overpowering",
+    "vanishing_gradient",
+    "mode_collapse",
+    "colour_inversion",
+    "checkerboard",
+    "identity_collapse",
+    "stagnation",
+]
+"""What the flight recorder warns of, besides values that are not finite."""
+
 RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig | CUTConfig, Field(discriminator="kind")]
 
 
@@ -53,6 +64,35 @@ class LoopConfig(Frozen):
     """Steps between grids of pictures in samples/ and TensorBoard."""
     save_every: PositiveInt = 500
     """Steps between checkpoints."""
+    warm_up: NonNegativeInt | None = None
+    """First iterations, in which the discriminators learn alone; None: 200 where generators start from a model and
+    discriminators do not, else 0."""
+    freeze: tuple[str, ...] = ()
+    """Layers that keep the weights that they start with: "encoder", a generator's modules such as "layers.1*", or those
+    of any network, such as "D_A.layers.0*"."""
+    recorder: bool = True
+    """Measure the run's health every `log_every` steps, and raise alarms with cause and remedy."""
+    silence: tuple[AlarmName, ...] = ()
+    """Alarms that shall not be raised, such as colour_inversion where day becomes night."""
+    rollback: bool = False
+    """When the run collapses, go back to the last healthy checkpoint with lower learning rates."""
+    rollback_limit: PositiveInt = 3
+    """Rollbacks after which a run that collapses again ends with an error."""
+    rollback_factor: float = Field(default=0.5, gt=0, lt=1)
+    """What the learning rates are multiplied with at each rollback."""
+
+
+class StartingPoint(Frozen):
+    """Where the first weights of a network come from."""
+
+    network: str
+    """Name in the recipe: G_AB, D_A and so on."""
+    model: str
+    """A shipped model's name, or a file."""
+    place: str = ""
+    """Of the network in a file that holds several."""
+    sha256: str = ""
+    """Of the file; empty: any."""
 
 
 class TrainConfig(Frozen):
@@ -70,6 +110,8 @@ class TrainConfig(Frozen):
     data: DataConfig
     recipe: RecipeConfig
     training: LoopConfig = LoopConfig()
+    start: tuple[StartingPoint, ...] = ()
+    """Networks that do not start with random weights; `--from` fills this in."""
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

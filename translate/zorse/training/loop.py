@@ -44,6 +44,8 @@ class TrainingState:
     """Time that this part of the run waited for data."""
     rate_factor: float = 1.0
     """What the learning rates are multiplied with besides the schedule; a rollback lowers it."""
+    rollbacks: int = 0
+    """How often the run has been taken back after a collapse."""
     gradient_norms: dict[str, Tensor] = field(default_factory=dict)
     """Of the last step that moved parameters, by the optimizers' names."""
     interrupted: bool = False
@@ -163,8 +165,12 @@ def fit(
             state.iteration += 1
             state.samples += per_step
             state.seconds += time.perf_counter() - started
-            for observer in observers:
-                observer.after_step(state, result, batch)
+            try:
+                for observer in observers:
+                    observer.after_step(state, result, batch)
+            except TrainingDivergedError:
+                agreed(True, accelerator)  # The other processes have to stop, too.
+                raise
             stop = agreed(interrupt.raised or state.collapse is not None, accelerator)
         state.interrupted = stop and state.collapse is None and state.iteration < state.total
     if state.collapse is None:
@@ -216,9 +222,16 @@ def _set_learning_rates(state: TrainingState, config: LoopConfig, per_step: int)
     # Counted in samples: the schedule stays where it was when a run goes on with another number of processes.
     to_come = (state.total - state.iteration) * per_step
     factor = learning_rate_factor(state.samples, state.samples + to_come, config.schedule, config.decay_from)
+    # A rate of 0 keeps weights and their averages bit for bit, while Adam gets to know the sizes of the gradients.
+    waiting = _generator_parameters(state.recipe) if state.iteration < (config.warm_up or 0) else frozenset()
     for name, optimizer in state.recipe.optimizers.items():
         for group in optimizer.param_groups:
-            group["lr"] = state.base_rates[name] * factor * state.rate_factor
+            waits = any(id(parameter) in waiting for parameter in group["params"])
+            group["lr"] = 0.0 if waits else state.base_rates[name] * factor * state.rate_factor
+
+
+def _generator_parameters(recipe: Recipe[Any]) -> frozenset[int]:
+    return frozenset(id(parameter) for network in recipe.generators.values() for parameter in network.parameters())
 
 
 def check_weights(state: TrainingState) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -104,8 +105,16 @@ class ConsoleProgress:
 class MetricsLog:
     """Losses as lines of metrics.jsonl and as TensorBoard scalars."""
 
-    def __init__(self, run: RunFolder, config: LoopConfig, writer: SummaryWriter, state: TrainingState) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        config: LoopConfig,
+        writer: SummaryWriter,
+        state: TrainingState,
+        signals: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
         self._file = run.metrics
+        self._signals = signals
         self._every = config.log_every
         self._writer = writer
         self._means = LossMeans()
@@ -129,11 +138,13 @@ class MetricsLog:
             "data_wait_share": round((state.waited - self._waited) / max(state.seconds - self._seconds, 1e-9), 4),
             "gradient_norms": {name: float(f"{float(norm):.5g}") for name, norm in state.gradient_norms.items()},
         }
+        if signals := self._signals():
+            line["signals"] = dict(signals)
         self._since, self._seconds, self._waited = now, state.seconds, state.waited
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        for group in ("losses", "learning_rates", "gradient_norms"):
-            for name, value in line[group].items():
+        for group in ("losses", "learning_rates", "gradient_norms", "signals"):
+            for name, value in line.get(group, {}).items():
                 self._writer.add_scalar(f"{group}/{name}", value, state.iteration)
         self._writer.add_scalar("data_wait_share", line["data_wait_share"], state.iteration)
 

@@ -1,5 +1,6 @@
 """A training run from its settings to its files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,21 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.loader import batches, collate
-from zorse.errors import ConfigError, DatasetError
+from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
 from zorse.generator_file import save_generator
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe, StepResult
 from zorse.training.cards import generator_cards
-from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
+from zorse.training.checkpoint import keep_checkpoint, restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, disk_errors, write_atomically
 from zorse.training.loop import Device, Observer, TrainingState, check_weights, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
-from zorse.training.processes import give_processes_their_own_chance
+from zorse.training.processes import agreed, give_processes_their_own_chance
+from zorse.training.recorder.recorder import FlightRecorder
+from zorse.training.recorder.rollback import roll_back
 
 N_SAMPLES = 4
 """Rows of the sample grids."""
@@ -57,11 +60,20 @@ def total_iterations(config: TrainConfig, dataset: Dataset, done: int = 0, seen:
 class Saver:
     """Writes a checkpoint and the generators with their cards every so often, and when the run ends.
 
+    Args:
+        run: where to.
+        config: of the run.
+        accelerator: of the run.
+        healthy: tells whether the run is, so that the checkpoint is kept until there is a newer healthy one.
+
     Raises:
         TrainingDivergedError: a weight is not finite; the checkpoint saved before is kept.
     """
 
-    def __init__(self, run: RunFolder, config: TrainConfig, accelerator: Accelerator) -> None:
+    def __init__(
+        self, run: RunFolder, config: TrainConfig, accelerator: Accelerator, healthy: Callable[[], bool]
+    ) -> None:
+        self._healthy = healthy
         self._run = run
         self._config = config
         self._accelerator = accelerator
@@ -80,6 +92,8 @@ class Saver:
     def _save(self, state: TrainingState) -> None:
         check_weights(state)
         save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
+        if self._healthy():
+            keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
         for name, card in generator_cards(self._config, state).items():
             average = state.averages[name] if self._config.training.ema_decay > 0 else state.recipe.generators[name]
             save_generator(self._run.generators / f"{name}.safetensors", average, card)
@@ -129,7 +143,30 @@ def _train(
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
     state.total = total_iterations(config, dataset, state.iteration, state.samples, accelerator.num_processes)
-    give_processes_their_own_chance(settings.seed, state.iteration, accelerator)
+    if accelerator.is_main_process:
+        forget_after(run.metrics, state.iteration)
+        write_atomically(run.config, lambda file: file.write(to_toml(config).encode()))
+        if settings.rollback and not run.healthy_checkpoint.exists():
+            save_checkpoint(run.healthy_checkpoint, state, accelerator, to_toml(config))
+    while True:
+        give_processes_their_own_chance(settings.seed, state.iteration, accelerator)
+        failure = _attempt(config, data, run, dataset, state, accelerator, console)
+        if not agreed(failure is not None, accelerator):
+            return state
+        roll_back(run, config, state, accelerator, console, failure or "The main process saw the run fail.")
+
+
+def _attempt(
+    config: TrainConfig,
+    data: Path,
+    run: RunFolder,
+    dataset: Dataset,
+    state: TrainingState,
+    accelerator: Accelerator,
+    console: Console,
+) -> str | None:
+    """Train until the end, an interruption or a failure; gives what failed."""
+    settings = config.training
     source = batches(
         dataset,
         settings.batch_size,
@@ -140,22 +177,32 @@ def _train(
         accelerator.num_processes,
     )
     if not accelerator.is_main_process:  # One process writes; the others only compute.
-        fit(state, source, settings, accelerator)
-        return state
-    forget_after(run.metrics, state.iteration)
-    write_atomically(run.config, lambda file: file.write(to_toml(config).encode()))
+        return _failure(lambda: fit(state, source, settings, accelerator))
     with (
         SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
         ConsoleProgress(console, settings.log_every) as progress,
     ):
+        recorder = FlightRecorder(run, config, writer, console, state) if settings.recorder else None
         observers: list[Observer] = [
             progress,
-            MetricsLog(run, settings, writer, state),
+            *([recorder] if recorder else []),
+            MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {}),
             SampleGrids(run, config, writer, _sample_batch(config, data, dataset)),
-            Saver(run, config, accelerator),
+            Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy),
         ]
-        fit(state, source, settings, accelerator, observers)
-    return state
+        failure = _failure(lambda: fit(state, source, settings, accelerator, observers))
+        if failure and recorder:
+            recorder.tell_failure(state, failure)
+        return failure or state.collapse
+
+
+def _failure(work: Callable[[], None]) -> str | None:
+    """Do the work; if the training diverges, give the error's message."""
+    try:
+        work()
+    except TrainingDivergedError as error:
+        return str(error)
+    return None
 
 
 def _check_new(out: Path) -> None:
