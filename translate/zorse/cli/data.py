@@ -1,5 +1,7 @@
-"""`zorse data`: make data sets for training."""
+"""`zorse data`: make data sets for training, and check them."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,9 +13,11 @@ from zorse.cli import app
 from zorse.errors import ZorseError
 
 if TYPE_CHECKING:
+    from zorse.data.config import DataConfig
+    from zorse.data.doctor.repair import Change
     from zorse.data.prepare import Task
 
-data_app = typer.Typer(name="data", help="Make data sets for training.", no_args_is_help=True)
+data_app = typer.Typer(name="data", help="Make data sets for training, and check them.", no_args_is_help=True)
 app.add_typer(data_app)
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.", show_default=False)]
@@ -67,6 +71,84 @@ def pair(
     from zorse.data.prepare import pair_tasks
 
     _run(pair_tasks(folder_a, folder_b, out, file_type), out)
+
+
+@data_app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The data set.", show_default=False)],
+    kind: Annotated[
+        Literal["auto", "unpaired", "paired", "edges"],
+        typer.Option(help="What DIR holds. auto: pairs if the sides correspond, else two domains or photos."),
+    ] = "auto",
+    fix: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write a clean copy to this new folder.", show_default=False)
+    ] = None,
+    crop: Annotated[int, typer.Option(min=16, help="Side of the crops to train on, in pixels.")] = 256,
+    everything: Annotated[bool, typer.Option("--all", help="List all files, not only some.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say what is wrong with a data set, what it does to the training, and what to do. Nothing in DIR is changed.
+
+    --fix copies the set: what cannot be used, copies, and training pictures that are also in the test set are left out;
+    swapped pairs are turned round; rotated, transparent, 16-bit and CMYK pictures are written as training reads them.
+
+    Exit code 1 if training would stop at a file; with --fix, 0 once the clean copy is written.
+    """
+    from zorse.data.doctor.diagnosis import diagnose
+    from zorse.data.doctor.findings import Severity
+    from zorse.data.doctor.repair import check_out, repair
+    from zorse.data.doctor.report import as_json as to_json
+    from zorse.data.doctor.report import progress, show
+
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    if fix is not None:
+        check_out(folder, fix)
+    with progress(errors, "Checking") as on_file:
+        diagnosis = diagnose(folder, _config(folder, kind, crop), on_file)
+    if not as_json:
+        show(diagnosis, console, most=None if everything else 4)
+    changes: list[Change] = []
+    if fix is not None:
+        with progress(errors, "Copying") as on_file:
+            changes = repair(diagnosis, fix, on_file)
+        if not as_json:
+            _show_changes(console, changes, fix, most=None if everything else 8)
+    if as_json:
+        typer.echo(json.dumps({**to_json(diagnosis), "changes": [asdict(change) for change in changes]}, indent=2))
+    if fix is None and diagnosis.of(Severity.ERROR):
+        raise typer.Exit(1)
+
+
+def _config(folder: Path, kind: Literal["auto", "unpaired", "paired", "edges"], crop: int) -> "DataConfig":
+    from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
+    from zorse.data.doctor.sets import guess_config
+
+    load_size = round(crop * 286 / 256)
+    match kind:
+        case "auto":
+            return guess_config(folder, crop)
+        case "unpaired":
+            return UnpairedConfig(load_size=load_size, crop_size=crop)
+        case "paired":
+            return PairedConfig(load_size=load_size, crop_size=crop)
+        case "edges":
+            return EdgesConfig(load_size=load_size, crop_size=crop)
+
+
+def _show_changes(console: Console, changes: "list[Change]", out: Path, most: int | None) -> None:
+    """What is in the clean copy, and what became of files that are not simply copied."""
+    from zorse.data.doctor.repair import CHANGES_FILE, Deed
+
+    console.print()
+    told = [change for change in changes if change.deed is not Deed.COPIED]
+    for change in told[:most]:
+        console.print(f"{change.deed:9}{change.file}: {change.why}", style="dim", markup=False, soft_wrap=True)
+    if most is not None and len(told) > most:
+        console.print(f"{'':9}and {len(told) - most:,} more", style="dim", soft_wrap=True)
+    counts = ", ".join(f"{sum(change.deed is deed for change in changes):,} {deed}" for deed in Deed)
+    console.print(
+        f"Clean copy in {out}: {counts}. {CHANGES_FILE} there lists every file.", markup=False, soft_wrap=True
+    )
 
 
 def _run(tasks: "list[Task]", out: Path) -> None:
