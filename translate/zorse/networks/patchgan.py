@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from zorse.architecture import PatchGANConfig, PixelConfig
 from zorse.errors import ConfigError
 from zorse.networks.augment import diff_augment
 from zorse.networks.layers import Blur, needs_bias, norm_layer
+from zorse.networks.spectral import spectral_norm
 
 MAX_WIDENING = 8
 """Channels double with every layer up to eight times the base."""

@@ -3,11 +3,11 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from zorse.architecture import ProjectedConfig
 from zorse.networks.augment import diff_augment
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
+from zorse.networks.spectral import spectral_norm
 
 
 def head(in_channels: int, channels: int) -> nn.Sequential:
