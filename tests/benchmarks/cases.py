@@ -17,6 +17,8 @@ GENERATORS: dict[str, GeneratorConfig] = {
 PRESETS = {
     "cyclegan resnet-9": "cyclegan_horse2zebra",
     "cyclegan compact": "compact_horse2zebra",
+    "cut resnet-9": "cut_horse2zebra",
+    "fastcut resnet-9": "fastcut_horse2zebra",
     "pix2pix unet-256": "pix2pix_edges2shoes",
     "pix2pix compact": "compact_edges2shoes",
 }
