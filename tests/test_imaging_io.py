@@ -12,6 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 from zorse.errors import ImageError
 from zorse.imaging.io import (
     MAX_PIXELS,
+    Metadata,
     Picture,
     encode_picture,
     find_pictures,
@@ -99,7 +100,7 @@ def test_exif_orientation_is_applied_and_removed(pixels, orientation):
     with Image.open(io.BytesIO(data)) as reference:
         np.testing.assert_array_equal(picture.rgb, np.asarray(ImageOps.exif_transpose(reference)))
     kept = Image.Exif()
-    kept.load(picture.exif)
+    kept.load(picture.metadata.exif)
     assert dict(kept) == {DESCRIPTION: "a horse"}
 
 
@@ -169,11 +170,11 @@ def test_16_bit_grey(tmp_path):
 def test_16_bit_pictures_keep_exif_and_orientation(pixels):
     exif = Image.Exif()
     exif[DESCRIPTION] = "deep"
-    data = encode_picture(Picture(pixels.astype(np.uint16) * 257, exif=exif.tobytes()), ".png")
+    data = encode_picture(Picture(pixels.astype(np.uint16) * 257, metadata=Metadata(exif=exif.tobytes())), ".png")
     picture = read_picture(data)
     assert picture.rgb.dtype == np.uint16
     kept = Image.Exif()
-    kept.load(picture.exif)
+    kept.load(picture.metadata.exif)
     assert kept[DESCRIPTION] == "deep"
 
 
@@ -322,7 +323,7 @@ def test_exif_is_written(tmp_path, pixels):
     exif = Image.Exif()
     exif[DESCRIPTION] = "a zebra"
     for suffix in (".jpg", ".png", ".webp", ".tif"):
-        write_picture(tmp_path / f"a{suffix}", Picture(pixels, exif=exif.tobytes()))
+        write_picture(tmp_path / f"a{suffix}", Picture(pixels, metadata=Metadata(exif=exif.tobytes())))
         with Image.open(tmp_path / f"a{suffix}") as image:
             assert image.getexif()[DESCRIPTION] == "a zebra"
 

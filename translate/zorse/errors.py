@@ -4,6 +4,7 @@ ZorseError
 ├── ConfigError            a setting that does not exist or does not make sense
 ├── DatasetError           a folder or file that training cannot use
 ├── ImageError             a picture that cannot be read or written
+│   └── DiskFull               no space is left where a picture should be written
 ├── WeightsError           a model file that cannot be used
 │   ├── UnknownModel           no shipped model has that name
 │   ├── ChecksumMismatch       the file is not the one that was published
@@ -15,6 +16,8 @@ ZorseError
 
 Each message is one paragraph that says what was wanted, what came, and what to do.
 """
+
+import errno
 
 
 class ZorseError(Exception):
@@ -31,6 +34,15 @@ class DatasetError(ZorseError):
 
 class ImageError(ZorseError):
     """A picture that cannot be read or written."""
+
+
+class DiskFull(ImageError):
+    """No space is left where a picture should be written: no further one can be."""
+
+    @staticmethod
+    def is_meant_by(error: OSError) -> bool:
+        """Whether the system says that the disk, or the user's share of it, is full."""
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class WeightsError(ZorseError):

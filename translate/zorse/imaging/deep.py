@@ -1,0 +1,132 @@
+"""16 bits per channel, which Pillow reduces to 8: read and written with OpenCV."""
+
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from zorse.errors import ImageError
+from zorse.imaging.picture import Pixels
+
+_level = threading.Lock()
+_quiet_threads = 0
+_usual_level = 0
+
+
+def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels, Pixels | None] | None:
+    """16-bit colour, and alpha, of a PNG or of a page of a TIFF; None for everything else.
+
+    Args:
+        image: the opened file, at that frame.
+        data: its content.
+        frame: page of a TIFF.
+    """
+    if image.mode not in ("RGB", "RGBA", "LA") or not _has_16_bits(image, data):
+        return None
+    content = np.frombuffer(data, np.uint8)
+    with _quiet():
+        if frame == 0:
+            pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+        else:
+            read, pages = cv2.imdecodemulti(content, cv2.IMREAD_UNCHANGED, range=(frame, frame + 1))
+            pixels = pages[0] if read and pages else None
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != image.size:
+        return None
+    if pixels.shape[2] == 4:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB).astype(np.uint16), pixels[:, :, 3].astype(np.uint16)
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint16), None
+
+
+def deep_grey(image: Image.Image) -> NDArray[np.uint16]:
+    """(H, W) of the modes I;16, I and F, where they hold 0..65535.
+
+    Raises:
+        ImageError: wider integers and floats have no defined white.
+    """
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ImageError(
+            f"The picture holds {values.dtype} values from {values.min():g} to {values.max():g}; it is not known which "
+            "of them is white. Save it with 8 or 16 bits per channel."
+        )
+    values = values.astype(np.uint16)
+    tags = _tags(image)
+    if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,):
+        values = (values.astype(np.uint32) * 65535 // 4095).astype(np.uint16)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero, which Pillow leaves so in 16 bits
+        values = np.uint16(65535) - values
+    return values
+
+
+def encode_deep_png(rgb: Pixels, alpha: Pixels | None, options: dict[str, Any]) -> bytes:
+    """A 16-bit PNG: the pixels by OpenCV, metadata and profile by Pillow.
+
+    Args:
+        rgb: (H, W, 3) uint16.
+        alpha: (H, W) uint16 or None.
+        options: metadata, as for Pillow's `Image.save`.
+    """
+    pixels = encode(".png", rgb, alpha)
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, "PNG", **options)
+    described = buffer.getvalue()
+    first, last = 33, described.index(b"IDAT") - 4  # what lies between the header and the pixels
+    return pixels[:first] + described[first:last] + pixels[first:]
+
+
+def encode(suffix: str, rgb: Pixels, alpha: Pixels | None, options: Sequence[int] = ()) -> bytes:
+    """A file of 8 or 16 bits per channel by OpenCV, without metadata.
+
+    Args:
+        suffix: ".png" or ".tif".
+        rgb: (H, W, 3).
+        alpha: (H, W) of the same dtype, or None.
+        options: of OpenCV's `imencode`.
+
+    Raises:
+        ImageError: it cannot be written.
+    """
+    pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    if alpha is not None:
+        pixels = np.dstack([pixels, alpha])
+    with _quiet():
+        written, buffer = cv2.imencode(suffix, pixels, list(options))
+    if not written:
+        height, width = rgb.shape[:2]
+        raise ImageError(
+            f"A {width}x{height} picture cannot be written as {suffix}. Try another format or a smaller one."
+        )
+    return buffer.tobytes()
+
+
+def _has_16_bits(image: Image.Image, data: bytes) -> bool:
+    if image.format == "PNG":
+        return data[24] == 16  # bit depth: after signature (8), chunk head (8), width and height (8)
+    return all(bits == 16 for bits in _tags(image).get(TiffImagePlugin.BITSPERSAMPLE, (8,)))
+
+
+def _tags(image: Image.Image) -> Any:
+    return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """OpenCV prints no warnings of harmless tags. Its level is that of all threads: the last to leave resets it."""
+    global _quiet_threads, _usual_level
+    with _level:
+        if _quiet_threads == 0:
+            _usual_level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        _quiet_threads += 1
+    try:
+        yield
+    finally:
+        with _level:
+            _quiet_threads -= 1
+            if _quiet_threads == 0:
+                cv2.utils.logging.setLogLevel(_usual_level)

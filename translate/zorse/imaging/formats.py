@@ -1,0 +1,84 @@
+"""Which files are pictures, and in which formats pictures are written.
+
+HEIC is read and written where the package `pillow-heif` is installed, AVIF where Pillow was built with it.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from PIL import Image, features
+
+from zorse.errors import ImageError
+
+
+def _register_heif() -> bool:
+    """Tells Pillow about HEIC where the plugin is there."""
+    if find_spec("pillow_heif") is None:
+        return False
+    import_module("pillow_heif").register_heif_opener()
+    return True
+
+
+_HEIF = {".heic": "HEIF", ".heif": "HEIF"} if _register_heif() else {}
+_AVIF = {".avif": "AVIF"} if features.check("avif") else {}
+
+WRITE_FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".apng": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+    **_AVIF,
+    **_HEIF,
+}
+"""Suffix of a file to write -> Pillow's name of the format."""
+
+READ_SUFFIXES = frozenset({*WRITE_FORMATS, ".avif", ".ppm"})
+"""What `find_pictures` takes for a picture. `read_picture` looks at the content, not at the name."""
+
+ANIMATED_FORMATS = frozenset({"GIF", "WEBP", "PNG", "AVIF", "TIFF"})
+"""Formats with several frames; the frames of a TIFF are its pages."""
+
+# Pillow knows formats that start other programs (EPS: Ghostscript); only these are opened.
+_READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "PPM")
+
+_SUFFIXES = {"MPO": ".jpg"} | {format: suffix for suffix, format in reversed(WRITE_FORMATS.items())}
+
+
+def readable_formats() -> list[str]:
+    """Pillow's names of the formats that may be opened and can be."""
+    Image.init()
+    return [format for format in _READ_FORMATS if format in Image.OPEN]
+
+
+def suffix_of(format: str) -> str:
+    """The suffix to write a format with (Pillow's name of it); .png for what is only read, or not known."""
+    return _SUFFIXES.get(format, ".png")
+
+
+def find_pictures(folder: str | Path) -> list[Path]:
+    """All picture files in a folder and its subfolders, sorted, by suffix; hidden files and folders are skipped.
+
+    Raises:
+        ImageError: there is no such folder.
+    """
+    return [path for path in find_files(folder) if path.suffix.lower() in READ_SUFFIXES]
+
+
+def find_files(folder: str | Path) -> list[Path]:
+    """All files in a folder and its subfolders, sorted; hidden files and folders are skipped.
+
+    Raises:
+        ImageError: there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"{folder} is not a folder. Check the path.")
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))

@@ -1,0 +1,98 @@
+"""What a picture is here: upright sRGB pixels, and everything that its file held beside them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its picture. Each format keeps what it can hold."""
+
+    exif: bytes = b""
+    """EXIF block without the orientation, which is applied to the pixels, and without its preview picture."""
+    xmp: bytes = b""
+    """XMP packet: XML in UTF-8."""
+    dpi: tuple[float, float] | None = None
+    """Dots per inch, across and down."""
+    comment: bytes = b""
+    """Comment of a JPEG or GIF."""
+    texts: tuple[tuple[str, str], ...] = ()
+    """Keyword and text of each text chunk of a PNG."""
+    iptc: bytes = b""
+    """The APP13 segment of a JPEG: IPTC in Photoshop's resource blocks."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a file was compressed, as far as it says; a result in the same format is compressed likewise."""
+
+    quantization: tuple[tuple[int, ...], ...] = ()
+    """Quantisation tables of a JPEG, 64 values each: they are its quality."""
+    subsampling: int = -1
+    """Of a JPEG's colour: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0, -1 another or none."""
+    progressive: bool = False
+    """Of a JPEG."""
+    lossless: bool = False
+    """Of a WebP."""
+    quality: int | None = None
+    """Of a lossy WebP, 0..100, reckoned back from its quantiser."""
+    tiff_compression: int | None = None
+    """TIFF's number of the method (tag 259)."""
+
+
+@dataclass(frozen=True)
+class Animation:
+    """How the frames of a file are played."""
+
+    durations: tuple[float, ...]
+    """Milliseconds of each frame."""
+    plays: int = 0
+    """How often; 0 is for ever."""
+    background: tuple[int, int, int, int] | None = None
+    """RGBA behind the frames of a WebP."""
+    default_image: bool = False
+    """Whether the first frame of an APNG is only for viewers that do not play it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An upright sRGB picture with what its file held beside the colours."""
+
+    rgb: Pixels
+    """(H, W, 3), uint8 or, from 16-bit files, uint16; sRGB over the full range of the dtype."""
+    alpha: Pixels | None = None
+    """(H, W) of the same dtype as `rgb`, 0 is transparent; None where the file has no transparency."""
+    icc_profile: bytes | None = None
+    """The file's RGB profile. `rgb` is sRGB already; writing converts it back into this profile."""
+    native: Pixels | None = None
+    """(H, W, 3) pixels in `icc_profile` as the file holds them; None where that is sRGB. Writing needs them to give
+    back what sRGB cannot hold, where the picture was left as it was."""
+    metadata: Metadata = field(default_factory=Metadata)
+    """EXIF, XMP, resolution, comments."""
+    format: str = ""
+    """Pillow's name of the format it was read from ("JPEG", "PNG", ...); empty for pictures made in memory."""
+    encoding: Encoding = field(default_factory=Encoding)
+    """How the file was compressed."""
+    orientation: int = 1
+    """EXIF orientation 1..8 that was applied to the file's pixels to make them upright."""
+
+    @property
+    def height(self) -> int:
+        """Rows, in pixels."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, in pixels."""
+        return int(self.rgb.shape[1])
+
+
+def to_uint8(pixels: Pixels) -> NDArray[np.uint8]:
+    """uint8 as it is; uint16 rounded to the nearest of 256 levels (65535 is 255)."""
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, dtype=np.uint8)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -1,0 +1,294 @@
+"""Reading pictures: every common file becomes upright sRGB pixels, frame by frame where it has several."""
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
+
+from zorse.errors import ImageError
+from zorse.imaging.colour import has_way_back, image_to_srgb, is_rgb, is_srgb, to_srgb
+from zorse.imaging.deep import decode_deep, deep_grey
+from zorse.imaging.encoding import read_encoding
+from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
+from zorse.imaging.metadata import read_metadata
+from zorse.imaging.orientation import upright
+from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels
+from zorse.imaging.profile import grey_to_srgb
+
+Source = str | Path | bytes | BinaryIO
+"""A path, the content of a file, or a file opened for reading in binary mode."""
+
+MAX_PIXELS = 250_000_000
+"""Pictures of more pixels, all frames together, are refused: a small file can unfold to more than the memory holds."""
+
+_SUBFILE_TYPE, _REDUCED = 254, 1
+"""TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
+
+_pillow_limit = threading.Lock()
+
+
+class PictureFile:
+    """An opened file with one or more frames; `open_pictures` makes it.
+
+    Iterating decodes one frame after the other and gives each as a `Picture` of the file's full size.
+
+    Raises:
+        ImageError: a frame is damaged.
+    """
+
+    def __init__(self, image: Image.Image, data: bytes, name: str, max_pixels: int | None) -> None:
+        self._image = image
+        self._data = data
+        self._name = name
+        self._max_pixels = max_pixels
+        self._numbers = _frame_numbers(image)
+        self._durations: dict[int, float] = {}
+
+    @property
+    def format(self) -> str:
+        """Pillow's name of the format; "JPEG" also for the JPEGs with several pictures that cameras write."""
+        return _format(self._image)
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name of how the file stores colours: "RGB", "L", "P", "CMYK", ..."""
+        return self._image.mode
+
+    @property
+    def pixels(self) -> int:
+        """Of one frame."""
+        return self._image.width * self._image.height
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Picture]:
+        for number in range(len(self)):
+            yield self.frame(number)
+
+    def frame(self, number: int) -> Picture:
+        """Decodes one frame, counted from 0.
+
+        Raises:
+            ImageError: it is damaged or too large.
+        """
+        place = f" (frame {number + 1} of {len(self)})" if len(self) > 1 else ""
+        try:
+            self._image.seek(self._numbers[number])
+            _check_size(self._image, 1, self._name, self._max_pixels)
+            # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
+            # follow its pixels.
+            early = read_metadata(self._image) if self.format == "TIFF" else None
+            self._image.load()
+            self._durations[number] = float(self._image.info.get("duration") or 0)
+            return _picture(self._image, early or read_metadata(self._image), self._data, self._numbers[number])
+        except ImageError:
+            raise
+        except MemoryError as error:
+            raise ImageError(
+                f"{self._name} is too large for the free memory. Close other programs or shrink it."
+            ) from error
+        except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
+            raise ImageError(
+                f"{self._name} is damaged or cut off and cannot be read completely{place} ({error}). Get or save the "
+                "file again."
+            ) from error
+
+    def animation(self) -> Animation | None:
+        """How the frames are played; None for a single picture and for the pages of a TIFF. Call it after the last."""
+        if len(self) == 1 or self.format == "TIFF":
+            return None
+        info = self._image.info
+        return Animation(
+            durations=tuple(self._durations.get(number, 0.0) for number in range(len(self))),
+            plays=_plays(self._image),
+            background=info.get("background") if self.format == "WEBP" else None,
+            default_image=bool(info.get("default_image")),
+        )
+
+
+@contextmanager
+def open_pictures(source: Source, max_pixels: int | None = MAX_PIXELS) -> Iterator[PictureFile]:
+    """A file whose header is read and whose size is checked; its pixels are not decoded yet.
+
+    Args:
+        source: a path, the content of a file, or a file opened for reading in binary mode.
+        max_pixels: most pixels of all frames together; None for no limit.
+
+    Raises:
+        ImageError: missing, empty, too large, or not a picture.
+    """
+    name, data = _content(source)
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes). A copy or download that broke off? Get the file again.")
+    with _opened(data, name) as image:
+        _check_size(image, 1, name, max_pixels)
+        try:
+            file = PictureFile(image, data, name, max_pixels)
+        except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
+            raise ImageError(
+                f"{name} is damaged or cut off ({error}): its frames cannot be counted. Get or save the file again."
+            ) from error
+        _check_size(image, len(file), name, max_pixels)
+        yield file
+
+
+def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture:
+    """Reads any common picture: upright, converted to sRGB, first frame of an animation.
+
+    Grey, palette, CMYK, 16-bit and transparent pictures are taken as they are meant; 16 bits stay 16 bits.
+
+    Args:
+        source: a path, the content of a file, or a file opened for reading in binary mode.
+        max_pixels: larger pictures are refused; None for no limit.
+
+    Raises:
+        ImageError: missing, empty, damaged, too large, or not a picture.
+    """
+    with open_pictures(source, max_pixels) as file:
+        return file.frame(0)
+
+
+def picture_from_pil(image: Image.Image) -> Picture:
+    """A Pillow image of any mode as upright sRGB `Picture`; what `image.info` holds (profile, EXIF) is used.
+
+    Raises:
+        ImageError: no pixels, or a mode that has no defined colours.
+    """
+    if 0 in image.size:
+        raise ImageError(f"The picture is {image.width}x{image.height} pixels; it needs at least 1x1.")
+    try:
+        return _picture(image, read_metadata(image), None, 0)
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ImageError(f"The {image.mode} picture cannot be used ({error}). Convert it to RGB first.") from error
+
+
+def _content(source: Source) -> tuple[str, bytes]:
+    if isinstance(source, bytes):
+        return "The picture", source
+    if isinstance(source, str | Path):
+        path = Path(source)
+        try:
+            return str(path), path.read_bytes()
+        except FileNotFoundError as error:
+            raise ImageError(f"There is no picture {path}. Check the path.") from error
+        except IsADirectoryError as error:
+            raise ImageError(f"{path} is a folder; a picture file was expected.") from error
+        except (OSError, ValueError) as error:
+            raise ImageError(f"{path} cannot be opened ({error}). Check the path and its permissions.") from error
+    return str(getattr(source, "name", "The picture")), source.read()
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """The file's header read, its pixels not yet decoded."""
+    formats = readable_formats()
+    # Pillow warns at its own limit, a process-wide variable: it is lifted only while the header is read.
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(io.BytesIO(data), formats=formats)
+        except UnidentifiedImageError as error:
+            raise ImageError(
+                f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF (HEIC with "
+                "the package pillow-heif)."
+            ) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
+def _check_size(image: Image.Image, frames: int, name: str, max_pixels: int | None) -> None:
+    if max_pixels is None or image.width * image.height * frames <= max_pixels:
+        return
+    size = f"{image.width}x{image.height}" if frames == 1 else f"{frames} frames of {image.width}x{image.height}"
+    raise ImageError(
+        f"{name} has {size} pixels; Zorse reads at most {max_pixels // 10**6} million, since a small file can unfold "
+        "to more than the memory holds. If you trust the file and have the memory, allow it with --allow-large (in "
+        "Python: max_pixels=None). Else shrink it or cut it into parts first."
+    )
+
+
+def _frame_numbers(image: Image.Image) -> list[int]:
+    """Pillow's numbers of the frames that are pictures of their own."""
+    if image.format not in ANIMATED_FORMATS:
+        return [image.tell()]
+    numbers = list(range(getattr(image, "n_frames", 1)))
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or len(numbers) == 1:
+        return numbers
+    whole = []
+    for number in numbers:
+        image.seek(number)
+        if not image.tag_v2.get(_SUBFILE_TYPE, 0) & _REDUCED:
+            whole.append(number)
+    image.seek(0)
+    return whole or numbers[:1]
+
+
+def _plays(image: Image.Image) -> int:
+    """0 for ever. A GIF says how often it is repeated, or nothing for once."""
+    loop = image.info.get("loop")
+    if isinstance(image, GifImagePlugin.GifImageFile):
+        return 1 if loop is None else loop + 1 if loop else 0
+    return int(loop or 0)
+
+
+def _format(image: Image.Image) -> str:
+    return "JPEG" if image.format == "MPO" else image.format or ""
+
+
+def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | None, frame: int) -> Picture:
+    """Decoded image -> Picture. `data` is the file's content where there is a file."""
+    metadata, orientation = described
+    turn = 1 if image.format == "TIFF" else orientation  # Pillow and OpenCV decode a TIFF upright
+    rgb, alpha, native, profile = _pixels(image, data, frame)
+    return Picture(
+        rgb=upright(rgb, turn),
+        alpha=None if alpha is None else upright(alpha, turn),
+        icc_profile=profile,
+        native=None if native is None else upright(native, turn),
+        metadata=metadata,
+        format=_format(image),
+        encoding=Encoding() if data is None else read_encoding(image, data),
+        orientation=orientation,
+    )
+
+
+def _pixels(
+    image: Image.Image, data: bytes | None, frame: int
+) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
+    """sRGB, alpha, colours in the profile, and the profile; 16 bits where the file has them."""
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = grey_to_srgb(deep_grey(image), image.info.get("icc_profile") or b"")
+        return np.repeat(grey[:, :, None], 3, axis=2), None, None, None
+    deep = None if data is None else decode_deep(image, data, frame)
+    if deep is not None:
+        rgb, alpha = deep
+        return _deep_to_srgb(rgb, alpha, image.info.get("icc_profile"))
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("RGBA") if image.mode not in ("LA", "RGBA") else image
+        alpha = np.array(image.getchannel("A"))
+    srgb, native, profile = image_to_srgb(image)
+    return srgb, alpha, native, profile
+
+
+def _deep_to_srgb(
+    pixels: Pixels, alpha: Pixels | None, profile: bytes | None
+) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
+    if not profile:
+        return pixels, alpha, None, None
+    if not is_rgb(profile):
+        return grey_to_srgb(np.asarray(pixels, dtype=np.uint16), profile), alpha, None, None
+    if is_srgb(profile):
+        return pixels, alpha, None, profile
+    srgb = to_srgb(pixels, profile)
+    return (srgb, alpha, pixels, profile) if has_way_back(profile) else (srgb, alpha, None, None)

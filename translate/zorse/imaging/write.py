@@ -1,0 +1,159 @@
+"""Writing pictures: in the format of the name, with all that the file they came from held beside the colours."""
+
+import io
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zorse.atomic import replacing
+from zorse.errors import DiskFull, ImageError
+from zorse.imaging.animation import paletted, timing_options
+from zorse.imaging.colour import own_colours
+from zorse.imaging.deep import encode_deep_png
+from zorse.imaging.encoding import encoding_options
+from zorse.imaging.formats import ANIMATED_FORMATS, WRITE_FORMATS
+from zorse.imaging.metadata import info, save_options, tiff_tags
+from zorse.imaging.picture import Animation, Picture, to_uint8
+from zorse.imaging.tiff import Page, encode_tiff
+
+
+def picture_to_pil(picture: Picture) -> Image.Image:
+    """An 8-bit RGB or RGBA Pillow image in the picture's own profile, with profile and metadata in `info`."""
+    image = Image.fromarray(to_uint8(own_colours(picture)))
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(to_uint8(picture.alpha)))
+    image.info.update(info(picture))
+    return image
+
+
+def write_picture(path: str | Path, picture: Picture, quality: int | None = None) -> None:
+    """Writes a picture in the format of the path's suffix; the file appears complete or not at all.
+
+    Alpha, ICC profile and metadata are kept where the format has them; JPEG and BMP have no alpha: white shows through.
+    uint16 pixels stay 16-bit in PNG and TIFF. Missing folders are made.
+
+    Args:
+        path: ends in one of `WRITE_FORMATS`.
+        picture: what to write.
+        quality: of JPEG, WebP, AVIF and HEIC, 1..100; None for that of the file that the picture was read from.
+
+    Raises:
+        ImageError: unknown suffix, or the file cannot be written.
+        DiskFull: no space is left for it.
+    """
+    path = Path(path)
+    write_file(path, encode_picture(picture, path.suffix, quality))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file, which appears complete or not at all; missing folders are made.
+
+    Raises:
+        ImageError: it cannot be written.
+        DiskFull: no space is left for it.
+    """
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        if DiskFull.is_meant_by(error):
+            raise DiskFull(
+                f"{path} could not be written: {error.strerror}. What was finished before is intact. Free some space "
+                "or choose another place, and go on with --resume."
+            ) from error
+        raise ImageError(
+            f"{path} could not be written ({error.strerror or error}). Check its permissions or pick another place."
+        ) from error
+
+
+def encode_picture(picture: Picture, suffix: str, quality: int | None = None) -> bytes:
+    """The content of a picture file, as `write_picture` writes it.
+
+    Raises:
+        ImageError: no format that Zorse writes has that suffix, or the format cannot hold the picture.
+    """
+    return encode_pictures([picture], suffix, quality=quality)
+
+
+def encode_pictures(
+    frames: Sequence[Picture], suffix: str, animation: Animation | None = None, quality: int | None = None
+) -> bytes:
+    """The content of a file with one or more frames.
+
+    Args:
+        frames: at least one; metadata and compression are those of the first. Formats with one picture take the first.
+        suffix: of the file, as in `WRITE_FORMATS`.
+        animation: how the frames are played; None shows each for 100 ms, again and again.
+        quality: as in `write_picture`.
+
+    Raises:
+        ImageError: no format that Zorse writes has that suffix, or the format cannot hold the picture.
+    """
+    format = write_format(suffix)
+    first = frames[0]
+    try:
+        if format == "TIFF":
+            return encode_tiff([_page(frame) for frame in frames])
+        if len(frames) > 1 and format in ANIMATED_FORMATS:
+            return _encode_animation(frames, format, animation, quality)
+        if format == "PNG" and first.rgb.dtype == np.uint16:
+            return encode_deep_png(own_colours(first), first.alpha, save_options(first, format))
+        return _saved(_image(first, format), format, **_options(first, format, quality))
+    except (OSError, ValueError, struct.error) as error:
+        size = f"{first.width}x{first.height}"
+        raise ImageError(f"A {size} picture cannot be written as {format} ({error}). Try .png.") from error
+
+
+def write_format(suffix: str) -> str:
+    """Pillow's name of the format that a suffix stands for.
+
+    Raises:
+        ImageError: no format that Zorse writes has it.
+    """
+    format = WRITE_FORMATS.get(suffix.lower())
+    if format is None:
+        known = ", ".join(WRITE_FORMATS)
+        raise ImageError(f"Pictures cannot be written as {suffix or 'a file without suffix'!r}. Use one of {known}.")
+    return format
+
+
+def _encode_animation(
+    frames: Sequence[Picture], format: str, animation: Animation | None, quality: int | None
+) -> bytes:
+    animation = animation or Animation(durations=(100.0,) * len(frames))
+    options = _options(frames[0], format, quality) | timing_options(frames, animation, format)
+    images = [_image(frame, format) for frame in frames]
+    return _saved(images[0], format, save_all=True, append_images=images[1:], **options)
+
+
+def _options(picture: Picture, format: str, quality: int | None) -> dict[str, Any]:
+    return save_options(picture, format) | encoding_options(picture, format, quality)
+
+
+def _image(picture: Picture, format: str) -> Image.Image:
+    """The picture as Pillow's encoder of a format takes it."""
+    image = picture_to_pil(picture)
+    image.info.clear()
+    if image.mode == "RGBA" and format in ("JPEG", "BMP"):
+        return _over_white(image)
+    return paletted(image) if format == "GIF" else image
+
+
+def _page(picture: Picture) -> Page:
+    return Page(own_colours(picture), picture.alpha, tiff_tags(picture), picture.encoding.tiff_compression)
+
+
+def _saved(image: Image.Image, format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
