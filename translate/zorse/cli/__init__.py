@@ -12,7 +12,7 @@ from zorse.errors import ZorseError
 
 app = typer.Typer(
     name="zorse",
-    help="Image-to-image translation: translate pictures, train (pix2pix, CycleGAN, CUT), export to ONNX, open the page.",
+    help="Image-to-image translation: translate, train (pix2pix, CycleGAN, CUT), export to ONNX, open the page.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
