@@ -12,7 +12,8 @@ from zorse.registry import model_file
 from zorse.runtime.onnx import Device, OnnxBackend
 from zorse.runtime.translator import Translator
 
-_PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
+PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
+"""Endings of the files that torch.save and pickle write."""
 
 
 def load(name_or_path: str | Path, device: Device = "auto") -> Translator:
@@ -61,7 +62,7 @@ def locate(name_or_path: str | Path) -> Path:
             f"The model file {path} {wanted}. Wanted: an .onnx or .safetensors file, or a shipped model ('zorse models "
             "list' shows them)."
         )
-    if suffix in _PICKLES:
+    if suffix in PICKLES:
         raise WeightsError(
             f"{path} is a pickle file, which can run any program while it is read; Zorse does not open it. Use the "
             "model's .onnx or .safetensors file, or make one: 'zorse models import' reads nothing but the tensors."

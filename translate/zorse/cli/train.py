@@ -23,6 +23,14 @@ def train(
             "--set", metavar="KEY=VALUE", help="Change a setting, e.g. recipe.lambda_cycle=5. May be repeated."
         ),
     ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Start from a shipped or own model, a run, or a checkpoint of other programs. May be repeated.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
 ) -> None:
@@ -41,20 +49,28 @@ def train(
     from zorse.training.config import read_config, with_overrides
     from zorse.training.presets import preset as find_preset
     from zorse.training.run import train as run_training
+    from zorse.training.start import start_from
 
     if resume and out is None:
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
+    if resume and models:
+        raise typer.BadParameter("A run that goes on knows what it started from: leave --from out with --resume.")
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
     config = with_overrides(source, settings or [])
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     # Launched several times (torchrun), only the first process speaks.
     console = Console(soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")
+    if models:
+        fixed_generator = any(setting.startswith("recipe.generator") for setting in settings or [])
+        config, remarks = start_from(config, models, fixed_generator=fixed_generator)
+        for remark in remarks:
+            console.print(remark)
     console.print(f"Training {config.name} in {folder}")
     state = run_training(config, data, folder, resume=resume, device=device, console=console)
     if state.interrupted:
         console.print(
             f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
-            f"command and: --out {folder} --resume"
+            f"command{', without --from,' if models else ''} and: --out {folder} --resume"
         )
         raise typer.Exit(130)
     console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}")

@@ -45,6 +45,11 @@ def downsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
     return [nn.Conv2d(channels, double, 3, padding=1, bias=bias), *activation, Blur()]
 
 
+def encoder_length(config: ResnetConfig) -> int:
+    """Layers of `ResnetGenerator.layers` before the residual blocks."""
+    return 4 + 2 * len(downsampling(config, config.base_channels))
+
+
 def upsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
     """Doubles the resolution and halves the channels.
 

@@ -7,7 +7,6 @@ G's own encoder. The last term, with G(B), keeps what is in domain B already; Fa
 """
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -67,9 +66,9 @@ class CUT:
         self.G = build_generator(config.generator)
         self.D = build_discriminator(config.discriminators)
         self.F = PatchSampler(self.G.encoded_channels, config.embedding_channels, config.n_patches)
-        self.optimizer_G = Adam(
-            chain(self.G.parameters(), self.F.parameters()), lr=config.learning_rate, betas=config.betas
-        )
+        # Two groups: while the generator waits for the discriminator, the embedding does not have to.
+        groups: list[dict[str, Any]] = [{"params": self.G.parameters()}, {"params": self.F.parameters()}]
+        self.optimizer_G = Adam(groups, lr=config.learning_rate, betas=config.betas)
         self.optimizer_D = Adam(self.D.parameters(), lr=config.discriminator_learning_rate, betas=config.betas)
 
     @property

@@ -1,6 +1,7 @@
 """The cards of the generators that a run produces."""
 
 import platform
+from pathlib import Path
 
 import torch
 
@@ -54,8 +55,13 @@ def training_summary(config: TrainConfig, state: TrainingState) -> str:
     crop = config.data.crop_size
     return (
         f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {crop} x {crop} "
-        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}."
+        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}.{_start(config)}"
     )
+
+
+def _start(config: TrainConfig) -> str:
+    points = [f"{point.network} {Path(point.model).name} (sha256 {point.sha256[:16]})" for point in config.start]
+    return f" Started from: {', '.join(points)}." if points else ""
 
 
 def _hardware(state: TrainingState) -> str:

@@ -20,11 +20,13 @@ from zorse.training.cards import generator_cards
 from zorse.training.checkpoint import keep_checkpoint, restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, disk_errors, write_atomically
+from zorse.training.freezing import freeze
 from zorse.training.loop import Device, Observer, TrainingState, check_weights, fit, make_accelerator, seed_everything
 from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
 from zorse.training.processes import agreed, give_processes_their_own_chance
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.recorder.rollback import roll_back
+from zorse.training.start import load_start, resumed
 
 N_SAMPLES = 4
 """Rows of the sample grids."""
@@ -132,6 +134,7 @@ def train(
 def _train(
     config: TrainConfig, data: Path, run: RunFolder, resume: bool, device: Device, console: Console
 ) -> TrainingState:
+    config = resumed(config, run) if resume else config
     settings = config.training
     accelerator = make_accelerator(settings, device)
     if accelerator.is_main_process and not resume:
@@ -139,6 +142,9 @@ def _train(
     dataset = open_dataset(config.data, data, seed=settings.seed)
     seed_everything(settings.seed)
     recipe = build_recipe(config.recipe, settings.seed)
+    for line in [] if resume else load_start(recipe, config):
+        console.print(line)
+    freeze(recipe, config)
     state = TrainingState.fresh(recipe, 0, settings, accelerator)
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
