@@ -16,7 +16,7 @@ import tiny_onnx
 from zorse import diagnosis, registry
 from zorse.cli import app, main
 from zorse.errors import ConfigError, ImageError
-from zorse.runtime.files import plan
+from zorse.runtime.jobs import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,7 +79,7 @@ def test_a_folder_is_mirrored_and_a_bad_file_is_skipped(tmp_path, model, zorse):
     code, _, errors = zorse("translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out", "--size", "keep")
     assert code == 1
     results = sorted(str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.*"))
-    assert results == ["a.png", "deep/b.jpg", "deep/er/c.png"]
+    assert results == ["a.png", "deep/b.jpg", "deep/er/c.gif"]
     assert "3 of 5 pictures translated." in errors
     assert "bad.jpg is not a picture" in errors
     assert "empty.png is empty" in errors

@@ -16,13 +16,15 @@ PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
 """Endings of the files that torch.save and pickle write."""
 
 
-def load(name_or_path: str | Path, device: Device = "auto") -> Translator:
+def load(name_or_path: str | Path, device: Device = "auto", threads: int | None = None) -> Translator:
     """Opens a model for translating.
 
     Args:
         name_or_path: a shipped model's name ("horse2zebra"), an .onnx file, or a .safetensors file (needs the extra
             `train`).
         device: "cpu", "cuda", or "auto": CUDA where it runs, else the CPU. `Translator.provider` says which it became.
+        threads: CPU threads of ONNX Runtime for one picture; None for one per core. Who translates several pictures at
+            the same time from threads of their own gives each fewer.
 
     Returns:
         A `Translator`: call it with a picture.
@@ -40,7 +42,7 @@ def load(name_or_path: str | Path, device: Device = "auto") -> Translator:
         from zorse.inference import load_torch  # imports torch
 
         return load_torch(file, device)
-    backend = OnnxBackend(file, device)
+    backend = OnnxBackend(file, device, threads)
     return Translator(backend.card, backend, backend.provider)
 
 

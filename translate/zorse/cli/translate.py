@@ -1,6 +1,9 @@
 """`zorse translate`: pictures, folders or standard input through a model."""
 
-from collections.abc import Iterable
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +14,8 @@ from zorse.cli import app
 from zorse.cli.options import parse_size
 
 if TYPE_CHECKING:
-    from zorse.runtime.files import Job, Outcome
+    from zorse.runtime.files import Outcome
+    from zorse.runtime.jobs import Job
 
 
 @app.command()
@@ -39,26 +43,71 @@ def translate(
     ] = "native",
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 is the picture, 1 the translation.")] = 1.0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and HEIC.", show_default="the input's"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done and has not changed since.")] = False,
+    copy_others: Annotated[
+        bool,
+        typer.Option(
+            "--copy-others",
+            help="For labelled sets: copy all other files of a folder (masks, annotations) unchanged, and write the "
+            "pictures in the orientation in which they are stored, so that annotations fit.",
+        ),
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Translate only pictures that match ('images/*').")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Do not translate pictures that match ('*_mask.png').")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Pictures in work at the same time.", show_default="one per core")
+    ] = None,
+    allow_large: Annotated[
+        bool, typer.Option("--allow-large", help="Read pictures of more than 250 million pixels, too.")
+    ] = False,
 ) -> None:
     """Translate pictures with a model.
 
-    Without -o, photo.jpg becomes photo_MODEL.jpg beside it, and a folder farm becomes farm_MODEL. A picture that
-    cannot be read is reported and skipped; the exit code is then 1.
+    Without -o, photo.jpg becomes photo_MODEL.jpg beside it, and a folder farm becomes farm_MODEL. Each result has its
+    picture's format, quality, metadata and time. A picture that cannot be read is reported and skipped; the exit code
+    is then 1.
     """
+    from zorse.imaging.io import MAX_PIXELS
     from zorse.loading import load
-    from zorse.runtime.files import plan, translate_files
+    from zorse.runtime.files import Settings, share_cores, translate_files
+    from zorse.runtime.jobs import plan
+    from zorse.runtime.onnx import CPU
+    from zorse.runtime.selection import Selection
 
     wanted_size = parse_size(size)
     name = model or _only_model()
-    jobs = plan(inputs, out, Path(name).stem if Path(name).suffix else name)
-    translator = load(name, device)
+    selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
+    jobs = plan(inputs, out, Path(name).stem if Path(name).suffix else name, selection)
+    n_workers, threads = share_cores(len(jobs), workers, wanted_size)
+    translator = load(name, device, threads)
+    settings = Settings(
+        workers=n_workers,
+        networks=n_workers if threads is not None and translator.provider == CPU else 1,
+        resume=resume,
+        quality=quality,
+        as_stored=copy_others,
+        max_pixels=None if allow_large else MAX_PIXELS,
+    )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
-    outcomes = translate_files(translator, jobs, wanted_size, strength)
-    failed = _report(console, jobs, outcomes)
+    work = partial(translator.translate, size=wanted_size, strength=strength)
+    counts = _Counts()
+    try:
+        _report(console, jobs, translate_files(work, jobs, settings), counts)
+    except KeyboardInterrupt:
+        console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.", markup=False)
+        raise
     if len(jobs) > 1:
-        console.print(f"{len(jobs) - failed} of {len(jobs)} pictures translated.", markup=False)
-    if failed:
+        console.print(counts.summary(jobs), markup=False)
+    if counts.failed:
         raise typer.Exit(1)
 
 
@@ -72,20 +121,45 @@ def _only_model() -> str:
     raise typer.BadParameter(f"Say which model to use. {known}", param_hint="--model")
 
 
-def _report(console: Console, jobs: "list[Job]", outcomes: "Iterable[Outcome]") -> int:
-    """Runs the jobs under a progress bar (on a terminal) and prints a line for each; gives the number of failures."""
+@dataclass
+class _Counts:
+    """What became of the files so far."""
+
+    translated: int = 0
+    copied: int = 0
+    done_before: int = 0
+    failed: int = 0
+
+    def add(self, outcome: "Outcome") -> None:
+        if outcome.error is not None:
+            self.failed += 1
+        elif outcome.was_done:
+            self.done_before += 1
+        elif outcome.job.is_copy:
+            self.copied += 1
+        else:
+            self.translated += 1
+
+    def summary(self, jobs: "list[Job]") -> str:
+        pictures = sum(not job.is_copy for job in jobs)
+        copies = f", {self.copied} other files copied" if len(jobs) > pictures else ""
+        before = f", {self.done_before} files were done before" if self.done_before else ""
+        return f"{self.translated} of {pictures} pictures translated{copies}{before}."
+
+
+def _report(console: Console, jobs: "list[Job]", outcomes: "Generator[Outcome, None, None]", counts: _Counts) -> None:
+    """Runs the jobs under a progress bar (on a terminal) and prints a line for each picture."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    failed = 0
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with closing(outcomes), bar as progress:
         task = progress.add_task("Translating", total=len(jobs))
         for outcome in outcomes:
             progress.advance(task)
-            if outcome.error is None:
+            counts.add(outcome)
+            if outcome.error is not None:
+                console.print(f"Error: {outcome.error}", style="red", markup=False)
+            elif not outcome.was_done and not outcome.job.is_copy:
                 line = f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.2f} s)"
                 console.print(line, markup=False)
-            else:
-                failed += 1
-                console.print(f"Error: {outcome.error}", style="red", markup=False)
-    return failed

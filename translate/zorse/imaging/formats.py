@@ -62,6 +62,11 @@ def suffix_of(format: str) -> str:
     return _SUFFIXES.get(format, ".png")
 
 
+def holds_frames(suffix: str) -> bool:
+    """Whether a file of that suffix may hold several frames or pages."""
+    return WRITE_FORMATS.get(suffix.lower()) in ANIMATED_FORMATS
+
+
 def find_pictures(folder: str | Path) -> list[Path]:
     """All picture files in a folder and its subfolders, sorted, by suffix; hidden files and folders are skipped.
 

@@ -4,11 +4,19 @@ Networks see 3-channel sRGB. What a file holds beside that (alpha, ICC profile, 
 so that a translated picture is written with all of it.
 """
 
-from zorse.imaging.formats import READ_SUFFIXES, WRITE_FORMATS, find_files, find_pictures, suffix_of
+from zorse.imaging.formats import READ_SUFFIXES, WRITE_FORMATS, find_files, find_pictures, holds_frames, suffix_of
 from zorse.imaging.orientation import as_stored
 from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels, to_uint8
 from zorse.imaging.read import MAX_PIXELS, PictureFile, open_pictures, picture_from_pil, read_picture
-from zorse.imaging.write import encode_picture, encode_pictures, picture_to_pil, write_file, write_format, write_picture
+from zorse.imaging.write import (
+    encode_picture,
+    encode_pictures,
+    picture_to_pil,
+    write_file,
+    write_format,
+    write_picture,
+    writing,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -25,6 +33,7 @@ __all__ = [
     "encode_pictures",
     "find_files",
     "find_pictures",
+    "holds_frames",
     "open_pictures",
     "picture_from_pil",
     "picture_to_pil",
@@ -34,4 +43,5 @@ __all__ = [
     "write_file",
     "write_format",
     "write_picture",
+    "writing",
 ]

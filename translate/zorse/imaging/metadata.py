@@ -66,8 +66,9 @@ def save_options(picture: Picture, format: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if picture.icc_profile is not None and format not in ("GIF", "BMP"):
         options["icc_profile"] = picture.icc_profile
-    if metadata.exif and not (format == "JPEG" and len(metadata.exif) > _SEGMENT):
-        options["exif"] = metadata.exif
+    exif = metadata.exif if format != "JPEG" or len(metadata.exif) <= _SEGMENT else _only_orientation(metadata.exif)
+    if exif and format not in ("GIF", "BMP"):
+        options["exif"] = exif
     if metadata.dpi is not None and format in ("JPEG", "PNG", "TIFF", "BMP"):
         options["dpi"] = metadata.dpi
     if metadata.xmp and (format in ("WEBP", "AVIF", "HEIF") or (format == "JPEG" and len(metadata.xmp) <= _SEGMENT)):
@@ -118,6 +119,13 @@ def info(picture: Picture) -> dict[str, Any]:
 
 def _upright_exif(exif: Image.Exif, orientation: int) -> bytes:
     return _serialised(_turned(_plain_tags(exif), orientation)) if exif else b""
+
+
+def _only_orientation(block: bytes) -> bytes:
+    exif = Image.Exif()
+    exif.load(block)
+    tag = ExifTags.Base.Orientation
+    return _serialised({tag: exif[tag]} if tag in exif else {})
 
 
 def _plain_tags(exif: Image.Exif) -> dict[int, Any]:

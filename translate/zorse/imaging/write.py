@@ -2,9 +2,10 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -56,17 +57,29 @@ def write_file(path: Path, content: bytes) -> None:
         ImageError: it cannot be written.
         DiskFull: no space is left for it.
     """
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which appears at `path` when the block has ended well; missing folders are made.
+
+    Raises:
+        ImageError: it cannot be written.
+        DiskFull: no space is left for it.
+    """
     try:
         with replacing(path) as file:
-            file.write(content)
+            yield file
     except OSError as error:
         if DiskFull.is_meant_by(error):
             raise DiskFull(
-                f"{path} could not be written: {error.strerror}. What was finished before is intact. Free some space "
-                "or choose another place, and go on with --resume."
+                f"{path} could not be written: {error.strerror}. What was finished before is whole. Free some space or "
+                "choose another place; --resume then leaves out what is done."
             ) from error
         raise ImageError(
-            f"{path} could not be written ({error.strerror or error}). Check its permissions or pick another place."
+            f"{path} could not be written ({error.strerror or error}). Check its permissions or choose another place."
         ) from error
 
 

@@ -1,36 +1,64 @@
-"""Many pictures at once: which file becomes which, and a run over all of them that no bad file stops.
-
-Names of the results, for the model `horse2zebra`:
-
-    no OUT       photo.jpg -> photo_horse2zebra.jpg beside it; a folder farm/ -> farm_horse2zebra/, its tree mirrored
-    OUT a file   the one picture goes there, in the format of its suffix
-    OUT a folder each picture under its own name; of a folder, its tree is mirrored
-    -            standard input as INPUT, standard output as OUT (as PNG)
-
-Formats that can be read only (GIF, AVIF, PPM) become .png. An input is never overwritten.
-"""
+"""Many pictures at once: decode, network and encode overlap, a bad file stops nothing, a full disk stops cleanly."""
 
 import os
+import shutil
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from zorse.errors import ConfigError, ImageError, ZorseError
-from zorse.imaging.io import WRITE_FORMATS, encode_picture, find_pictures, read_picture, write_picture
-from zorse.runtime.translator import Size, Translator
+from zorse.errors import DiskFull, ImageError, ZorseError
+from zorse.imaging.io import (
+    MAX_PIXELS,
+    Picture,
+    PictureFile,
+    as_stored,
+    encode_pictures,
+    holds_frames,
+    open_pictures,
+    suffix_of,
+    write_file,
+    writing,
+)
+from zorse.runtime.jobs import STANDARD, Job
+from zorse.runtime.translator import Size
 
-STANDARD = Path("-")
-"""Standard input or output."""
+PIXELS_AT_ONCE = 100_000_000
+"""Pictures in work together have at most so many pixels; a larger one is alone."""
+
+_AHEAD = 2
+"""Jobs that are handed out for each worker: it finds the next one ready."""
+
+_MOST_WORKERS = 8
+"""More threads than that wait for Python's lock and for the disk."""
+
+_SMALL_SIDE = 1024
+"""Short side, in pixels, up to which several networks run at once."""
+
+_COARSE_TIME = 2_000_000_000
+"""FAT keeps times in steps of two seconds, in nanoseconds."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One picture to translate."""
+class Settings:
+    """How files are worked on."""
 
-    source: Path
-    target: Path
+    workers: int = 1
+    """Threads, each of which takes a file from reading to writing."""
+    networks: int = 1
+    """How many of them may run the network at the same time."""
+    resume: bool = False
+    """Whether files are left out whose result is there and not older."""
+    quality: int | None = None
+    """Of JPEG, WebP, AVIF and HEIC, 1..100; None for that of the input."""
+    as_stored: bool = False
+    """Whether results are written in the orientation in which the input was stored, not upright."""
+    max_pixels: int | None = MAX_PIXELS
+    """Larger inputs are refused; None for no limit."""
 
 
 @dataclass(frozen=True)
@@ -40,124 +68,187 @@ class Outcome:
     job: Job
     seconds: float
     error: ZorseError | None = None
+    was_done: bool = False
+    """Whether its result was there already."""
 
 
-def plan(inputs: Iterable[Path], out: Path | None, model: str) -> list[Job]:
-    """Decides where each picture goes, before anything is read or written.
+def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | None]:
+    """How many pictures are worked on at once, and how many threads the network of each may take.
+
+    Small pictures leave cores idle when one network after the other takes them all: each gets its own instead. A
+    network at the picture's own size needs so much memory that they run one at a time.
 
     Args:
-        inputs: picture files, folders, or `-`.
-        out: a file, a folder, `-`, or None for names beside the inputs.
-        model: the model's name, for the names of the results.
+        jobs: how many files there are.
+        workers: how many at once; None for one per core, at most 8.
+        size: at which the network sees the pictures.
 
-    Raises:
-        ConfigError: two pictures would go to one file, a result would overwrite an input, or `out` does not fit.
-        ImageError: a folder holds no pictures.
+    Returns:
+        Workers, and threads for `load`; None where one network at a time may take all cores.
     """
-    inputs = list(dict.fromkeys(inputs))
-    into_folder = out is not None and out != STANDARD and _is_folder(out, inputs)
-    jobs = [job for entry in inputs for job in _jobs(entry, out, into_folder, model)]
-    _check(jobs)
-    return jobs
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(jobs, workers or min(cores, _MOST_WORKERS))
+    is_small = size == "native" or (isinstance(size, int) and size <= _SMALL_SIDE)
+    return workers, max(1, cores // workers) if workers > 1 and is_small else None
 
 
 def translate_files(
-    translator: Translator, jobs: Iterable[Job], size: Size = "native", strength: float = 1.0
-) -> Iterator[Outcome]:
-    """Translates one picture after the other; a bad one gives an `Outcome` with its error, and the next follows."""
-    for job in jobs:
+    translate: Callable[[Picture], Picture], jobs: Iterable[Job], settings: Settings | None = None
+) -> Generator[Outcome, None, None]:
+    """Works on all jobs; gives the outcomes in their order.
+
+    A bad file gives an `Outcome` with its error, and the next follows. A full disk ends the iteration after its
+    `Outcome`. Leaving the iteration (Ctrl-C) drops what is in work. Files that were finished are whole in every case.
+
+    Args:
+        translate: the translation of one picture, safe to call from several threads.
+        jobs: as `plan` gives them.
+        settings: how.
+    """
+    settings = settings or Settings()
+    crew = _Crew(translate, settings)
+    waiting: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(settings.workers, thread_name_prefix="translate") as pool:
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(crew.run, job))
+                if len(waiting) > _AHEAD * settings.workers:
+                    yield _result(waiting.popleft())
+                if crew.stopped.is_set():
+                    break
+            while waiting:
+                try:
+                    yield _result(waiting.popleft())
+                except CancelledError:
+                    continue
+        finally:
+            crew.stopped.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Crew:
+    """What the workers share."""
+
+    def __init__(self, translate: Callable[[Picture], Picture], settings: Settings) -> None:
+        self.stopped = threading.Event()
+        self._translate = translate
+        self._settings = settings
+        self._network = threading.Semaphore(settings.networks)
+        self._room = _Room(PIXELS_AT_ONCE)
+
+    def run(self, job: Job) -> Outcome:
+        """One job, whatever comes.
+
+        Raises:
+            CancelledError: all were stopped before it was finished.
+        """
         start = time.perf_counter()
         error: ZorseError | None = None
+        self._go_on()
+        if self._settings.resume and is_done(job):
+            return Outcome(job, 0.0, was_done=True)
         try:
-            _translate(translator, job, size, strength)
+            self._copy(job) if job.is_copy else self._work(job)
         except ZorseError as failure:
             error = failure
-        yield Outcome(job, time.perf_counter() - start, error)
+            if isinstance(failure, DiskFull):
+                self.stopped.set()
+        except MemoryError:
+            error = ImageError(f"{job.source} needs more memory than is free. Use fewer --workers or a smaller --size.")
+        return Outcome(job, time.perf_counter() - start, error)
 
-
-def _translate(translator: Translator, job: Job, size: Size, strength: float) -> None:
-    picture = read_picture(sys.stdin.buffer if job.source == STANDARD else job.source)
-    translated = translator.translate(picture, size=size, strength=strength)
-    if job.target == STANDARD:
-        sys.stdout.buffer.write(encode_picture(translated, ".png"))
-        sys.stdout.buffer.flush()
-    else:
-        write_picture(job.target, translated)
-
-
-def _is_folder(out: Path, inputs: list[Path]) -> bool:
-    if out.is_dir() or not out.suffix:
-        return True
-    if len(inputs) > 1 or any(entry.is_dir() for entry in inputs):
-        if out.suffix.lower() in WRITE_FORMATS or out.is_file():
-            raise ConfigError(f"Several pictures cannot go into the one file {out}. Name a folder instead.")
-        return True
-    return False
-
-
-def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str) -> list[Job]:
-    if entry.is_dir():
-        return _folder_jobs(entry, out, model)
-    if out is None:
-        return [Job(entry, STANDARD if entry == STANDARD else _named(entry.with_stem(f"{entry.stem}_{model}")))]
-    if not into_folder:
-        if out != STANDARD and out.suffix.lower() not in WRITE_FORMATS:
-            raise ImageError(f"{out} cannot be written: its name must end in one of {', '.join(WRITE_FORMATS)}.")
-        return [Job(entry, out)]
-    if entry == STANDARD:
-        raise ConfigError(f"A picture from standard input has no name to use in the folder {out}. Name a file instead.")
-    return [Job(entry, out / _named(entry).name)]
-
-
-def _folder_jobs(folder: Path, out: Path | None, model: str) -> list[Job]:
-    if out == STANDARD:
-        raise ConfigError(
-            f"The pictures of the folder {folder} cannot all go to standard output. Name a folder instead."
-        )
-    folder_name = folder.resolve().name
-    root = out if out is not None else folder.resolve().with_name(f"{folder_name}_{model}")
-    # Results of an earlier run inside the folder are not translated again.
-    sources = [file for file in find_pictures(folder) if not file.resolve().is_relative_to(root.resolve())]
-    if not sources and root.resolve() == folder.resolve():
-        raise ConfigError(
-            f"The results cannot go into the folder {folder} that the pictures come from. Name another one."
-        )
-    if not sources:
-        raise ImageError(
-            f"There are no pictures in the folder {folder}. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF."
-        )
-    return [Job(file, root / _named(file.relative_to(folder))) for file in sources]
-
-
-def _named(file: Path) -> Path:
-    """The same name in a format that can be written."""
-    return file if file.suffix.lower() in WRITE_FORMATS else file.with_suffix(".png")
-
-
-def _check(jobs: list[Job]) -> None:
-    if sum(job.target == STANDARD for job in jobs) > 1:
-        raise ConfigError("Only one picture can go to standard output. Name a folder for several.")
-    sources = {_identity(job.source): job.source for job in jobs if job.source != STANDARD}
-    targets: dict[object, Job] = {}
-    for job in jobs:
+    def _work(self, job: Job) -> None:
+        source = sys.stdin.buffer if job.source == STANDARD else job.source
+        with open_pictures(source, self._settings.max_pixels) as file:
+            suffix = suffix_of(file.format) if job.target == STANDARD else job.target.suffix
+            count = len(file) if holds_frames(suffix) else 1
+            with self._room.of(count * file.pixels):
+                frames = [self._frame(file, number) for number in range(count)]
+                content = encode_pictures(frames, suffix, file.animation(), self._settings.quality)
+        self._go_on()
         if job.target == STANDARD:
-            continue
-        identity = _identity(job.target)
-        if identity in sources:
-            raise ConfigError(
-                f"The result {job.target} would overwrite the input {sources[identity]}. Choose another OUT."
-            )
-        other = targets.setdefault(identity, job)
-        if other is not job:
-            raise ConfigError(
-                f"{other.source} and {job.source} would both become {job.target}. Give them different folders."
-            )
+            _write_to_standard_output(content)
+        else:
+            write_file(job.target, content)
+            _mirror_time(job)
+
+    def _frame(self, file: PictureFile, number: int) -> Picture:
+        self._go_on()
+        picture = file.frame(number)
+        with self._network:
+            self._go_on()
+            translated = self._translate(picture)
+        return as_stored(translated) if self._settings.as_stored else translated
+
+    def _copy(self, job: Job) -> None:
+        try:
+            source = job.source.open("rb")
+        except OSError as error:
+            raise ImageError(f"{job.source} cannot be copied ({error.strerror}). Check its permissions.") from error
+        with source, writing(job.target) as target:
+            shutil.copyfileobj(source, target)
+        _mirror_time(job)
+
+    def _go_on(self) -> None:
+        if self.stopped.is_set():
+            raise CancelledError
 
 
-def _identity(file: Path) -> object:
-    """Equal for all names of one file: links, relative paths, and upper and lower case where they do not differ."""
+class _Room:
+    """Bounds the pixels in work; a picture of more than that is let in when it is alone."""
+
+    def __init__(self, pixels: int) -> None:
+        self._pixels = pixels
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, pixels: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._used == 0 or self._used + pixels <= self._pixels)
+            self._used += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= pixels
+                self._changed.notify_all()
+
+
+def is_done(job: Job) -> bool:
+    """Whether a job's result is there, whole and not older than its source.
+
+    Results appear whole or not at all, with their source's time; a source that changed since is newer than its result.
+    """
     try:
-        status = file.stat()
+        target, source = job.target.stat(), job.source.stat()
     except OSError:
-        return os.path.normcase(file.resolve())
-    return status.st_dev, status.st_ino
+        return False
+    is_coarse = target.st_mtime_ns % _COARSE_TIME == 0
+    return target.st_size > 0 and target.st_mtime_ns + _COARSE_TIME * is_coarse >= source.st_mtime_ns
+
+
+def _mirror_time(job: Job) -> None:
+    if job.source == STANDARD:
+        return
+    with suppress(OSError):  # some network drives refuse it: the picture matters more
+        times = job.source.stat()
+        os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _write_to_standard_output(content: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise ImageError(
+            f"The picture could not be written to standard output ({error.strerror}). Has the program behind the pipe "
+            "ended, or is the disk full?"
+        ) from error
+
+
+def _result(future: Future[Outcome]) -> Outcome:
+    """Waits in short steps: Windows tells of Ctrl-C only between them."""
+    while not future.done():
+        wait([future], timeout=0.2)
+    return future.result()

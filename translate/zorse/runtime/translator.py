@@ -92,7 +92,8 @@ class Translator:
         """Translates one `Picture`; alpha, profile and EXIF stay.
 
         Args:
-            picture: what to translate. Transparent parts are shown to the network over white.
+            picture: what to translate. Transparent parts are shown to the network over white; the colours of fully
+                transparent ones stay as they are.
             size: at which size the network sees the picture. "native": with the short side that the model was trained
                 on, the fastest and usually the best; "keep": at the picture's own size; a number: with that short
                 side, in pixels. The result always has the picture's own size. Coming back from a smaller size, the
@@ -109,7 +110,10 @@ class Translator:
         _check_settings(size, strength)
         height, width = working_size(picture.height, picture.width, size, self.card.native_size)
         try:
-            return replace(picture, rgb=self._translated(picture, height, width, strength))
+            rgb = self._translated(picture, height, width, strength)
+            if picture.alpha is not None:
+                rgb[picture.alpha == 0] = picture.rgb[picture.alpha == 0]  # nobody sees them: they stay what they were
+            return replace(picture, rgb=rgb)
         except MemoryError as error:
             raise ImageError(
                 f"Translating a {picture.width}x{picture.height} picture at {width}x{height} needs more memory than is "

@@ -1,0 +1,145 @@
+"""Which file becomes which.
+
+Names of the results, for the model `horse2zebra`:
+
+    no OUT       photo.jpg -> photo_horse2zebra.jpg beside it; a folder farm/ -> farm_horse2zebra/, its tree mirrored
+    OUT a file   the one picture goes there, in the format of its suffix
+    OUT a folder each picture under its own name; of a folder, its tree is mirrored
+    -            standard input as INPUT, standard output as OUT (in the format that came in)
+
+Formats that can be read only (PPM; AVIF and HEIC where Pillow lacks them) become .png. Names that Windows cannot hold,
+or cannot tell apart, are changed as little as possible. An input is never overwritten.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zorse.errors import ConfigError, ImageError
+from zorse.imaging.io import WRITE_FORMATS, find_files
+from zorse.runtime.names import distinct, safe_path
+from zorse.runtime.selection import Selection
+
+STANDARD = Path("-")
+"""Standard input or output."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to translate or copy."""
+
+    source: Path
+    target: Path
+    is_copy: bool = False
+    """Whether the file is copied unchanged."""
+
+
+def plan(inputs: Iterable[Path], out: Path | None, model: str, selection: Selection | None = None) -> list[Job]:
+    """Decides where each picture goes, before anything is read or written.
+
+    Args:
+        inputs: picture files, folders, or `-`.
+        out: a file, a folder, `-`, or None for names beside the inputs.
+        model: the model's name, for the names of the results.
+        selection: what is translated of folders, and whether the rest is copied; None for all pictures and no copies.
+
+    Raises:
+        ConfigError: two pictures would go to one file, a result would overwrite an input, or `out` does not fit.
+        ImageError: a folder holds no pictures.
+    """
+    inputs = list(dict.fromkeys(inputs))
+    selection = selection or Selection()
+    into_folder = out is not None and out != STANDARD and _is_folder(out, inputs)
+    jobs = [job for entry in inputs for job in _jobs(entry, out, into_folder, model, selection)]
+    jobs = [replace(job, target=target) for job, target in zip(jobs, distinct(job.target for job in jobs), strict=True)]
+    _check(jobs)
+    return jobs
+
+
+def _is_folder(out: Path, inputs: list[Path]) -> bool:
+    if out.is_dir() or not out.suffix:
+        return True
+    if len(inputs) > 1 or any(entry.is_dir() for entry in inputs):
+        if out.suffix.lower() in WRITE_FORMATS or out.is_file():
+            raise ConfigError(f"Several pictures cannot go into the one file {out}. Name a folder instead.")
+        return True
+    return False
+
+
+def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selection: Selection) -> list[Job]:
+    if entry.is_dir():
+        return _folder_jobs(entry, out, model, selection)
+    if out is None:
+        if entry == STANDARD:
+            return [Job(entry, STANDARD)]
+        return [Job(entry, entry.parent / _named(Path(entry.with_stem(f"{entry.stem}_{model}").name)))]
+    if not into_folder:
+        if out != STANDARD and out.suffix.lower() not in WRITE_FORMATS:
+            raise ImageError(f"{out} cannot be written: its name must end in one of {', '.join(WRITE_FORMATS)}.")
+        return [Job(entry, out)]
+    if entry == STANDARD:
+        raise ConfigError(f"A picture from standard input has no name to use in the folder {out}. Name a file instead.")
+    return [Job(entry, out / _named(Path(entry.name)))]
+
+
+def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selection) -> list[Job]:
+    if out == STANDARD:
+        raise ConfigError(
+            f"The pictures of the folder {folder} cannot all go to standard output. Name a folder instead."
+        )
+    folder_name = folder.resolve().name
+    root = out if out is not None else folder.resolve().with_name(f"{folder_name}_{model}")
+    # Results of an earlier run inside the folder are not translated again.
+    files = [file for file in find_files(folder) if not file.resolve().is_relative_to(root.resolve())]
+    if not files and root.resolve() == folder.resolve():
+        raise ConfigError(
+            f"The results cannot go into the folder {folder} that the pictures come from. Name another one."
+        )
+    jobs = []
+    for file in files:
+        name = file.relative_to(folder)
+        if selection.is_translated(name):
+            jobs.append(Job(file, root / _named(name)))
+        elif selection.copy_others:
+            jobs.append(Job(file, root / safe_path(name), is_copy=True))
+    if all(job.is_copy for job in jobs):
+        chosen = " that --only and --skip leave" if selection.only or selection.skip else ""
+        raise ImageError(
+            f"There are no pictures in the folder {folder}{chosen}. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF."
+        )
+    return jobs
+
+
+def _named(name: Path) -> Path:
+    """The same name in a format that can be written, as every system takes it."""
+    return safe_path(name if name.suffix.lower() in WRITE_FORMATS else name.with_suffix(".png"))
+
+
+def _check(jobs: list[Job]) -> None:
+    if sum(job.target == STANDARD for job in jobs) > 1:
+        raise ConfigError("Only one picture can go to standard output. Name a folder for several.")
+    sources = {_identity(job.source): job.source for job in jobs if job.source != STANDARD}
+    targets: dict[object, Job] = {}
+    for job in jobs:
+        if job.target == STANDARD:
+            continue
+        identity = _identity(job.target)
+        if identity in sources:
+            raise ConfigError(
+                f"The result {job.target} would overwrite the input {sources[identity]}. Choose another OUT."
+            )
+        other = targets.setdefault(identity, job)
+        if other is not job:
+            raise ConfigError(
+                f"{other.source} and {job.source} would both become {job.target}. Give them different folders."
+            )
+
+
+def _identity(file: Path) -> object:
+    """Equal for all names of one file: links, relative paths, and upper and lower case where they do not differ."""
+    try:
+        status = file.stat()
+    except OSError:
+        return os.path.normcase(file.resolve())
+    return status.st_dev, status.st_ino

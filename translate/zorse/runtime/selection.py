@@ -1,0 +1,59 @@
+"""Which files of a folder are pictures to translate, and which belong to them and stay as they are."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from zorse.imaging.io import READ_SUFFIXES
+
+_MASK_FOLDERS = frozenset(
+    {"mask", "masks", "label", "labels", "labelids", "annotation", "annotations", "gt", "gtfine", "gtcoarse"}
+    | {
+        "groundtruth",
+        "segmentation",
+        "segmentations",
+        "segmentationclass",
+        "segmentationobject",
+        "semantic",
+        "instance",
+    }
+    | {"instances", "panoptic", "depth", "disparity", "normals", "flow"}
+)
+"""Names of folders whose pictures are marks, not photos, in lower case without `-`, `_` and spaces."""
+
+_MASK_NAMES = re.compile(
+    r"[-_. ](mask|masks|label|labels|gt|seg|segmentation|annotation|labelids|labeltrainids|instanceids|panoptic|depth)$"
+)
+"""Ends of such pictures' names, in lower case."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is translated of a folder."""
+
+    only: tuple[str, ...] = ()
+    """Patterns (`*.jpg`, `images/*`): pictures that match none of them are not translated."""
+    skip: tuple[str, ...] = ()
+    """Patterns: pictures that match one of them are not translated."""
+    copy_others: bool = False
+    """Whether all other files are copied unchanged. Masks are then recognised by their names, unless `only` says what
+    is a picture."""
+
+    def is_translated(self, file: Path) -> bool:
+        """Whether a file, named from the folder on, is a picture to translate."""
+        if file.suffix.lower() not in READ_SUFFIXES or _matches(file, self.skip):
+            return False
+        if self.only:
+            return _matches(file, self.only)
+        return not (self.copy_others and is_mask(file))
+
+
+def is_mask(file: Path) -> bool:
+    """Whether a picture's path says that it marks up another: it lies in a folder `masks` or ends in `_mask`, say."""
+    folders = (re.sub(r"[-_ ]", "", part.lower()) for part in file.parent.parts)
+    return any(folder in _MASK_FOLDERS for folder in folders) or bool(_MASK_NAMES.search(file.stem.lower()))
+
+
+def _matches(file: Path, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns for text in (file.as_posix(), file.name))
