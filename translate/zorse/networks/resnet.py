@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from zorse.architecture import ResnetConfig
 from zorse.networks.layers import Blur, needs_bias, norm_layer
+from zorse.networks.winograd import Conv3x3
 
 TAPPED_BLOCKS = (0, 4)
 """Residual blocks whose output CUT compares, where the network has so many."""
@@ -15,17 +16,18 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, config: ResnetConfig) -> None:
         super().__init__()
         bias = needs_bias(config.norm)
+        # The identities are where the published layers pad. The convolutions do it here, and keep their weights' names.
         layers: list[nn.Module] = [
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            nn.Identity(),
+            Conv3x3(channels, channels, bias, border="reflect"),
             norm_layer(config.norm, channels),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         ]
         if config.dropout:
             layers.append(nn.Dropout(0.5))
         layers += [
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            nn.Identity(),
+            Conv3x3(channels, channels, bias, border="reflect"),
             norm_layer(config.norm, channels),
         ]
         self.body = nn.Sequential(*layers)
@@ -99,7 +101,7 @@ class ResnetGenerator(nn.Module):
         self.encoded_channels = (config.in_channels, *taps.values())
         layers += [ResidualBlock(channels, config) for _ in range(config.n_blocks)]
         for _ in range(2):
-            layers += [*upsampling(config, channels), norm_layer(config.norm, channels // 2), nn.ReLU()]
+            layers += [*upsampling(config, channels), norm_layer(config.norm, channels // 2), nn.ReLU(inplace=True)]
             channels //= 2
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(channels, config.out_channels, 7), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
