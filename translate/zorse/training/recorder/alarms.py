@@ -212,18 +212,20 @@ class AlarmBoard:
         paired: whether the recipe learns from pairs.
         total: iterations of the run.
         silenced: alarms that shall not be raised.
+        warm_up: first iterations, in which discriminators are meant to win, because the generators wait for them.
     """
 
-    def __init__(self, paired: bool, total: int, silenced: Iterable[AlarmName] = ()) -> None:
+    def __init__(self, paired: bool, total: int, silenced: Iterable[AlarmName] = (), warm_up: int = 0) -> None:
         quiet = set(silenced)
         self._alarms = [a for a in ALARMS if a.name not in quiet and (a.watches_pairs or not paired)]
         self._total = total
+        self._warm_up = warm_up
         self._watches: dict[tuple[str, str], _Watch] = {}
 
     def update(self, iteration: int, signals: Mapping[str, float]) -> list[Event]:
         """Take in a reading; gives the alarms that it raises or clears."""
         events = []
-        for alarm in self._alarms:
+        for alarm in self._alarms if iteration > self._warm_up else []:
             if iteration <= max(alarm.grace, alarm.grace_share * self._total):
                 continue
             for signal in signals:

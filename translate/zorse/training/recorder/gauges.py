@@ -59,6 +59,7 @@ class Gauges:
         self._features: Callable[[Tensor], Tensor] | None = None
         self._thumbnails: dict[str, deque[Tensor]] = {}
         self._crops: dict[str, deque[Tensor]] = {}
+        self._new = 0
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._last_norms: dict[str, Tensor] = {}
@@ -77,11 +78,14 @@ class Gauges:
         for name, norm in state.gradient_norms.items():
             if norm is not self._last_norms.get(name):  # Otherwise the optimizer took no step.
                 self._last_norms[name] = norm
-                self._count(f"gradient_{name}", norm.float() / math.sqrt(self._sizes[name]))
+                # Under fp16 a step may overflow, and is skipped then.
+                finite = torch.nan_to_num(norm.float(), nan=0.0, posinf=0.0)
+                self._count(f"gradient_{name}", finite / math.sqrt(self._sizes[name]))
         for name, source, _ in _translations(result.pictures):
             self._count(f"change_{name}", mean_change(result.pictures[name], result.pictures[source]))
         batch_size = max((len(pictures) for pictures in result.pictures.values()), default=1)
         if -state.iteration % self._every < -(-REMEMBERED // batch_size):
+            self._new = min(REMEMBERED, self._new + batch_size)
             for name, pictures in result.pictures.items():
                 kept = self._thumbnails.setdefault(name, deque(maxlen=REMEMBERED))
                 kept.extend(thumbnails(pictures))
@@ -98,7 +102,7 @@ class Gauges:
         for name, total in self._sums.items():
             signals[name] = float(total) / self._counts[name]
         signals |= self._picture_signals(result.pictures)
-        self._sums, self._counts = {}, {}
+        self._sums, self._counts, self._new = {}, {}, 0
         return {name: float(f"{value:.4g}") for name, value in signals.items() if math.isfinite(value)}
 
     def _count(self, name: str, value: Tensor) -> None:
@@ -124,8 +128,8 @@ class Gauges:
         translations = _translations(pictures)
         features = self._features_of({name for translation in translations for name in translation})
         for name, source, target in translations:
-            kept = [torch.stack(list(self._thumbnails[key])) for key in (name, source)]
-            found[f"luma_correlation_{name}"] = luma_correlation(*kept)
+            new = [torch.stack(list(self._thumbnails[key]))[-self._new :] for key in (name, source)]
+            found[f"luma_correlation_{name}"] = luma_correlation(*new)
             if features:
                 found[f"diversity_{name}"] = diversity(features[name], features[source], features[target])
             if min(pictures[name].shape[-2:]) >= PICTURE_SIDE:
@@ -149,7 +153,7 @@ def feature_space(device: torch.device) -> Callable[[Tensor], Tensor]:
     """What tells pictures (N, 3, 64, 64) apart: EfficientNet-Lite0, or a coarse view where it is not installed."""
     try:
         with torch.random.fork_rng([]):  # Building its layers draws random numbers.
-            return load_efficientnet("lite0").to(device)
+            return load_efficientnet("lite0").to(device, torch.float32)
     except MissingExtraError:
         return lambda pictures: F.interpolate(pictures, size=(8, 8), mode="area").flatten(1)
 

@@ -46,7 +46,8 @@ class FlightRecorder:
         self._rollback = settings.rollback
         boundary = decision_boundary(config.recipe.objective, config.recipe.label_smoothing)
         self._gauges = Gauges(boundary, self._every, state)
-        self._board = AlarmBoard(isinstance(config.recipe, Pix2PixConfig), state.total, settings.silence)
+        paired, warm_up = isinstance(config.recipe, Pix2PixConfig), settings.warm_up or 0
+        self._board = AlarmBoard(paired, state.total, settings.silence, warm_up)
         for line in read_log(run.metrics):
             self._board.update(line["iteration"], line.get("signals", {}))
 
