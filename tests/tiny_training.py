@@ -41,7 +41,7 @@ def tiny_cyclegan(*overrides: str) -> TrainConfig:
             discriminators=(PatchGANConfig(base_channels=4, n_layers=2),),
             pool_size=2,
         ),
-        training=LoopConfig(iterations=6, num_workers=0, log_every=2, sample_every=4, save_every=3),
+        training=LoopConfig(iterations=6, num_workers=0, log_every=2, sample_every=4, save_every=3, evaluate_every=0),
     )
     return with_overrides(config, overrides)
 
@@ -60,7 +60,7 @@ def tiny_pix2pix(*overrides: str) -> TrainConfig:
                 ProjectedConfig(base_channels=4, image_size=32),
             ),
         ),
-        training=LoopConfig(iterations=6, num_workers=0, log_every=2, sample_every=4, save_every=3),
+        training=LoopConfig(iterations=6, num_workers=0, log_every=2, sample_every=4, save_every=3, evaluate_every=0),
     )
     return with_overrides(config, overrides)
 

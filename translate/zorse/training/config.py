@@ -64,6 +64,10 @@ class LoopConfig(Frozen):
     """Steps between grids of pictures in samples/ and TensorBoard."""
     save_every: PositiveInt = 500
     """Steps between checkpoints."""
+    evaluate_every: NonNegativeInt = 1000
+    """Steps between measurements of KID, by which the best checkpoint is kept; 0: never."""
+    evaluation_pictures: int = Field(default=100, ge=2)
+    """Most pictures of each domain that it is measured on; figures become steady from about 50 on."""
     warm_up: NonNegativeInt | None = None
     """First iterations, in which the discriminators learn alone; None: 200 where generators start from a model and
     discriminators do not, else 0."""
