@@ -58,7 +58,8 @@ def zorse(monkeypatch, capsys):
 
 def test_a_run_tells_its_losses_and_where_its_results_are(zorse, config, data, tmp_path):
     out = tmp_path / "run"
-    code, shown, errors = zorse("train", config, "--data", data, "--out", out, "--set", "training.iterations=4")
+    four = ("--set", "training.iterations=4", "--no-check")
+    code, shown, errors = zorse("train", config, "--data", data, "--out", out, *four)
     assert (code, errors) == (0, "")
     first, *progress, last = shown.splitlines()
     assert first == f"Training brown2striped in {out}"
@@ -118,7 +119,7 @@ def test_a_broken_picture_ends_the_run_with_its_name(workers, zorse, config, dat
     shutil.copytree(data, tmp_path / "set")
     for picture in (tmp_path / "set" / "trainB").iterdir():
         picture.write_bytes(picture.read_bytes()[:200])
-    arguments = ["train", config, "--data", tmp_path / "set", "--out", tmp_path / "run"]
+    arguments = ["train", config, "--data", tmp_path / "set", "--out", tmp_path / "run", "--no-check"]
     code, _, errors = zorse(*arguments, "--set", f"training.num_workers={workers}")
     assert code == 1
     assert errors.startswith("Error: ")

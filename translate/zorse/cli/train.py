@@ -33,11 +33,15 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
+    ] = True,
 ) -> None:
-    """Train pix2pix or CycleGAN on your own pictures.
+    """Train pix2pix, CycleGAN or CUT on your own pictures.
 
-    Presets: cyclegan_horse2zebra, cyclegan_photo2monet, pix2pix_edges2shoes, pix2pix_facades (as published, for a GPU),
-    and compact_horse2zebra, compact_photo2monet, compact_edges2shoes, compact_edges2clothes (for a CPU).
+    Presets: cyclegan_horse2zebra, cyclegan_photo2monet, cut_horse2zebra, fastcut_horse2zebra, pix2pix_edges2shoes,
+    pix2pix_facades, pix2pixhd_facades (as published, for a GPU), and compact_horse2zebra, compact_photo2monet,
+    compact_edges2shoes, compact_edges2clothes (for a CPU).
 
     Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.
     """
@@ -66,7 +70,7 @@ def train(
         for remark in remarks:
             console.print(remark)
     console.print(f"Training {config.name} in {folder}")
-    state = run_training(config, data, folder, resume=resume, device=device, console=console)
+    state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
     if state.interrupted:
         console.print(
             f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "

@@ -9,6 +9,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from zorse.data.dataset import Dataset, open_dataset
+from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
 from zorse.generator_file import save_generator
@@ -16,6 +17,7 @@ from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe, StepResult
+from zorse.training.best import best_keeper
 from zorse.training.cards import generator_cards
 from zorse.training.checkpoint import keep_checkpoint, restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
@@ -110,6 +112,7 @@ def train(
     resume: bool = False,
     device: Device = "auto",
     console: Console | None = None,
+    check: bool = False,
 ) -> TrainingState:
     """Train, writing everything to the folder `out`.
 
@@ -120,6 +123,7 @@ def train(
         resume: go on from the last checkpoint in `out`.
         device: where to compute.
         console: for progress; none is shown without it.
+        check: let the data doctor look at all pictures before a fresh run, and stop it if it could not end well.
 
     Returns:
         The state at the end; `interrupted` says whether the user stopped it.
@@ -128,17 +132,19 @@ def train(
         ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
     """
     with disk_errors(out):
-        return _train(config, data, RunFolder(out), resume, device, console or Console(quiet=True))
+        return _train(config, data, RunFolder(out), resume, device, console or Console(quiet=True), check)
 
 
 def _train(
-    config: TrainConfig, data: Path, run: RunFolder, resume: bool, device: Device, console: Console
+    config: TrainConfig, data: Path, run: RunFolder, resume: bool, device: Device, console: Console, check: bool
 ) -> TrainingState:
     config = resumed(config, run) if resume else config
     settings = config.training
     accelerator = make_accelerator(settings, device)
     if accelerator.is_main_process and not resume:
         _check_new(run.root)
+        if check:
+            check_before_training(config.data, data, console)
     dataset = open_dataset(config.data, data, seed=settings.seed)
     seed_everything(settings.seed)
     recipe = build_recipe(config.recipe, settings.seed)
@@ -188,6 +194,7 @@ def _attempt(
         SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
         ConsoleProgress(console, settings.log_every) as progress,
     ):
+        best = best_keeper(run, config, data, state, accelerator, writer, console)
         recorder = FlightRecorder(run, config, writer, console, state) if settings.recorder else None
         observers: list[Observer] = [
             progress,
@@ -195,6 +202,7 @@ def _attempt(
             MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {}),
             SampleGrids(run, config, writer, _sample_batch(config, data, dataset)),
             Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy),
+            *([best] if best else []),
         ]
         failure = _failure(lambda: fit(state, source, settings, accelerator, observers))
         if failure and recorder:

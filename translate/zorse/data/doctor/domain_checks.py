@@ -123,20 +123,20 @@ def few(survey: Survey) -> Iterator[Finding]:
     """Hardly anything to learn from."""
     units = [unit for unit in survey.units() if unit.split == "train"]
     if survey.set.config.kind == "unpaired":
-        sizes = {f"picture of {domain}": sum(unit.place.domain == domain for unit in units) for domain in "AB"}
+        sizes = {f"of {domain}": sum(unit.place.domain == domain for unit in units) for domain in "AB"}
     else:
-        sizes = {"pair" if survey.set.config.kind == "paired" else "picture": len(units)}
-    for what, size in sizes.items():
-        if 0 < size < _FEW:
-            plural = what.replace("picture", "pictures").replace("pair", "pairs")
-            yield Finding(
-                Check.FEW,
-                Severity.WARNING if size < _VERY_FEW else Severity.NOTE,
-                f"Only {count(size, f'training {what}', f'training {plural}')}",
-                "The discriminators soon know them by heart, and the generator learns to please them with few tricks.",
-                "Collect more. Else start from a trained model, let the discriminators augment what they see, and look "
-                "at the samples often.",
-            )
+        sizes = {"pairs" if survey.set.config.kind == "paired" else "pictures": len(units)}
+    few_of = {what: size for what, size in sizes.items() if 0 < size < _FEW}
+    if few_of:
+        numbers = ", ".join(f"{size:,} {what}" for what, size in few_of.items())
+        yield Finding(
+            Check.FEW,
+            Severity.WARNING if min(few_of.values()) < _VERY_FEW else Severity.NOTE,
+            f"Few to learn from: {numbers}",
+            "The discriminators soon know them by heart, and the generator learns to please them with few tricks.",
+            "Collect more. Else start from a trained model, let the discriminators augment what they see, and look at "
+            "the samples often.",
+        )
 
 
 def imbalance(survey: Survey) -> Iterator[Finding]:

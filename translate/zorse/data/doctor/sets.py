@@ -21,6 +21,8 @@ Domain = Literal["A", "B", "AB", "photos"]
 """`AB`: files that hold both sides of a pair. `photos`: those of a set whose edges are drawn while training."""
 
 _SPLITS = ("train", "test", "val", "validation", "valid")
+_CORRESPOND = 2.0
+"""Usual fit of the sides of pairs (see `correspondence`): 5 and more in known sets, 1 for the halves of photos."""
 _GLANCE = 48
 """Pictures that are looked at to tell pairs from other sets."""
 
@@ -136,7 +138,7 @@ def _correspond(files: Sequence[tuple[Path, Path]]) -> bool:
     if len(pairs) < max(2, 0.8 * len(files)):
         return False
     scores = correspondence([a for a, _ in pairs], [b for _, b in pairs])
-    return bool(np.median(scores) >= 1.5)
+    return bool(np.median(scores) >= _CORRESPOND)
 
 
 def _sides(path_a: Path, path_b: Path) -> tuple[Look, Look] | None:

@@ -163,7 +163,8 @@ def examine(path: Path, place: Place) -> Facts:
             picture, mode, frames = file.frame(0), file.mode, len(file)
     except ImageError as error:
         # "FILE is damaged and ... (...). Get the file again.": the report names file and remedy itself.
-        return Facts(path, place, Check.UNREADABLE, str(error).replace(f"{path} ", "", 1).split(". ")[0].rstrip("."))
+        what = str(error).replace(f"{path} ", "", 1).split(". ")[0].removeprefix("is ")
+        return Facts(path, place, Check.UNREADABLE, what)
     size = f"{picture.width} x {picture.height} pixels"
     if not has_usable_shape(picture.width, picture.height):
         return Facts(path, place, Check.UNUSABLE_SHAPE, size)
