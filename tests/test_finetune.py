@@ -20,6 +20,7 @@ from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cut import CUTConfig
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import StartingPoint, read_config, to_toml, with_overrides
+from zorse.training.recorder.alarms import AlarmBoard
 from zorse.training.run import build_recipe, train
 from zorse.training.start import load_start, start_from
 
@@ -304,3 +305,13 @@ def test_the_command(zorse, data, tmp_path):
     assert (code, "Leave that setting out" in complaint) == (1, True)
     code, _, complaint = zorse(*command, "--from", tmp_path / "nothing.pth")
     assert (code, "There is no file" in complaint) == (1, True)
+
+
+def test_discriminators_may_win_while_the_generators_wait():
+    def raised(warm_up: int) -> list[int]:
+        board = AlarmBoard(paired=False, total=1000, warm_up=warm_up)
+        accuracy = {iteration: 1.0 if iteration <= 250 else 0.7 for iteration in range(50, 1000, 50)}
+        return [event.iteration for i, value in accuracy.items() for event in board.update(i, {"accuracy_D_A": value})]
+
+    assert raised(0)[0] == 250
+    assert raised(200) == []
