@@ -287,6 +287,8 @@ def test_what_is_no_checkpoint_of_these_programs(tmp_path):
     refused(blurred, IncompatibleWeights, r"blurs with 5 taps")
     with pytest.raises(WeightsError, match="There is no file"):
         import_generator(tmp_path / "none.pth", {})
+    with pytest.raises(WeightsError, match=r"model\.onnx is no checkpoint .*zorse models info"):
+        import_generator(tmp_path / "model.onnx", {})
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match=r"no file such as latest_net_G\.pth"):
         import_generator(tmp_path / "empty", {})

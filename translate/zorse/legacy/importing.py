@@ -39,6 +39,7 @@ def import_generator(
         WeightsError: there is no generator, or several that may be meant.
         IncompatibleWeights: it is none that Zorse knows, or not one of colour pictures.
     """
+    _check_foreign(path)
     found, generator = _choose(path, place, card.get("direction"))
     architecture = generator.config
     if (architecture.in_channels, architecture.out_channels) != (RGB, RGB):
@@ -73,6 +74,14 @@ def import_generator(
     }
     task = "{domain_a} to {domain_b}" if known["direction"] == "AtoB" else "{domain_b} to {domain_a}"
     return network, ModelCard.model_validate({"task": task.format_map(known), **known})
+
+
+def _check_foreign(path: Path) -> None:
+    if path.suffix.lower() in (".onnx", ".safetensors"):
+        raise WeightsError(
+            f"{path} is no checkpoint of another program by its name, but a model file. Use it as it is: 'zorse models "
+            "info' says what it holds."
+        )
 
 
 def _choose(path: Path, place: str | None, direction: Literal["AtoB", "BtoA"] | None) -> tuple[Found, ForeignGenerator]:
