@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from zorse.architecture import CompactConfig
 from zorse.networks.layers import norm_layer
+from zorse.networks.recompute import Recomputable, Residual
 
 STRIDE = 4
 """Side of the blocks of pixels that become one position of the working resolution."""
@@ -15,24 +16,20 @@ HEADROOM = 0.9
 """Share of the tanh's range that the untouched picture fills. Below 1, black and white pixels keep a gradient."""
 
 
-class DilatedBlock(nn.Module):
+class DilatedBlock(Residual):
     """x + F(x) with two 3x3 convolutions, the first one dilated; shape (N, C, H, W) is kept."""
 
     def __init__(self, config: CompactConfig, dilation: int) -> None:
-        super().__init__()
         channels = config.base_channels
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
-            norm_layer(config.norm, channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            norm_layer(config.norm, channels),
+        super().__init__(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+                norm_layer(config.norm, channels),
+                nn.ReLU(),
+                nn.Conv2d(channels, channels, 3, padding=1),
+                norm_layer(config.norm, channels),
+            )
         )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        out: Tensor = x + self.body(x)
-        return out
 
 
 def box_filter(x: Tensor) -> Tensor:
@@ -45,7 +42,7 @@ def box_filter(x: Tensor) -> Tensor:
     return F.avg_pool2d(F.pad(x, (before, after, before, after), mode="replicate"), STRIDE, stride=1)
 
 
-class CompactGenerator(nn.Module):
+class CompactGenerator(Recomputable):
     """Translates (N, 3, H, W) to (N, 3, H, W), both in [-1, 1]; H and W multiples of 4.
 
     space-to-depth -> convolution -> residual blocks -> depth-to-space -> box filter -> light full-resolution finish.
@@ -80,7 +77,11 @@ class CompactGenerator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, 3, H, W) in [-1, 1]; up to 1 / HEADROOM beyond while training."""
-        features = box_filter(self.to_pixels(self.blocks(self.stem(image))))
+        return self.passing(self._finished, self.blocks(self.stem(image)), image)
+
+    def _finished(self, x: Tensor, image: Tensor) -> Tensor:
+        """Features at quarter resolution, and the picture that they change -> the picture changed."""
+        features = box_filter(self.to_pixels(x))
         scale, change = self.finish(torch.cat([features, image], dim=1)).split([1, self.out_channels], dim=1)
         # atanh brings the picture to where the tanh will take it back from; outside of [-1, 1] it has no value.
         picture = torch.atanh(HEADROOM * image.clamp(-1, 1))

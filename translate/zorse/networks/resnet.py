@@ -4,17 +4,17 @@ from torch import Tensor, nn
 
 from zorse.architecture import ResnetConfig
 from zorse.networks.layers import Blur, needs_bias, norm_layer
+from zorse.networks.recompute import Recomputable, Residual
 from zorse.networks.winograd import Conv3x3
 
 TAPPED_BLOCKS = (0, 4)
 """Residual blocks whose output CUT compares, where the network has so many."""
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Residual):
     """x + F(x) with two 3x3 convolutions; shape (N, C, H, W) is kept."""
 
     def __init__(self, channels: int, config: ResnetConfig) -> None:
-        super().__init__()
         bias = needs_bias(config.norm)
         # The identities are where the published layers pad. The convolutions do it here, and keep their weights' names.
         layers: list[nn.Module] = [
@@ -30,12 +30,7 @@ class ResidualBlock(nn.Module):
             Conv3x3(channels, channels, bias, border="reflect"),
             norm_layer(config.norm, channels),
         ]
-        self.body = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        out: Tensor = x + self.body(x)
-        return out
+        super().__init__(nn.Sequential(*layers))
 
 
 def downsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
@@ -72,7 +67,7 @@ def upsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
             return [larger, nn.Conv2d(channels, half, 3, padding=1, bias=bias)]
 
 
-class ResnetGenerator(nn.Module):
+class ResnetGenerator(Recomputable):
     """Translates (N, in_channels, H, W) to (N, out_channels, H, W), both in [-1, 1]; H and W multiples of 4.
 
     What CUT compares are the features of its encoder: the picture itself, both downsampling convolutions, the first
@@ -99,6 +94,7 @@ class ResnetGenerator(nn.Module):
         taps |= {len(layers) + block: channels for block in TAPPED_BLOCKS if block < config.n_blocks}
         self.taps = tuple(taps)
         self.encoded_channels = (config.in_channels, *taps.values())
+        self.first_block, self.after_blocks = len(layers), len(layers) + config.n_blocks
         layers += [ResidualBlock(channels, config) for _ in range(config.n_blocks)]
         for _ in range(2):
             layers += [*upsampling(config, channels), norm_layer(config.norm, channels // 2), nn.ReLU(inplace=True)]
@@ -108,8 +104,10 @@ class ResnetGenerator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) in [-1, 1] -> (N, out_channels, H, W) in [-1, 1]."""
-        out: Tensor = self.layers(image)
-        return out
+        x = self.passing(self.layers[: self.first_block], image)
+        for block in self.layers[self.first_block : self.after_blocks]:
+            x = block(x)
+        return self.passing(self.layers[self.after_blocks :], x)
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) in [-1, 1] -> the features that CUT compares, `encoded_channels` of them."""

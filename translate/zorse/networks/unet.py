@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from zorse.architecture import UnetConfig
 from zorse.networks.layers import needs_bias, norm_layer
+from zorse.networks.recompute import Recomputable
 
 MAX_WIDENING = 8
 """The papers' channels grow 64, 128, 256, 512 and then stay at 512: eight times the base."""
@@ -18,7 +19,7 @@ def level_channels(config: UnetConfig) -> list[int]:
     return [config.base_channels * min(2**level, MAX_WIDENING) for level in range(config.depth)]
 
 
-class Down(nn.Module):
+class Down(Recomputable):
     """Halves the resolution: LeakyReLU (except on the picture itself), 4x4 stride-2 convolution, norm."""
 
     def __init__(self, inside: int, outside: int, config: UnetConfig, *, activate: bool, normalise: bool) -> None:
@@ -31,11 +32,10 @@ class Down(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inside, H, W) -> (N, outside, H/2, W/2)."""
-        out: Tensor = self.layers(x)
-        return out
+        return self.passing(self.layers, x)
 
 
-class Up(nn.Module):
+class Up(Recomputable):
     """Doubles the resolution: ReLU, 4x4 stride-2 transposed convolution, norm, dropout."""
 
     def __init__(self, inside: int, outside: int, config: UnetConfig, *, dropout: bool) -> None:
@@ -51,11 +51,10 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inside, H, W) -> (N, outside, 2H, 2W)."""
-        out: Tensor = self.layers(x)
-        return out
+        return self.passing(self.layers, x)
 
 
-class UnetGenerator(nn.Module):
+class UnetGenerator(Recomputable):
     """Translates (N, in_channels, H, W) to (N, out_channels, H, W), both in [-1, 1]; H, W multiples of 2^depth.
 
     The innermost level has no norm on the way down: at 1x1 pixels InstanceNorm would erase it.
@@ -104,8 +103,7 @@ class UnetGenerator(nn.Module):
         skips.pop()  # The innermost map is not skipped to anywhere: it is where the way up starts.
         for up in self.ups:
             x = torch.cat([skips.pop(), up(x)], dim=1)
-        out: Tensor = self.to_image(x)
-        return out
+        return self.passing(self.to_image, x)
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) in [-1, 1] -> the features that CUT compares, `encoded_channels` of them.

@@ -54,6 +54,9 @@ class LoopConfig(Frozen):
     """Store activations as NHWC: faster on GPUs with bf16 or fp16."""
     compile: bool = False
     """Compile the networks with torch.compile: slow to start, then faster."""
+    checkpoint_blocks: bool = False
+    """Keep only what goes into the generators' blocks, and compute the rest again on the way back: far less memory,
+    about a third more time, the same result."""
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the generators' moving average, which is what gets exported; 0 exports the weights as they are."""
     num_workers: NonNegativeInt = 1
@@ -126,6 +129,11 @@ class TrainConfig(Frozen):
             raise ValueError(
                 f"data.crop_size is {crop}, but a {generator.kind} generator of these settings takes multiples of "
                 f"{generator.size_multiple} pixels"
+            )
+        if self.training.compile and self.training.checkpoint_blocks:
+            raise ValueError(
+                "training.compile does not go with training.checkpoint_blocks: a compiled network decides by itself "
+                "what it computes again"
             )
         if self.training.compile and self.recipe.objective == "wgan_gp":
             raise ValueError(

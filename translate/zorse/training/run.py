@@ -13,6 +13,7 @@ from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
 from zorse.generator_file import save_generator
+from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
@@ -151,6 +152,9 @@ def _train(
     for line in [] if resume else load_start(recipe, config):
         console.print(line)
     freeze(recipe, config)
+    if settings.checkpoint_blocks:
+        for generator in recipe.generators.values():
+            recompute_blocks(generator)
     state = TrainingState.fresh(recipe, 0, settings, accelerator)
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
