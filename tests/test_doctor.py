@@ -274,6 +274,24 @@ def test_domains_that_look_alike(tmp_path):
     assert found(tmp_path, config.model_copy(update={"folder_b": "domainC"})) == {}
 
 
+def test_an_empty_test_folder_is_no_test_set(unpaired):
+    for path in (unpaired / "testA").iterdir():
+        path.unlink()
+    assert {finding.check for finding in diagnose(unpaired, UNPAIRED).findings} == SMALL_SETS_ARE
+    for path in (unpaired / "trainA").iterdir():
+        path.unlink()
+    with pytest.raises(DatasetError, match="holds nothing"):
+        diagnose(unpaired, UNPAIRED)
+
+
+def test_ab_files_may_be_tested_with_two_folders(pairs):
+    for path in sorted((pairs / "train").iterdir())[:3]:
+        left, right = split_ab(decode(path), path)
+        save(left, pairs / "testA" / path.name)
+        save(right, pairs / "testB" / path.name)
+    assert [item.files[1] for item in found(pairs, PAIRED)[Check.LEAK].items] == [f"train/0{n}.png" for n in range(3)]
+
+
 def test_uneven_few_and_untested(unpaired):
     for number in range(4, 14):
         (unpaired / "trainB" / f"{number:02}.png").unlink()

@@ -82,7 +82,7 @@ def _leaks(survey: Survey, units: Sequence[Unit], found: Sequence[Copy], what: s
     items = []
     for copy in found:
         first, second = units[copy.first], units[copy.second]
-        if first.place.domain == second.place.domain and first.split != second.split:
+        if first.domain == second.domain and first.split != second.split:
             test, train = (first, second) if first.split == "test" else (second, first)
             items.append(Item((survey.names(test)[0], survey.names(train)[0]), copy.how))
     if items:
@@ -111,7 +111,7 @@ def _repeated(survey: Survey, units: Sequence[Unit], found: Sequence[Copy], what
             copy
             for copy in found
             if units[copy.first].split == units[copy.second].split == split
-            and units[copy.first].place.domain == units[copy.second].place.domain
+            and units[copy.first].domain == units[copy.second].domain
         ]
         groups = _groups(within)
         items = [_group_item(survey, units, members, how) for members, how in groups]
@@ -132,8 +132,8 @@ def _in_both_domains(survey: Survey, units: Sequence[Unit], found: Sequence[Copy
     items = []
     for copy in found:
         first, second = units[copy.first], units[copy.second]
-        if first.place.domain != second.place.domain:
-            a, b = (first, second) if first.place.domain == "A" else (second, first)
+        if first.domain != second.domain:
+            a, b = (first, second) if first.domain == "A" else (second, first)
             items.append(Item((survey.names(a)[0], survey.names(b)[0]), copy.how))
     if items:
         yield Finding(

@@ -123,7 +123,7 @@ def few(survey: Survey) -> Iterator[Finding]:
     """Hardly anything to learn from."""
     units = [unit for unit in survey.units() if unit.split == "train"]
     if survey.set.config.kind == "unpaired":
-        sizes = {f"of {domain}": sum(unit.place.domain == domain for unit in units) for domain in "AB"}
+        sizes = {f"of {domain}": sum(unit.domain == domain for unit in units) for domain in "AB"}
     else:
         sizes = {"pairs" if survey.set.config.kind == "paired" else "pictures": len(units)}
     few_of = {what: size for what, size in sizes.items() if 0 < size < _FEW}
@@ -142,7 +142,7 @@ def few(survey: Survey) -> Iterator[Finding]:
 def imbalance(survey: Survey) -> Iterator[Finding]:
     """A domain or a class much larger than another."""
     if survey.set.config.kind == "unpaired":
-        sizes = Counter(unit.place.domain for unit in survey.units() if unit.split == "train")
+        sizes = Counter(unit.domain for unit in survey.units() if unit.split == "train")
         if len(sizes) == 2:
             (large, most), (little, least) = sizes.most_common()
             if most >= _UNEVEN * least:
@@ -173,19 +173,16 @@ def imbalance(survey: Survey) -> Iterator[Finding]:
 
 def no_test(survey: Survey) -> Iterator[Finding]:
     """Nothing to measure a model with."""
-    if all(place.split == "train" for place in survey.set.places):
+    tested = {unit.domain for unit in survey.units() if unit.split == "test"}
+    if not tested or (survey.set.config.kind == "unpaired" and len(tested) < 2):
         yield Finding(
             Check.NO_TEST,
             Severity.NOTE,
             "There is no test set",
             "Sample grids show training pictures, and 'zorse evaluate' has nothing that the model has not seen.",
-            "Set some pictures aside: " + _test_folders(survey) + ".",
+            "Set some pictures aside: "
+            + ("testA and testB." if survey.set.config.kind == "unpaired" else "a folder test beside train."),
         )
-
-
-def _test_folders(survey: Survey) -> str:
-    domains = {place.domain for place in survey.set.places}
-    return "testA and testB" if domains == {"A", "B"} else "a folder test beside train"
 
 
 def _domains(survey: Survey) -> list[tuple[str, list[Unit], int]]:
@@ -195,9 +192,7 @@ def _domains(survey: Survey) -> list[tuple[str, list[Unit], int]]:
         return []
     match survey.set.config.kind:
         case "unpaired":
-            by_domain = [
-                (f"of {domain} are", [unit for unit in units if unit.place.domain == domain]) for domain in "AB"
-            ]
+            by_domain = [(f"of {domain} are", [unit for unit in units if unit.domain == domain]) for domain in "AB"]
             return [(label, members, 0) for label, members in by_domain if members]
         case "paired":
             turned = {unit.files for unit in swapped_pairs(survey)}

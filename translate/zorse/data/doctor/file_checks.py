@@ -78,7 +78,7 @@ def constant(survey: Survey) -> Iterator[Finding]:
 
 def small(survey: Survey) -> Iterator[Finding]:
     """Pictures much smaller than the crop."""
-    crop = survey.set.config.crop_size
+    crop = survey.set.config.at(1.0).crop_size
     items = [
         Item((survey.name(facts),), f"{look.width} x {look.height}")
         for facts in survey.facts

@@ -140,7 +140,8 @@ def unrelated(survey: Survey) -> Iterator[Finding]:
             Check.UNRELATED,
             Severity.WARNING,
             f"{count(len(wrong), 'pair')} whose sides do not seem to belong together",
-            "Their edges fit no better than those of different pairs. What such a pair teaches is wrong.",
+            "Their edges fit no better than those of different pairs, and what they teach is wrong. About one wrong "
+            "pair in four fits by chance and is not seen.",
             "Look at them; correct or remove what does not belong together.",
             tuple(Item(survey.names(pair)) for pair in wrong),
         )

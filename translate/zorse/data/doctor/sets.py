@@ -72,7 +72,8 @@ def find_set(root: Path, config: DataConfig) -> PictureSet:
     if not found:
         raise missing or DatasetError(f"{root} holds no data set.")
     for place in found.values():
-        list_pictures(place.folder)
+        if place.split == "train":
+            list_pictures(place.folder)
     return PictureSet(root, config, tuple(found.values()))
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,9 @@ from zorse.data.ab import split_ab
 from zorse.data.decode import has_usable_shape, on_white
 from zorse.data.doctor.findings import Check
 from zorse.data.doctor.look import Look, look_at
-from zorse.data.doctor.sets import PictureSet, Place, Split
-from zorse.data.layout import list_pictures
+from zorse.data.doctor.sets import Domain, PictureSet, Place, Split
 from zorse.errors import DatasetError, ImageError
-from zorse.imaging.io import open_pictures
+from zorse.imaging.io import find_pictures, open_pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,11 @@ class Unit:
         """Training or test."""
         return self.place.split
 
+    @property
+    def domain(self) -> Domain:
+        """`AB` for pairs, in one file or two."""
+        return "AB" if len(self.looks) == 2 else self.place.domain
+
 
 @dataclass(frozen=True, eq=False)
 class Survey:
@@ -98,15 +103,14 @@ class Survey:
         """The two folders of each split of a paired set; empty for all other sets, and for AB files."""
         if self.set.config.kind != "paired":
             return []
-        places = self.set.places
-        return [(a, b) for a, b in zip(places[::2], places[1::2], strict=False) if (a.domain, b.domain) == ("A", "B")]
+        return [(a, b) for a, b in pairwise(self.set.places) if (a.domain, b.domain) == ("A", "B")]
 
     def units(self) -> list[Unit]:
         """All usable pictures or pairs, in the order of their names."""
         folders = self.sides()
-        if not folders:
-            return [Unit((facts,), facts.looks) for facts in self.facts if facts.looks]
-        return [
+        sides = {place for pair in folders for place in pair}
+        alone = [Unit((facts,), facts.looks) for facts in self.facts if facts.looks and facts.place not in sides]
+        return alone + [
             Unit((a, b), (*a.looks, *b.looks))
             for place_a, place_b in folders
             for a, b in self.matches(place_a, place_b)
@@ -131,11 +135,8 @@ def survey(pictures: PictureSet, on_file: Callable[[int, int], None] = lambda do
     Args:
         pictures: what to read.
         on_file: told after each file how many are done, and how many there are.
-
-    Raises:
-        DatasetError: a folder holds no pictures.
     """
-    files = [(path, place) for place in pictures.places for path in list_pictures(place.folder)]
+    files = [(path, place) for place in pictures.places for path in find_pictures(place.folder)]
     facts = []
     # Threads: decoders work outside of Python's lock.
     executor = ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
