@@ -1,5 +1,6 @@
 """From a network to an ONNX model: traced, cleaned, described, checked."""
 
+import json
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from zorse.card import CARD_KEY, ModelCard
 from zorse.errors import ExportError
 from zorse.generator_file import Precision
 from zorse.runtime.onnx import INPUT_NAME, OUTPUT_NAME
+from zorse.runtime.streamed.onnx_kernels import RENAMED_KEY
 from zorse_export.operators import TRANSLATIONS
 
 OPSET = 18
@@ -34,7 +36,7 @@ def onnx_model(network: nn.Module, card: ModelCard, precision: Precision) -> onn
     """
     model = _traced(network, card)
     _strip(model)
-    _describe(model, card)
+    _describe(model, card, _renamed_weights(model, network))
     if precision == "fp16":
         store_as_half(model)
     try:
@@ -102,7 +104,22 @@ def _strip(model: onnx.ModelProto) -> None:
     model.graph.ClearField("value_info")
 
 
-def _describe(model: onnx.ModelProto, card: ModelCard) -> None:
+def _renamed_weights(model: onnx.ModelProto, network: nn.Module) -> dict[str, str]:
+    """Weights that tracing has brought into another shape, by which they lost their name: its name in the file.
+
+    They are the scales and shifts of normalisations. Pictures that are streamed need to find them.
+    """
+    stored = {initializer.name: numpy_helper.to_array(initializer) for initializer in model.graph.initializer}
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    unknown = {name: values.reshape(-1) for name, values in stored.items() if name not in weights}
+    return {
+        name: next(new for new, found in unknown.items() if np.array_equal(found, values))
+        for name, values in weights.items()
+        if name not in stored and any(np.array_equal(found, values) for found in unknown.values())
+    }
+
+
+def _describe(model: onnx.ModelProto, card: ModelCard, renamed: dict[str, str]) -> None:
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "zorse", card.zorse_version
     model.doc_string = f"{card.name}: {card.task}"
@@ -112,4 +129,5 @@ def _describe(model: onnx.ModelProto, card: ModelCard) -> None:
         dimensions = value.type.tensor_type.shape.dim
         for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
             dimensions[axis].dim_param = name
-    helper.set_model_props(model, {CARD_KEY: card.model_dump_json()})
+    notes = {RENAMED_KEY: json.dumps(renamed)} if renamed else {}
+    helper.set_model_props(model, {CARD_KEY: card.model_dump_json(), **notes})

@@ -15,7 +15,7 @@ from zorse.errors import ExportError
 from zorse.generator_file import Precision
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.onnx import CPU, INPUT_NAME, OUTPUT_NAME
-from zorse.runtime.translator import MIN_SIDE
+from zorse.runtime.passes import MIN_SIDE
 from zorse_export.graph import OPSET
 
 TOLERANCE = 1e-4

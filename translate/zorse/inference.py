@@ -1,18 +1,23 @@
 """The torch backend of the Translator: a .safetensors file, run by PyTorch."""
 
 import copy
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from zorse.card import ModelCard
-from zorse.errors import DeviceError
+from zorse.errors import ConfigError, DeviceError
 from zorse.generator_file import load_generator
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.onnx import Device
+from zorse.runtime.streamed.generators import generator_program
+from zorse.runtime.streamed.kernels import Kernels
+from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
 from zorse.runtime.translator import Translator
+from zorse.torch_kernels import TorchKernels
 
 
 class TorchBackend:
@@ -41,14 +46,40 @@ class TorchBackend:
         Raises:
             MemoryError: the memory does not suffice for pictures of this size.
         """
+        with self._computing():
+            result: Tensor = self._network(torch.tensor(pictures, device=self.device)).cpu().numpy()
+        return result
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the network runs on a GPU."""
+        return self.device.type == "cuda"
+
+    def kernels(self) -> Kernels:
+        """What computes the network piece by piece, for pictures that are streamed.
+
+        Raises:
+            ConfigError: the model has dropout at test time; its pieces would not fit together.
+        """
+        if self.card.dropout_at_test:
+            raise ConfigError(
+                f"The model {self.card.name!r} keeps dropout active at test time, and what is left to chance cannot be "
+                "computed piece by piece. Export it with 'zorse export', which switches dropout off; or work at a "
+                "smaller size (--size), in one piece (--tiling whole)."
+            )
+        tensors = self._network.state_dict()
+        program = generator_program(self.card, tensors)
+        return TorchKernels(program, tensors, self.device, self._computing, LARGE if self.on_gpu else COMFORTABLE)
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
         try:
             with torch.inference_mode(), exact_convolutions(self.device):
-                result: Tensor = self._network(torch.tensor(pictures, device=self.device)).cpu().numpy()
+                yield
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                 raise MemoryError(str(error)) from error
             raise
-        return result
 
 
 def load_torch(path: Path, device: Device = "auto") -> Translator:

@@ -35,20 +35,19 @@ def to_pixels(tensor: Tensor, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
     return np.ascontiguousarray(np.rint(values, out=values).astype(dtype))
 
 
-def pad_to_multiple(tensor: Tensor, multiple: int, minimum: int = 1) -> Tensor:
-    """Pads right and bottom until height and width are multiples of `multiple` and at least `minimum`.
+def padded_places(side: int, multiple: int, minimum: int = 1) -> NDArray[np.intp]:
+    """What each place of an axis shows that is padded at its end to a multiple of `multiple`, and at least `minimum`.
 
     The picture is mirrored (reflect, without repeating the border) where it is larger than the padding; a smaller one
     repeats its last row or column. `crop` undoes it.
+
+    Args:
+        side: of the picture, in places; the padded axis shows places 0 to side - 1.
+        multiple: of which the padded side is one.
+        minimum: least length of the padded side.
     """
-    for axis in (2, 3):
-        side = tensor.shape[axis]
-        padding = -(-max(side, minimum) // multiple) * multiple - side
-        if padding:
-            widths = [(0, 0)] * 4
-            widths[axis] = (0, padding)
-            tensor = np.pad(tensor, widths, mode="reflect" if padding < side else "edge")
-    return tensor
+    padding = -(-max(side, minimum) // multiple) * multiple - side
+    return np.pad(np.arange(side), (0, padding), mode="reflect" if padding < side else "edge")
 
 
 def crop(tensor: Tensor, height: int, width: int) -> Tensor:
@@ -69,9 +68,3 @@ def resize(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
         channels = pixels.shape[2:]
         pixels = cv2.resize(pixels, size, interpolation=way).reshape(size[1], size[0], *channels)
     return pixels
-
-
-def resize_tensor(tensor: Tensor, height: int, width: int) -> Tensor:
-    """`resize` for a (1, C, H, W) tensor."""
-    planes = [resize(plane, height, width) for plane in tensor[0]]
-    return np.stack(planes)[None].astype(np.float32, copy=False)

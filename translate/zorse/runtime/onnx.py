@@ -16,6 +16,9 @@ import onnxruntime
 from zorse.card import ModelCard, read_card
 from zorse.errors import DeviceError, WeightsError
 from zorse.imaging.tensor import Tensor
+from zorse.runtime.streamed.generators import generator_program
+from zorse.runtime.streamed.kernels import Kernels
+from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -24,6 +27,9 @@ OUTPUT_NAME = "translation"
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
+
+# HEURISTIC: an exhaustive search would run again for each picture size. No TF32: the same pixels as on the CPU.
+_CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
 
 # ONNX Runtime's log severities. Its errors reach the user as ours, so its console is kept for fatal ones.
 _WARNING = 2
@@ -50,6 +56,7 @@ class OnnxBackend:
     def __init__(self, file: str | Path, device: Device = "auto", threads: int | None = None) -> None:
         self.file = Path(file)
         content = _model_bytes(self.file)
+        self._threads = threads
         self._session = _session(self.file, content, device, threads)
         self.provider = self._session.get_providers()[0]
         self.card = read_card(self._session.get_modelmeta().custom_metadata_map, str(self.file))
@@ -62,19 +69,48 @@ class OnnxBackend:
             MemoryError: the memory does not suffice for pictures of this size.
             WeightsError: the network cannot compute pictures of this size.
         """
+        return self._run(self._session, [OUTPUT_NAME], {INPUT_NAME: pictures})[0]
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the network runs on a GPU."""
+        return self.provider == CUDA
+
+    def kernels(self) -> Kernels:
+        """What computes the network piece by piece, for pictures that are streamed.
+
+        Raises:
+            IncompatibleWeights: the file does not hold the weights of its card's architecture under their names.
+        """
+        from zorse.runtime.streamed.onnx_kernels import OnnxKernels, named_weights  # imports onnx, which takes a while
+
+        weights = named_weights(_model_bytes(self.file))
+        program = generator_program(self.card, weights)
+        return OnnxKernels(program, weights, self._open, self._run, LARGE if self.on_gpu else COMFORTABLE)
+
+    def _open(self, content: bytes) -> onnxruntime.InferenceSession:
+        """A session for a part of the network, where the whole network runs; it keeps no memory between its runs."""
+        providers = (
+            [(CUDA, _CUDA_OPTIONS | {"arena_extend_strategy": "kSameAsRequested"}), CPU] if self.on_gpu else [CPU]
+        )
+        return _create(self.file, content, providers, self._threads, keep_memory=False)
+
+    def _run(
+        self, session: onnxruntime.InferenceSession, outputs: list[str], inputs: dict[str, Tensor]
+    ) -> list[Tensor]:
         try:
-            result: Tensor = self._session.run([OUTPUT_NAME], {INPUT_NAME: pictures})[0]
+            results: list[Tensor] = session.run(outputs, inputs)
         except Exception as error:  # ONNX Runtime's own exceptions share no public base class
             if any(
                 sign in str(error).lower()
                 for sign in ("bad_alloc", "bad allocation", "allocate memory", "out of memory")
             ):
                 raise MemoryError(str(error)) from error
+            shapes = ", ".join(str(tensor.shape) for tensor in inputs.values())
             raise WeightsError(
-                f"{self.file} cannot compute pictures of shape {pictures.shape} ({_first_line(error)}). "
-                "Export the model again."
+                f"{self.file} cannot compute pictures of shape {shapes} ({_first_line(error)}). Export the model again."
             ) from error
-        return result
+        return results
 
     def _check_contract(self) -> None:
         inputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_inputs()]
@@ -149,16 +185,17 @@ def _create_on_gpu(file: Path, content: bytes, threads: int | None) -> tuple[onn
     try:
         with contextlib.redirect_stdout(printed):
             onnxruntime.preload_dlls()
-        # HEURISTIC: an exhaustive search would run again for each picture size. No TF32: the same pixels as on the CPU.
-        options = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
-        session = _create(file, content, [(CUDA, options), CPU], threads)
+        session = _create(file, content, [(CUDA, _CUDA_OPTIONS), CPU], threads)
     finally:
         onnxruntime.set_default_logger_severity(_WARNING)
     return session, _first_line(printed.getvalue()) or "the driver may be too old for it"
 
 
-def _create(file: Path, content: bytes, providers: list[Any], threads: int | None) -> onnxruntime.InferenceSession:
+def _create(
+    file: Path, content: bytes, providers: list[Any], threads: int | None, *, keep_memory: bool = True
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
+    options.enable_cpu_mem_arena = keep_memory
     options.log_severity_level = _SILENT
     if threads is not None:
         options.intra_op_num_threads = threads

@@ -1,10 +1,11 @@
 """Translator: a picture in, the same picture in another domain out, whatever its size, depth or transparency."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,29 @@ from PIL import Image
 from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.io import Picture, Pixels, picture_from_pil, picture_to_pil, read_picture
-from zorse.imaging.tensor import Tensor, crop, pad_to_multiple, resize, resize_tensor, to_pixels, to_tensor
-
-Backend = Callable[[Tensor], Tensor]
-"""(N, 3, H, W) float32 in [-1, 1] -> the same shape and range; H and W are multiples of the card's `size_multiple`."""
+from zorse.imaging.tensor import Tensor, resize, to_pixels, to_tensor
+from zorse.runtime.memory import parse_memory
+from zorse.runtime.passes import Backend, Limits, Seen, Tiling, translate_seen
+from zorse.runtime.streamed.execute import Report
+from zorse.runtime.streamed.geometry import Span, Window
 
 Size = Literal["native", "keep"] | int
 
-MIN_SIDE = 16
-"""Smaller pictures are padded to this side: networks mirror their inner maps, which needs more than one cell there."""
-
 MAX_ENLARGED = 4
 """A picture is enlarged until its long side reaches this many times the wanted short side, not further."""
+
+STRIP = 256
+"""Rows of a picture that are worked on at a time where that saves memory."""
+
+
+class Options(TypedDict, total=False):
+    """How a picture is translated, see `Translator.translate`."""
+
+    size: Size
+    strength: float
+    max_memory: int | str | None
+    tiling: Tiling
+    report: Report | None
 
 
 class Translator:
@@ -51,29 +63,22 @@ class Translator:
         self.provider = provider
 
     @overload
-    def __call__(
-        self, image: str | Path | Image.Image, *, size: Size = "native", strength: float = 1.0
-    ) -> Image.Image: ...
+    def __call__(self, image: str | Path | Image.Image, **options: Unpack[Options]) -> Image.Image: ...
 
     @overload
-    def __call__(
-        self, image: NDArray[np.uint8], *, size: Size = "native", strength: float = 1.0
-    ) -> NDArray[np.uint8]: ...
+    def __call__(self, image: NDArray[np.uint8], **options: Unpack[Options]) -> NDArray[np.uint8]: ...
 
     @overload
-    def __call__(
-        self, image: NDArray[np.uint16], *, size: Size = "native", strength: float = 1.0
-    ) -> NDArray[np.uint16]: ...
+    def __call__(self, image: NDArray[np.uint16], **options: Unpack[Options]) -> NDArray[np.uint16]: ...
 
     def __call__(
-        self, image: str | Path | Image.Image | NDArray[Any], *, size: Size = "native", strength: float = 1.0
+        self, image: str | Path | Image.Image | NDArray[Any], **options: Unpack[Options]
     ) -> Image.Image | NDArray[Any]:
         """Translates one picture.
 
         Args:
             image: a path, a Pillow image, or sRGB pixels, uint8 or uint16, of shape (H, W), (H, W, 3) or (H, W, 4).
-            size: see `translate`.
-            strength: see `translate`.
+            options: size, strength, max_memory, tiling and report, see `translate`.
 
         Returns:
             Pixels of the same dtype and size for pixels, (H, W, 3) or, with alpha, (H, W, 4); else a Pillow image of
@@ -84,11 +89,20 @@ class Translator:
             ConfigError: size or strength make no sense.
         """
         if isinstance(image, np.ndarray):
-            return _pixels_of(self.translate(_picture_of(image), size=size, strength=strength))
+            return _pixels_of(self.translate(_picture_of(image), **options))
         picture = picture_from_pil(image) if isinstance(image, Image.Image) else read_picture(image)
-        return picture_to_pil(self.translate(picture, size=size, strength=strength))
+        return picture_to_pil(self.translate(picture, **options))
 
-    def translate(self, picture: Picture, *, size: Size = "native", strength: float = 1.0) -> Picture:
+    def translate(
+        self,
+        picture: Picture,
+        *,
+        size: Size = "native",
+        strength: float = 1.0,
+        max_memory: int | str | None = None,
+        tiling: Tiling = "auto",
+        report: Report | None = None,
+    ) -> Picture:
         """Translates one `Picture`; alpha, profile and EXIF stay.
 
         Args:
@@ -101,18 +115,28 @@ class Translator:
                 domains do not share it (`keeps_detail`). Small pictures are enlarged for the network, but not beyond
                 4 times the wanted short side on the long one.
             strength: 0 gives the picture, 1 the translation, anything between a blend.
+            max_memory: bytes, or an amount such as "2GB", that the process may take for this picture, the picture and
+                its translation included. None: half of what is free.
+            tiling: "auto": one pass over the whole picture where the memory suffices, else "exact". "exact": streamed
+                in tiles, with the result of one pass (up to 1e-3 on [-1, 1]). "whole": one pass. "fast": in tiles with
+                the statistics of a thumbnail, an approximation.
+            report: is told after each tile how far the picture is; an exception that it raises ends the work.
 
         Raises:
             ImageError: the picture does not fit into memory at that size.
-            ConfigError: size or strength make no sense.
+            ConfigError: an option makes no sense, or the model cannot do that tiling.
             WeightsError: the network does not compute pictures.
         """
-        _check_settings(size, strength)
+        _check_settings(size, strength, tiling)
+        limits = Limits(parse_memory(max_memory) if isinstance(max_memory, str) else max_memory, tiling, report)
         height, width = working_size(picture.height, picture.width, size, self.card.native_size)
         try:
-            rgb = self._translated(picture, height, width, strength)
-            if picture.alpha is not None:
-                rgb[picture.alpha == 0] = picture.rgb[picture.alpha == 0]  # nobody sees them: they stay what they were
+            if (height, width) == (picture.height, picture.width):
+                rgb = self._translated(picture, strength, limits)
+            else:
+                rgb = self._translated_at(picture, height, width, strength, limits)
+            if picture.alpha is not None:  # nobody sees what is fully transparent: it stays what it was
+                np.copyto(rgb, picture.rgb, where=(picture.alpha == 0)[:, :, None])
             return replace(picture, rgb=rgb)
         except MemoryError as error:
             raise ImageError(
@@ -120,39 +144,49 @@ class Translator:
                 f"free. Work at a smaller size, for example {self.card.native_size}, or close other programs."
             ) from error
 
-    def _translated(self, picture: Picture, height: int, width: int, strength: float) -> Pixels:
-        seen = resize(_over_white(picture), height, width)
-        before = to_tensor(seen)
-        after = self._run(before)
-        own_size = (height, width) == (picture.height, picture.width)
-        if own_size and picture.alpha is None and strength == 1:
-            return to_pixels(after, picture.rgb.dtype)
-        change = after - before
+    def _translated(self, picture: Picture, strength: float, limits: Limits) -> Pixels:
+        """At its own size; nothing of the picture's size is held but pixels."""
         rgb = np.empty_like(picture.rgb)
-        for channel in range(3):  # one at a time: full-size float copies are what needs memory here
-            plane = slice(channel, channel + 1)
-            original = to_tensor(picture.rgb[:, :, plane])
-            if self.card.keeps_detail or own_size:
-                difference = resize_tensor(change[:, plane], picture.height, picture.width)
-            else:
-                difference = resize_tensor(after[:, plane], picture.height, picture.width) - original
-            rgb[:, :, plane] = to_pixels(original + np.float32(strength) * difference, rgb.dtype)
+
+        def write(window: Window, after: Tensor) -> None:
+            if picture.alpha is not None or strength != 1:
+                before = to_tensor(_over_white(picture, window))
+                after = to_tensor(picture.rgb[window.slices]) + np.float32(strength) * (after - before)
+            rgb[window.slices] = to_pixels(after, rgb.dtype)
+
+        seen = Seen(picture.height, picture.width, partial(_over_white, picture))
+        translate_seen(self.card, self.backend, seen, write, limits, _size(picture) + rgb.nbytes)
         return rgb
 
-    def _run(self, before: Tensor) -> Tensor:
-        height, width = before.shape[2:]
-        after = crop(self.backend(pad_to_multiple(before, self.card.size_multiple, MIN_SIDE)), height, width)
-        if after.shape != before.shape:
-            raise WeightsError(
-                f"The model {self.card.name!r} turned a tensor of shape {before.shape} into {after.shape}; a picture "
-                "of the same size was expected. Its card does not fit its weights: export it again."
-            )
-        if not np.isfinite(after).all():
-            raise WeightsError(
-                f"The model {self.card.name!r} computed values that are not numbers (NaN or infinite). Its weights are "
-                "broken, or its precision is too small for this picture: try its fp32 version."
-            )
-        return after
+    def _translated_at(self, picture: Picture, height: int, width: int, strength: float, limits: Limits) -> Pixels:
+        """At another size than its own."""
+        pixels = resize(_all_over_white(picture), height, width)
+        after = np.empty((1, 3, height, width), np.float32)
+
+        def write(window: Window, tile: Tensor) -> None:
+            after[:, :, *window.slices] = tile
+
+        seen = Seen(height, width, lambda window: pixels[window.slices])
+        held = _size(picture) + picture.rgb.nbytes + pixels.nbytes + after.nbytes
+        translate_seen(self.card, self.backend, seen, write, limits, held)
+        return self._brought_to_size(picture, pixels, after, strength)
+
+    def _brought_to_size(self, picture: Picture, seen: Pixels, after: Tensor, strength: float) -> Pixels:
+        """One channel at a time, and strips of that: full-size float copies are what needs memory here."""
+        rgb = np.empty_like(picture.rgb)
+        for channel in range(3):
+            plane = slice(channel, channel + 1)
+            if self.card.keeps_detail:
+                tall = resize((after[:, plane] - to_tensor(seen[:, :, plane]))[0, 0], picture.height, seen.shape[1])
+            else:
+                tall = resize(after[0, channel], picture.height, seen.shape[1])
+            for rows in _strips(picture.height):
+                original = to_tensor(picture.rgb[rows, :, plane])
+                difference: Tensor = resize(tall[rows], original.shape[2], picture.width)[None, None]
+                if not self.card.keeps_detail:
+                    difference = difference - original
+                rgb[rows, :, plane] = to_pixels(original + np.float32(strength) * difference, rgb.dtype)
+        return rgb
 
 
 def working_size(height: int, width: int, size: Size, native_size: int) -> tuple[int, int]:
@@ -173,22 +207,44 @@ def working_size(height: int, width: int, size: Size, native_size: int) -> tuple
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _check_settings(size: Size, strength: float) -> None:
+def _check_settings(size: Size, strength: float, tiling: Tiling) -> None:
     if isinstance(size, bool) or not (size in ("native", "keep") or (isinstance(size, int) and size >= 1)):
         raise ConfigError(f"The size {size!r} is none of 'native', 'keep' and a short side of at least 1 pixel.")
     if not (math.isfinite(strength) and 0 <= strength <= 1):
         raise ConfigError(f"The strength {strength!r} is not between 0 (the picture) and 1 (the translation).")
+    if tiling not in get_args(Tiling):
+        raise ConfigError(f"The tiling {tiling!r} is none of 'auto', 'exact', 'whole' and 'fast'.")
 
 
-def _over_white(picture: Picture) -> Pixels:
+def _over_white(picture: Picture, window: Window) -> Pixels:
     """What a viewer sees on a white page: colours under full transparency are arbitrary."""
+    rgb = picture.rgb[window.slices]
+    if picture.alpha is None:
+        return rgb
+    white = np.iinfo(rgb.dtype).max
+    opacity = (picture.alpha[window.slices].astype(np.float32) / white)[:, :, None]
+    seen: NDArray[Any] = np.rint(white - opacity * (white - rgb.astype(np.float32)))
+    pixels: Pixels = seen.astype(rgb.dtype)  # type: ignore[assignment]  # uint8 or uint16, as it came
+    return pixels
+
+
+def _all_over_white(picture: Picture) -> Pixels:
     if picture.alpha is None:
         return picture.rgb
-    white = np.iinfo(picture.rgb.dtype).max
-    opacity = (picture.alpha.astype(np.float32) / white)[:, :, None]
-    seen: NDArray[Any] = np.rint(white - opacity * (white - picture.rgb.astype(np.float32)))
-    pixels: Pixels = seen.astype(picture.rgb.dtype)  # type: ignore[assignment]  # uint8 or uint16, as it came
+    pixels = np.empty_like(picture.rgb)
+    for rows in _strips(picture.height):
+        pixels[rows] = _over_white(picture, Window(Span(rows.start, rows.stop), Span(0, picture.width)))
     return pixels
+
+
+def _strips(height: int) -> Iterator[slice]:
+    for start in range(0, height, STRIP):
+        yield slice(start, min(start + STRIP, height))
+
+
+def _size(picture: Picture) -> int:
+    """Bytes that a picture holds."""
+    return sum(part.nbytes for part in (picture.rgb, picture.alpha, picture.native) if part is not None)
 
 
 def _picture_of(pixels: NDArray[Any]) -> Picture:

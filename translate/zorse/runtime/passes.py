@@ -1,0 +1,241 @@
+"""One picture through a network: in one pass over the whole picture, or streamed in tiles."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from zorse.architecture import UnetConfig
+from zorse.card import ModelCard
+from zorse.errors import ConfigError, ImageError, WeightsError
+from zorse.imaging.picture import Pixels
+from zorse.imaging.tensor import Tensor, crop, padded_places, resize, to_tensor
+from zorse.runtime.memory import available_memory, format_memory
+from zorse.runtime.streamed.execute import Norms, Report, Write, stream
+from zorse.runtime.streamed.generators import generator_program
+from zorse.runtime.streamed.geometry import Span, Window
+from zorse.runtime.streamed.kernels import Kernels
+from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+
+Backend = Callable[[Tensor], Tensor]
+"""(N, 3, H, W) float32 in [-1, 1] -> the same shape and range; H and W are multiples of the card's `size_multiple`."""
+
+Tiling = Literal["auto", "exact", "whole", "fast"]
+"""`whole`: one pass. `exact`: streamed, with the same result. `auto`: one pass where the memory suffices, else exact.
+`fast`: tiles with the statistics of a thumbnail; an approximation."""
+
+MIN_SIDE = 16
+"""Smaller pictures are padded to this side: networks mirror their inner maps, which needs more than one cell there."""
+
+_SHARE = 2
+"""One part in so many of the free memory is used where nothing else is said."""
+_THUMBNAIL_AREA = 2**20
+"""Most pixels of the thumbnail for `fast`."""
+_THUMBNAIL_SHARE = 16
+"""And one part in so many of the picture's."""
+
+
+@runtime_checkable
+class Streamable(Protocol):
+    """A backend that can also compute a network piece by piece."""
+
+    on_gpu: bool
+
+    def kernels(self) -> Kernels:
+        """What computes the pieces.
+
+        Raises:
+            ZorseError: this model cannot be computed so.
+        """
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a picture may be translated."""
+
+    max_memory: int | None = None
+    """Bytes for the translation of one picture, the picture and its translation included; None: half of what is free.
+    """
+    tiling: Tiling = "auto"
+    report: Report | None = None
+    """Is told how far a streamed picture is; what it raises stops the work."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The picture as the network sees it."""
+
+    height: int
+    width: int
+    pixels: Callable[[Window], Pixels]
+    """A window of it, (h, w, 3)."""
+
+    def everything(self) -> Pixels:
+        """All of it."""
+        return self.pixels(whole_window(self.height, self.width))
+
+
+def translate_seen(card: ModelCard, backend: Backend, seen: Seen, write: Write, limits: Limits, held: int) -> None:
+    """Sends a picture through the network.
+
+    Args:
+        card: of the network.
+        backend: computes it.
+        seen: the picture.
+        write: takes the translation in windows of (1, 3, h, w), each place once.
+        limits: memory and tiling.
+        held: bytes that the caller holds meanwhile for the picture and its translation.
+
+    Raises:
+        MemoryError: the memory does not suffice.
+        ImageError: what may be used of the memory does not suffice.
+        ConfigError: a tiling that this model cannot do.
+        WeightsError: the network does not compute pictures.
+    """
+    allowed = held + available_memory() // _SHARE if limits.max_memory is None else limits.max_memory
+    job = _Job(card, backend, _padded(seen, card.size_multiple), _checked(write, seen, card), limits, allowed, held)
+    try:
+        match limits.tiling:
+            case "whole":
+                job.whole()
+            case "exact":
+                job.exact(_kernels(card, backend))
+            case "fast":
+                job.fast(_kernels(card, backend))
+            case "auto":
+                job.whole_or_exact()
+    except TooLittleMemory as error:
+        raise _does_not_fit(seen, error.least + held, limits, allowed) from error
+
+
+@dataclass(frozen=True)
+class _Job:
+    card: ModelCard
+    backend: Backend
+    seen: Seen
+    """Padded to what the network takes."""
+    write: Write
+    limits: Limits
+    allowed: int
+    """Bytes that may be used."""
+    held: int
+    """Bytes of them that are."""
+
+    @property
+    def memory(self) -> int:
+        return max(self.allowed - self.held, 0)
+
+    def whole_or_exact(self) -> None:
+        """One pass where it fits; what cannot be streamed goes in one pass wherever nobody has set a limit."""
+        needed = whole_pass_size(generator_program(self.card, _All()), self.seen.height, self.seen.width)
+        if not isinstance(self.backend, Streamable):
+            if self.limits.max_memory is not None and needed > self.memory:
+                raise TooLittleMemory(needed)
+            self.whole()
+        elif needed <= self.memory or (self.backend.on_gpu and self.limits.max_memory is None):
+            try:
+                self.whole()
+            except MemoryError:
+                self.exact(self.backend.kernels())
+        else:
+            self.exact(self.backend.kernels())
+
+    def whole(self) -> None:
+        before = to_tensor(self.seen.everything())
+        after = self.backend(before)
+        if after.shape != before.shape:
+            raise WeightsError(
+                f"The model {self.card.name!r} turned a tensor of shape {before.shape} into {after.shape}; a picture "
+                "of the same size was expected. Its card does not fit its weights: export it again."
+            )
+        self.write(whole_window(self.seen.height, self.seen.width), after)
+
+    def exact(self, kernels: Kernels) -> None:
+        plan = plan_exact(kernels.program, self.seen.height, self.seen.width, self.memory, kernels.comfortable)
+        stream(plan, kernels, self._read, self.write, self.limits.report)
+
+    def fast(self, kernels: Kernels) -> None:
+        # A U-Net sees too much around each pixel for tiles that overlap by all of it.
+        keep = isinstance(self.card.architecture, UnetConfig)
+        plan = plan_settled(kernels.program, self.seen.height, self.seen.width, self.memory, keep=keep)
+        stream(plan, kernels, self._read, self.write, self.limits.report, self._thumbnail_norms(kernels))
+
+    def _thumbnail_norms(self, kernels: Kernels) -> Norms:
+        """The normalisations that a small copy of the picture gets."""
+        area = self.seen.height * self.seen.width
+        scale = min(1.0, math.sqrt(min(_THUMBNAIL_AREA, max(area / _THUMBNAIL_SHARE, MIN_SIDE**2)) / area))
+        height, width = (max(MIN_SIDE, round(side * scale)) for side in (self.seen.height, self.seen.width))
+        pixels = resize(self.seen.everything(), height, width)
+        small = _padded(Seen(height, width, lambda window: pixels[window.slices]), self.card.size_multiple)
+        plan = plan_exact(kernels.program, small.height, small.width, self.memory, kernels.comfortable)
+        return stream(plan, kernels, lambda window: to_tensor(small.pixels(window)), lambda _window, _tile: None)
+
+    def _read(self, window: Window) -> Tensor:
+        return to_tensor(self.seen.pixels(window))
+
+
+class _All:
+    """Contains every name: for estimates, weights need not be read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def whole_window(height: int, width: int) -> Window:
+    """All of a map."""
+    return Window(Span(0, height), Span(0, width))
+
+
+def _kernels(card: ModelCard, backend: Backend) -> Kernels:
+    if not isinstance(backend, Streamable):
+        raise ConfigError(
+            f"The model {card.name!r} runs in a backend of its own, which computes whole pictures only. Use the tiling "
+            "'auto' or 'whole'."
+        )
+    return backend.kernels()
+
+
+def _padded(seen: Seen, multiple: int) -> Seen:
+    """The picture with both sides a multiple: mirrored at the right and at the bottom."""
+    rows, columns = (padded_places(side, multiple, MIN_SIDE) for side in (seen.height, seen.width))
+
+    def pixels(window: Window) -> Pixels:
+        down, across = rows[window.rows.start : window.rows.stop], columns[window.columns.start : window.columns.stop]
+        inner = Window(Span(int(down.min()), int(down.max()) + 1), Span(int(across.min()), int(across.max()) + 1))
+        part = seen.pixels(inner)
+        if part.shape[:2] == (len(down), len(across)):
+            return part
+        return part[down - inner.rows.start][:, across - inner.columns.start]
+
+    return Seen(len(rows), len(columns), pixels)
+
+
+def _checked(write: Write, seen: Seen, card: ModelCard) -> Write:
+    """Passes on what lies inside the picture, and nothing but numbers."""
+
+    def checked(window: Window, after: Tensor) -> None:
+        rows, columns = (
+            Span(span.start, min(span.stop, side)) for span, side in zip(window, (seen.height, seen.width), strict=True)
+        )
+        if rows.length <= 0 or columns.length <= 0:
+            return
+        inside = crop(after, rows.length, columns.length)
+        if not np.isfinite(inside).all():
+            raise WeightsError(
+                f"The model {card.name!r} computed values that are not numbers (NaN or infinite). Its weights are "
+                "broken, or its precision is too small for this picture: try its fp32 version."
+            )
+        write(Window(rows, columns), inside)
+
+    return checked
+
+
+def _does_not_fit(seen: Seen, least: int, limits: Limits, allowed: int) -> ImageError:
+    has = "may be used" if limits.max_memory is not None else "may be used, half of what is free"
+    return ImageError(
+        f"Translating a picture at {seen.width}x{seen.height} takes at least {format_memory(least)} of memory, but "
+        f"{format_memory(allowed)} {has}. Allow more (--max-memory {format_memory(least).replace(' ', '')}), close "
+        "other programs, or work at a smaller size (--size)."
+    )

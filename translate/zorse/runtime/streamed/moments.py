@@ -1,0 +1,64 @@
+"""Mean and variance of each channel of a map that is seen tile by tile, exact at any size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zorse.imaging.tensor import Tensor
+
+
+class Moments:
+    """Count, mean and sum of squared deviations, in 64 bits.
+
+    Source: Chan, Golub and LeVeque 1983, Algorithms for Computing the Sample Variance.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.count = 0
+        self.mean: NDArray[np.float64] = np.zeros(channels)
+        self._deviations: NDArray[np.float64] = np.zeros(channels)
+
+    def add(self, tile: Tensor) -> None:
+        """Takes in a tile of shape (1, C, H, W)."""
+        rows = tile[0]
+        count = rows.shape[1] * rows.shape[2]
+        # Deviations from about the mean stay small, and float32 sums over one row of them exact enough.
+        about = rows.mean(axis=(1, 2), dtype=np.float32)
+        centred = rows - about[:, None, None]
+        offset = centred.sum(axis=2).sum(axis=1, dtype=np.float64) / count
+        squares = np.einsum("chw,chw->ch", centred, centred).sum(axis=1, dtype=np.float64)
+        mean, deviations = about + offset, squares - count * offset**2
+        total = self.count + count
+        difference = mean - self.mean
+        self._deviations += deviations + difference**2 * (self.count * count / total)
+        self.mean += difference * (count / total)
+        self.count = total
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """Of all places seen, as normalisations use it (divided by the count)."""
+        return np.maximum(self._deviations / self.count, 0)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """(x - mean) * scale + offset for each channel: float32, shape (C,)."""
+
+    mean: Tensor
+    scale: Tensor
+    offset: Tensor | None
+
+    @staticmethod
+    def of(
+        mean: NDArray[np.float64],
+        variance: NDArray[np.float64],
+        eps: float,
+        gain: Tensor | None,
+        offset: Tensor | None,
+    ) -> "Normalisation":
+        """From statistics, and the learned gain and offset where there are some."""
+        scale = 1 / np.sqrt(variance + eps)
+        if gain is not None:
+            scale = scale * gain
+        return Normalisation(mean.astype(np.float32), scale.astype(np.float32), offset)

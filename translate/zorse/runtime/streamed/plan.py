@@ -1,0 +1,278 @@
+"""How a picture goes through a generator in a given memory: the size of the tiles, and which maps are kept where."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from zorse.runtime.streamed.geometry import Span, Window
+from zorse.runtime.streamed.program import (
+    Box,
+    Conv,
+    ConvTranspose,
+    DepthToSpace,
+    Enlarge,
+    Norm,
+    Op,
+    Program,
+    Recolour,
+    is_measured,
+    products,
+)
+from zorse.runtime.streamed.shelf import Shape
+from zorse.runtime.streamed.stages import Keep, Size, Stage, Work, cut, map_sizes, work_on
+
+_FLOAT = 4
+_OVERHEAD = 48 * 2**20
+"""Bytes for sessions, and for what the system rounds up."""
+_COPIES_OF_WEIGHTS = 5
+"""Of one stage's weights, while a session is made: as a graph, as a file, read, and in the order that computing wants.
+"""
+_CAUTION = 1.2
+"""Factor on what the sizes of maps add up to."""
+COMFORTABLE = 96 * 2**20
+"""Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
+LARGE = 2**30
+"""Likewise for tiles that overlap by much, and on a GPU."""
+_FLAT = 8
+"""Rows below which a strip is rather made narrower: it would consist of halo."""
+_NARROW = 32
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Room for kept maps of one shape, from its first stage to its last."""
+
+    shape: Shape
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        channels, height, width = self.shape
+        return channels * height * width * _FLOAT
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about a run that is decided before it starts."""
+
+    program: Program
+    sizes: tuple[Size, ...]
+    stages: tuple[Stage, ...]
+    tiles: tuple[Size, ...]
+    """Largest height and width of each stage's tiles."""
+    buffers: tuple[Buffer, ...]
+    buffer_of: dict[int, int]
+    """Kept map -> its buffer; a map may take over that of one which its own stage reads for the last time."""
+    spilled: frozenset[int]
+    """Buffers in temporary files."""
+
+
+class TooLittleMemory(MemoryError):
+    """No plan fits.
+
+    Args:
+        least: bytes with which one would.
+    """
+
+    def __init__(self, least: int) -> None:
+        super().__init__(f"{least} bytes are needed")
+        self.least = least
+
+
+def plan_exact(program: Program, height: int, width: int, memory: int, comfortable: int = COMFORTABLE) -> Plan:
+    """A run that measures the picture's own statistics.
+
+    Args:
+        program: the generator.
+        height: of the picture, a multiple of what the generator wants.
+        width: likewise.
+        memory: bytes that may be used beyond those of the picture and the translation.
+        comfortable: bytes for a tile beyond which it gains nothing.
+
+    Raises:
+        TooLittleMemory: not even the smallest tiles fit.
+    """
+    room = min(memory // 3, comfortable)
+    plan = _plan(program, height, width, memory, "measured", room)
+    return plan if not plan.spilled else _plan(program, height, width, memory, "costly", room)
+
+
+def plan_settled(program: Program, height: int, width: int, memory: int, *, keep: bool) -> Plan:
+    """A run with statistics that are known before.
+
+    Args:
+        program: the generator.
+        height: of the picture, a multiple of what the generator wants.
+        width: likewise.
+        memory: bytes that may be used beyond those of the picture and the translation.
+        keep: whether costly maps are kept; else tiles go from the picture to the translation at once, and overlap by
+            all that the network sees around a pixel.
+
+    Raises:
+        TooLittleMemory: not even the smallest tiles fit.
+    """
+    settled = _settled(program)
+    if keep:
+        return _plan(settled, height, width, memory, "costly", min(memory // 3, COMFORTABLE))
+    return _plan(settled, height, width, memory, "nothing", min(memory, LARGE))
+
+
+def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, room: int) -> Plan:
+    sizes = map_sizes(program, height, width)
+    stages = cut(program, keep)
+    overheads = [_OVERHEAD + _COPIES_OF_WEIGHTS * _weights_size(program, stage) for stage in stages]
+    least = [_tile_size(program, stage, sizes, *_smallest(sizes[stage.target])) for stage in stages]
+    needed = max(overhead + tile for overhead, tile in zip(overheads, least, strict=True))
+    if needed > memory:
+        raise TooLittleMemory(needed)
+    tiles = [
+        _largest_tile(program, stage, sizes, max(tile, min(room, memory - overhead)))
+        for stage, overhead, tile in zip(stages, overheads, least, strict=True)
+    ]
+    spent = [
+        overhead + _tile_size(program, stage, sizes, *tile)
+        for stage, overhead, tile in zip(stages, overheads, tiles, strict=True)
+    ]
+    buffers, buffer_of = _lay_out(program, stages, sizes)
+    spilled = _spill(buffers, spent, memory)
+    return Plan(program, sizes, stages, tuple(tiles), buffers, buffer_of, spilled)
+
+
+def whole_pass_size(program: Program, height: int, width: int) -> int:
+    """Bytes that one pass over the whole picture takes, estimated rather too high."""
+    sizes = map_sizes(program, height, width)
+    (everything,) = cut(_settled(program), "nothing")
+    return _tile_size(program, everything, sizes, height, width)
+
+
+def tiles_of(size: Size, tile: Size) -> Iterator[Window]:
+    """Divides a map into tiles of nearly equal size, row by row."""
+    for rows in _spans(size[0], tile[0]):
+        for columns in _spans(size[1], tile[1]):
+            yield Window(rows, columns)
+
+
+def stage_products(plan: Plan, stage: int) -> float:
+    """Multiplications for one place of the stage's target: what its tiles cost in comparison."""
+    height, width = plan.sizes[plan.stages[stage].target]
+    rows, columns = plan.tiles[stage]
+    work = _work_in_the_middle(plan.program, plan.stages[stage], plan.sizes, rows, columns)
+    total = sum(_places(plan.program[op], work, op) * products(plan.program[op]) for op in plan.stages[stage].ops)
+    return total / (min(rows, height) * min(columns, width))
+
+
+def _places(op: Op, work: Work, index: int) -> int:
+    return work.windows[op.inputs[0] if isinstance(op, ConvTranspose) else index].area
+
+
+def _settled(program: Program) -> Program:
+    """The program with all statistics known."""
+    return tuple(replace(op, running=("", "")) if is_measured(op) else op for op in program)
+
+
+def _smallest(size: Size) -> Size:
+    return min(size[0], 1), min(size[1], _NARROW)
+
+
+def _largest_tile(program: Program, stage: Stage, sizes: tuple[Size, ...], room: int) -> Size:
+    """Full strips where a few rows of them fit, else narrower ones; as many rows as fit."""
+    height, width = sizes[stage.target]
+    rows, columns = min(_FLAT, height), width
+    while columns > _NARROW and _tile_size(program, stage, sizes, rows, columns) > room:
+        columns = max(_NARROW, -(-columns // 2))
+    fits, too_many = 1, height + 1
+    while too_many - fits > 1:
+        rows = (fits + too_many) // 2
+        if _tile_size(program, stage, sizes, rows, columns) <= room:
+            fits = rows
+        else:
+            too_many = rows
+    return fits, columns
+
+
+def _lay_out(
+    program: Program, stages: tuple[Stage, ...], sizes: tuple[Size, ...]
+) -> tuple[tuple[Buffer, ...], dict[int, int]]:
+    last_use = {source: number for number, stage in enumerate(stages) for source in stage.sources}
+    buffers: list[Buffer] = []
+    buffer_of: dict[int, int] = {}
+    for number, stage in enumerate(stages):
+        dying = [buffer_of[op] for op in stage.sources if op in buffer_of and last_use[op] == number]
+        for op in stage.keeps:
+            shape = (program[op].channels, *sizes[op])
+            heirless = next((index for index in dying if buffers[index].shape == shape), None)
+            if heirless is None:
+                buffer_of[op] = len(buffers)
+                buffers.append(Buffer(shape, number, last_use[op]))
+            else:
+                dying.remove(heirless)
+                buffer_of[op] = heirless
+                buffers[heirless] = Buffer(shape, buffers[heirless].first, last_use[op])
+    return tuple(buffers), buffer_of
+
+
+def _spill(buffers: tuple[Buffer, ...], spent: list[int], memory: int) -> frozenset[int]:
+    """The fewest bytes' worth of buffers, roughly, that have to leave the memory."""
+    spilled: set[int] = set()
+    for number, size in enumerate(spent):
+        alive = [index for index, buffer in enumerate(buffers) if buffer.first <= number <= buffer.last]
+        inside = sorted((index for index in alive if index not in spilled), key=lambda index: buffers[index].size)
+        while inside and size + sum(buffers[index].size for index in inside) > memory:
+            spilled.add(inside.pop())
+    return frozenset(spilled)
+
+
+def _weights_size(program: Program, stage: Stage) -> int:
+    convolutions = [op for index in stage.ops if isinstance(op := program[index], Conv | ConvTranspose)]
+    return sum(op.channels * op.in_channels * op.kernel**2 * _FLOAT for op in convolutions)
+
+
+def _work_in_the_middle(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> Work:
+    height, width = sizes[stage.target]
+    top, left = (height - min(rows, height)) // 2, (width - min(columns, width)) // 2
+    tile = Window(Span(top, min(top + rows, height)), Span(left, min(left + columns, width)))
+    return work_on(program, stage, sizes, tile)
+
+
+def _tile_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> int:
+    """Bytes at the worst moment of one tile of this size."""
+    work = _work_in_the_middle(program, stage, sizes, rows, columns)
+
+    def size(index: int) -> int:
+        return program[index].channels * work.windows[index].area * _FLOAT
+
+    last_use = {source: index for index in stage.ops for source in program[index].inputs}
+    live = sum(size(source) for source in stage.sources)
+    worst = live
+    for index in stage.ops:
+        op = program[index]
+        live += size(index)
+        worst = max(worst, live + _scratch(op, size(index), [size(source) for source in op.inputs]))
+        live -= sum(size(source) for source in set(op.inputs) if last_use[source] == index)
+    # Statistics take two copies of the target; results wait to be written.
+    results = sum(size(index) for index in {*stage.keeps, stage.target})
+    return int(_CAUTION * (max(worst, size(stage.target) * 2 + results) + results))
+
+
+def _scratch(op: Op, result: int, inputs: list[int]) -> int:
+    """Bytes that an operation takes for itself."""
+    match op:
+        case Conv():
+            return inputs[0] + result  # padded, and in the order that computing wants
+        case ConvTranspose():
+            return inputs[0] // op.in_channels * op.channels * op.kernel**2
+        case Box():
+            return inputs[0]
+        case Norm() | DepthToSpace() | Enlarge():
+            return result
+        case Recolour():
+            return 3 * result
+        case _:
+            return 0
+
+
+def _spans(size: int, largest: int) -> Iterator[Span]:
+    count = -(-size // largest)
+    for number in range(count):
+        yield Span(number * size // count, (number + 1) * size // count)
