@@ -6,9 +6,10 @@ working space are a tone curve for each channel and a 3 x 3 matrix into CIE XYZ:
 
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,9 @@ _SRGB_TO_XYZ = np.array(
 
 _LEVELS = np.arange(65536) / 65535
 
+_ROOTS = 2**18
+"""Steps of a table over the root of linear light: tone curves are nearly straight there, and each level has four."""
+
 _BAND = 64
 """Rows at a time: intermediate values are floats."""
 
@@ -32,6 +36,12 @@ class MatrixProfile:
 
     curves: tuple[Curve, Curve, Curve]
     to_xyz: NDArray[np.float64]
+
+    @cached_property
+    def levels(self) -> list[NDArray[np.uint16]]:
+        """The curves the other way: the level of each linear light whose root is a multiple of 1 / `_ROOTS`."""
+        linear = np.linspace(0, 1, _ROOTS + 1) ** 2
+        return [np.rint(np.interp(linear, curve, np.arange(65536))).astype(np.uint16) for curve in self.curves]
 
     def to_srgb(self, pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """(H, W, 3) pixels of this space -> sRGB; colours outside of it are clipped."""
@@ -71,10 +81,10 @@ def _converted(pixels: NDArray[np.uint16], source: MatrixProfile, target: Matrix
     for top in range(0, len(pixels), _BAND):
         band = pixels[top : top + _BAND]
         linear = np.stack([curve[band[:, :, channel]] for channel, curve in enumerate(source.curves)], axis=2)
-        linear = linear @ matrix.T.astype(np.float32)
-        for channel, curve in enumerate(target.curves):
-            level = np.interp(linear[:, :, channel], curve, np.arange(65536))
-            result[top : top + _BAND, :, channel] = np.rint(level).astype(np.uint16)
+        linear = np.clip(cv2.transform(linear, matrix.astype(np.float32)), 0, 1)
+        place = np.rint(np.sqrt(linear) * np.float32(_ROOTS)).astype(np.int32)
+        for channel, levels in enumerate(target.levels):
+            result[top : top + _BAND, :, channel] = levels[place[:, :, channel]]
     return result
 
 

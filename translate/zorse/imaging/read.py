@@ -41,12 +41,12 @@ class PictureFile:
         ImageError: a frame is damaged.
     """
 
-    def __init__(self, image: Image.Image, data: bytes, name: str, max_pixels: int | None) -> None:
+    def __init__(self, image: Image.Image, numbers: list[int], data: bytes, name: str, max_pixels: int | None) -> None:
         self._image = image
+        self._numbers = numbers
         self._data = data
         self._name = name
         self._max_pixels = max_pixels
-        self._numbers = _frame_numbers(image)
         self._durations: dict[int, float] = {}
 
     @property
@@ -94,10 +94,7 @@ class PictureFile:
                 f"{self._name} is too large for the free memory. Close other programs or shrink it."
             ) from error
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
-            raise ImageError(
-                f"{self._name} is damaged or cut off and cannot be read completely{place} ({error}). Get or save the "
-                "file again."
-            ) from error
+            raise _damaged(self._name, error, place) from error
 
     def animation(self) -> Animation | None:
         """How the frames are played; None for a single picture and for the pages of a TIFF. Call it after the last."""
@@ -113,15 +110,18 @@ class PictureFile:
 
 
 @contextmanager
-def open_pictures(source: Source, max_pixels: int | None = MAX_PIXELS) -> Iterator[PictureFile]:
+def open_pictures(
+    source: Source, max_pixels: int | None = MAX_PIXELS, *, only_first: bool = False
+) -> Iterator[PictureFile]:
     """A file whose header is read and whose size is checked; its pixels are not decoded yet.
 
     Args:
         source: a path, the content of a file, or a file opened for reading in binary mode.
         max_pixels: most pixels of all frames together; None for no limit.
+        only_first: whether the file is taken as if it held only its first frame.
 
     Raises:
-        ImageError: missing, empty, too large, or not a picture.
+        ImageError: missing, empty, too large, damaged, or not a picture.
     """
     name, data = _content(source)
     if not data:
@@ -129,13 +129,11 @@ def open_pictures(source: Source, max_pixels: int | None = MAX_PIXELS) -> Iterat
     with _opened(data, name) as image:
         _check_size(image, 1, name, max_pixels)
         try:
-            file = PictureFile(image, data, name, max_pixels)
+            numbers = [image.tell()] if only_first else _frame_numbers(image)
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
-            raise ImageError(
-                f"{name} is damaged or cut off ({error}): its frames cannot be counted. Get or save the file again."
-            ) from error
-        _check_size(image, len(file), name, max_pixels)
-        yield file
+            raise _damaged(name, error) from error
+        _check_size(image, len(numbers), name, max_pixels)
+        yield PictureFile(image, numbers, data, name, max_pixels)
 
 
 def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture:
@@ -150,7 +148,7 @@ def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture
     Raises:
         ImageError: missing, empty, damaged, too large, or not a picture.
     """
-    with open_pictures(source, max_pixels) as file:
+    with open_pictures(source, max_pixels, only_first=True) as file:
         return file.frame(0)
 
 
@@ -200,10 +198,18 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
                 f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF (HEIC with "
                 "the package pillow-heif)."
             ) from error
+        except Exception as error:  # as in `PictureFile.frame`
+            raise _damaged(name, error) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     with image:
         yield image
+
+
+def _damaged(name: str, error: Exception, place: str = "") -> ImageError:
+    return ImageError(
+        f"{name} is damaged or cut off and cannot be read completely{place} ({error}). Get or save the file again."
+    )
 
 
 def _check_size(image: Image.Image, frames: int, name: str, max_pixels: int | None) -> None:
