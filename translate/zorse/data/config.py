@@ -1,10 +1,20 @@
 """What a data set is and how its pictures are cut, as plain data."""
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from zorse.architecture import Frozen
+
+
+class Stage(Frozen):
+    """Crops of another size, from a certain moment of the run on."""
+
+    after: float = Field(gt=0, lt=1)
+    """Share of the run after which they are cut."""
+    load_size: PositiveInt
+    crop_size: PositiveInt
 
 
 class Crops(Frozen):
@@ -21,6 +31,21 @@ class Crops(Frozen):
     """`load_size` is multiplied with a random factor of this range; (1, 1) in both papers."""
     flip: bool = True
     """Mirror left to right with probability 0.5."""
+    stages: tuple[Stage, ...] = ()
+    """Larger crops later in the run, which learns from small ones first: much faster (Karras et al. 2018)."""
+
+    def at(self, share: float) -> Self:
+        """These settings as they are after that share of the run, without stages."""
+        sizes = {"load_size": self.load_size, "crop_size": self.crop_size}
+        for stage in self.stages:
+            if stage.after <= share:
+                sizes = {"load_size": stage.load_size, "crop_size": stage.crop_size}
+        return self.model_copy(update={**sizes, "stages": ()})
+
+    @property
+    def native_size(self) -> int:
+        """`load_size` at the end of the run: what the generator is made for."""
+        return self.at(1.0).load_size
 
     @property
     def load_sizes(self) -> range:
@@ -37,6 +62,23 @@ class Crops(Frozen):
                 f"a crop of {self.crop_size} pixels does not fit into pictures whose short side is "
                 f"{self.load_sizes[0]} (load_size times the smaller scale): raise load_size or lower crop_size"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _stages_grow(self) -> Self:
+        begins = [0.0, *(stage.after for stage in self.stages)]
+        crops = [self.crop_size, *(stage.crop_size for stage in self.stages)]
+        for values, name in ((begins, "after"), (crops, "crop_size")):
+            if any(later <= earlier for earlier, later in pairwise(values)):
+                raise ValueError(f"{name} must grow from stage to stage, but it is {', '.join(map(str, values))}")
+        for stage in self.stages:
+            smallest = self.at(stage.after).load_sizes[0]
+            if smallest < stage.crop_size:
+                raise ValueError(
+                    f"a crop of {stage.crop_size} pixels does not fit into pictures whose short side is {smallest} "
+                    f"(load_size times the smaller scale) in the stage after {stage.after} of the run: raise its "
+                    "load_size or lower its crop_size"
+                )
         return self
 
 

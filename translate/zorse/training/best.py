@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ class BestKeeper:
     def _measured(self, state: TrainingState, name: str, card: ModelCard) -> Metric:
         exam, device = self._exams[name], device_of(state)
         # Dropout at test time must neither disturb the training's chance nor make the figure depend on it.
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with _untouched_chance(device):
             torch.manual_seed(0)
             backend = TorchBackend(state.averages[name], card, "cuda" if device.type == "cuda" else "cpu")
             translator = Translator(card, backend)
@@ -191,10 +192,11 @@ def best_keeper(
                 soft_wrap=True,
             )
             return None
-    extractor = efficientnet_extractor(fair_judge(config), device_of(state))
+    with _untouched_chance(device_of(state)):  # Layers draw random weights before they get their own.
+        extractor = efficientnet_extractor(fair_judge(config), device_of(state))
     exams = {
         name: _Exam(
-            each, described_sets(each, f"translated at {config.data.load_size} px"), _real_features(each, extractor)
+            each, described_sets(each, f"translated at {config.data.native_size} px"), _real_features(each, extractor)
         )
         for name, each in pictures.items()
     }
@@ -232,7 +234,13 @@ def _split(config: TrainConfig, data: Path, direction: Direction, split: str) ->
         case PairedConfig():
             return paired_set(data, config.data.direction, split)
         case EdgesConfig():
-            return edges_set(data, config.data.load_size, split)
+            return edges_set(data, config.data.native_size, split)
+
+
+def _untouched_chance(device: torch.device) -> AbstractContextManager[None]:
+    """Inside, random numbers may be drawn that the training does not miss."""
+    forked: AbstractContextManager[None] = torch.random.fork_rng([device] if device.type == "cuda" else [])
+    return forked
 
 
 def _real_features(pictures: EvaluationSet, extractor: Extractor) -> NDArray[np.float32]:

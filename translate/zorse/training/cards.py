@@ -37,7 +37,7 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         domain_a=config.domain_a,
         domain_b=config.domain_b,
         architecture=generator,
-        native_size=config.data.load_size,
+        native_size=config.data.native_size,
         # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
         keeps_detail=not isinstance(config.recipe, Pix2PixConfig),
         # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
@@ -52,9 +52,10 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
 
 def training_summary(config: TrainConfig, state: TrainingState) -> str:
     """Recipe, iterations, hours and hardware in one sentence."""
-    crop = config.data.crop_size
+    crops = [config.data.crop_size, *(stage.crop_size for stage in config.data.stages)]
+    sizes = ", then ".join(f"{crop} x {crop}" for crop in crops)
     return (
-        f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {crop} x {crop} "
+        f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {sizes} "
         f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}.{_start(config)}"
     )
 

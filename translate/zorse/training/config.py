@@ -72,8 +72,8 @@ class LoopConfig(Frozen):
     evaluation_pictures: int = Field(default=100, ge=2)
     """Most pictures of each domain that it is measured on; figures become steady from about 50 on."""
     warm_up: NonNegativeInt | None = None
-    """First iterations, in which the discriminators learn alone; None: 200 where generators start from a model and
-    discriminators do not, else 0."""
+    """First iterations, in which the discriminators learn alone; None: where generators start from a model and
+    discriminators do not, a fifth of all, at most 200, else 0."""
     freeze: tuple[str, ...] = ()
     """Layers that keep the weights that they start with: "encoder", a generator's modules such as "layers.1*", or those
     of any network, such as "D_A.layers.0*"."""
@@ -125,11 +125,12 @@ class TrainConfig(Frozen):
         crop, generator = self.data.crop_size, self.recipe.generator
         if (generator.in_channels, generator.out_channels) != (3, 3):
             raise ValueError("pictures have 3 channels, so the generator's in_channels and out_channels must be 3")
-        if crop % generator.size_multiple:
-            raise ValueError(
-                f"data.crop_size is {crop}, but a {generator.kind} generator of these settings takes multiples of "
-                f"{generator.size_multiple} pixels"
-            )
+        for side in (crop, *(stage.crop_size for stage in self.data.stages)):
+            if side % generator.size_multiple:
+                raise ValueError(
+                    f"data.crop_size is {side}, but a {generator.kind} generator of these settings takes multiples of "
+                    f"{generator.size_multiple} pixels"
+                )
         if self.training.compile and self.training.checkpoint_blocks:
             raise ValueError(
                 "training.compile does not go with training.checkpoint_blocks: a compiled network decides by itself "
@@ -139,6 +140,11 @@ class TrainConfig(Frozen):
             raise ValueError(
                 "training.compile does not go with recipe.objective wgan_gp, since PyTorch cannot compile the second "
                 "derivatives of its gradient penalty"
+            )
+        if self.training.iterations is not None and (self.training.warm_up or 0) >= self.training.iterations:
+            raise ValueError(
+                f"training.warm_up is {self.training.warm_up} of {self.training.iterations} iterations, so the "
+                "generators would never learn"
             )
         for judge in self.recipe.discriminators:
             if isinstance(judge, PatchGANConfig) and crop < judge.smallest_picture:

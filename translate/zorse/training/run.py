@@ -10,7 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.doctor.before_training import check_before_training
-from zorse.data.loader import batches, collate
+from zorse.data.loader import collate
 from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
 from zorse.generator_file import save_generator
 from zorse.networks.recompute import recompute_blocks
@@ -29,6 +29,7 @@ from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, f
 from zorse.training.processes import agreed, give_processes_their_own_chance
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.recorder.rollback import roll_back
+from zorse.training.stages import staged_batches
 from zorse.training.start import load_start, resumed
 
 N_SAMPLES = 4
@@ -183,12 +184,11 @@ def _attempt(
 ) -> str | None:
     """Train until the end, an interruption or a failure; gives what failed."""
     settings = config.training
-    source = batches(
-        dataset,
-        settings.batch_size,
+    source = staged_batches(
+        config,
+        data,
         state.samples,
         state.total - state.iteration,
-        settings.num_workers,
         accelerator.process_index,
         accelerator.num_processes,
     )

@@ -89,7 +89,10 @@ class Gauges:
             for name, pictures in result.pictures.items():
                 kept = self._thumbnails.setdefault(name, deque(maxlen=REMEMBERED))
                 kept.extend(thumbnails(pictures))
-                self._crops.setdefault(name, deque(maxlen=REMEMBERED)).extend(luma_crops(pictures))
+                crops, kept = luma_crops(pictures), self._crops.setdefault(name, deque(maxlen=REMEMBERED))
+                if kept and kept[0].shape != crops[0].shape:
+                    kept.clear()  # A stage with larger pictures has begun.
+                kept.extend(crops)
 
     def read(self, state: TrainingState, result: StepResult) -> dict[str, float]:
         """The signals since the last reading; those that cannot be told are left out.
