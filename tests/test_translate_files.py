@@ -1,0 +1,358 @@
+"""Folders: names, times, resuming, labelled sets, several workers, full disks, Ctrl-C."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny_onnx
+from zorse.errors import ConfigError, DiskFull, ImageError
+from zorse.imaging.io import read_picture
+from zorse.runtime import files
+from zorse.runtime.files import Settings, is_done, share_cores, translate_files
+from zorse.runtime.jobs import Job, plan
+from zorse.runtime.names import distinct, safe_path
+from zorse.runtime.selection import Selection, is_mask
+
+ROOT = Path(__file__).resolve().parent.parent
+OLD = 1_600_000_000
+
+
+@pytest.fixture
+def model(tmp_path):
+    return tiny_onnx.write(tmp_path / "neg.onnx")
+
+
+def save(path, value=10, size=(20, 12), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, value, value)).save(path, **options)
+    os.utime(path, (OLD, OLD))
+    return path
+
+
+def same(picture):
+    return picture
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("photo.jpg", "photo.jpg"),
+        ("aux.png", "aux_.png"),
+        ("con.tar.png", "con_.tar.png"),
+        ("console.png", "console.png"),
+        ("COM1/a.png", "COM1_/a.png"),
+        ('what: "a"?.png', "what_ _a__.png"),
+        ("dots.../a.png", "dots___/a.png"),
+        ("end /a.png", "end_/a.png"),
+        ("été.png", "été.png"),
+    ],
+)
+def test_names_that_windows_cannot_hold_are_changed(name, safe):
+    assert safe_path(Path(name)) == Path(safe)
+
+
+def test_names_that_differ_in_case_only_get_a_number():
+    paths = [Path(name) for name in ("a/B.png", "a/b.png", "a/b_2.png", "A/b.png", "c.png", "c.png")]
+    names = [path.as_posix() for path in distinct(paths)]
+    assert names == ["a/B.png", "a/b_3.png", "a/b_2.png", "A/b_4.png", "c.png", "c.png"]
+
+
+def test_a_plan_uses_safe_names(tmp_path):
+    save(tmp_path / "in/sub./nul.png")
+    assert plan([tmp_path / "in"], tmp_path / "out", "m")[0].target == tmp_path / "out/sub_/nul_.png"
+
+
+# Times and resuming --------------------------------------------------------------------------------------------------
+
+
+def test_times_are_mirrored_and_done_files_are_left_out(tmp_path):
+    for name in ("a.png", "deep/b.jpg"):
+        save(tmp_path / "in" / name)
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    assert not any(outcome.was_done for outcome in translate_files(same, jobs, Settings(resume=True)))
+    assert [job.target.stat().st_mtime for job in jobs] == [OLD, OLD]
+    assert all(outcome.was_done for outcome in translate_files(same, jobs, Settings(resume=True)))
+
+    os.utime(jobs[0].source, (OLD + 60, OLD + 60))  # changed since
+    jobs[1].target.write_bytes(b"")  # as a crash of the whole machine may leave it
+    assert not any(outcome.was_done for outcome in translate_files(same, jobs, Settings(resume=True)))
+    assert not any(outcome.was_done for outcome in translate_files(same, jobs))
+
+
+def test_a_disk_with_coarse_times_does_not_undo_resuming(tmp_path):
+    job = Job(save(tmp_path / "a.png"), save(tmp_path / "b.png"))
+    os.utime(job.source, (OLD + 1.5, OLD + 1.5))  # FAT would keep OLD, an even second
+    assert is_done(job)
+    os.utime(job.source, (OLD + 3, OLD + 3))
+    assert not is_done(job)
+
+
+# Labelled sets -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "mask"),
+    [
+        ("images/a.png", False),
+        ("masks/a.png", True),
+        ("train/SegmentationClass/a.png", True),
+        ("Ground-Truth/a.png", True),
+        ("a_mask.png", True),
+        ("a_gtFine_labelIds.png", True),
+        ("maskerade.png", False),
+        ("label_printer.jpg", False),
+    ],
+)
+def test_masks_are_known_by_their_names(name, mask):
+    assert is_mask(Path(name)) is mask
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    folder = tmp_path / "set"
+    save(folder / "images/a.png")
+    save(folder / "images/b.jpg", exif=(lambda exif: (exif.update({0x0112: 6}), exif)[1])(Image.Exif()), size=(30, 20))
+    Image.new("P", (20, 12), 3).save(folder / "images/a_mask.png")
+    (folder / "masks").mkdir()
+    Image.new("P", (30, 20), 2).save(folder / "masks/b.png")
+    (folder / "annotations.json").write_bytes(b'{"a": [1, 2]}')
+    (folder / "deep").mkdir()
+    (folder / "deep/list.txt").write_bytes(b"b\r\n")
+    return folder
+
+
+def test_copy_others_keeps_everything_else_and_the_geometry(tmp_path, labelled, model, zorse):
+    out = tmp_path / "out"
+    code, _, errors = zorse("translate", labelled, "-m", model, "-o", out, "--copy-others")
+    assert code == 0, errors
+    assert "2 of 2 pictures translated, 4 other files copied." in errors
+    for name in ("images/a_mask.png", "masks/b.png", "annotations.json", "deep/list.txt"):
+        assert (out / name).read_bytes() == (labelled / name).read_bytes()
+        assert (out / name).stat().st_mtime == pytest.approx((labelled / name).stat().st_mtime, abs=1e-6)
+    with Image.open(out / "images/b.jpg") as image:  # masks/b.png fits the pixels as they are stored
+        assert image.size == (30, 20)
+        assert image.getexif()[0x0112] == 6
+
+
+def test_only_and_skip_choose(labelled):
+    def pictures(**choice):
+        jobs = plan([labelled], labelled.parent / "out", "m", Selection(**choice))
+        return sorted(job.source.name for job in jobs if not job.is_copy)
+
+    assert pictures() == ["a.png", "a_mask.png", "b.jpg", "b.png"]
+    assert pictures(skip=("masks/*", "*_mask.png")) == ["a.png", "b.jpg"]
+    assert pictures(only=("*.jpg",), copy_others=True) == ["b.jpg"]
+    assert pictures(only=("images/*",), copy_others=True) == ["a.png", "a_mask.png", "b.jpg"]
+    with pytest.raises(ImageError, match="that --only and --skip leave"):
+        pictures(skip=("*",))
+
+
+# Several workers -----------------------------------------------------------------------------------------------------
+
+
+def test_workers_overlap_and_report_in_order(tmp_path):
+    for number in range(12):
+        save(tmp_path / f"in/{number:02}.png", value=number)
+    meeting = threading.Barrier(3, timeout=20)
+
+    def slow(picture):
+        meeting.wait()  # passes only while three are at work
+        time.sleep(0.02 * (picture.rgb[0, 0, 0] % 3))
+        return picture
+
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    outcomes = list(translate_files(slow, jobs, Settings(workers=3, networks=3)))
+    assert [outcome.job for outcome in outcomes] == jobs
+    assert all(outcome.error is None for outcome in outcomes)
+
+
+def test_networks_are_bounded(tmp_path):
+    for number in range(8):
+        save(tmp_path / f"in/{number}.png")
+    running, most = [], []
+
+    def watched(picture):
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.pop()
+        return picture
+
+    list(translate_files(watched, plan([tmp_path / "in"], tmp_path / "out", "m"), Settings(workers=4, networks=1)))
+    assert max(most) == 1
+
+
+def test_pixels_in_work_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PIXELS_AT_ONCE", 300)
+    for number in range(6):
+        save(tmp_path / f"in/{number}.png", size=(20, 12))
+    save(tmp_path / "in/larger.png", size=(100, 100))
+    running, most = [], []
+
+    def watched(picture):
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.pop()
+        return picture
+
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    outcomes = list(translate_files(watched, jobs, Settings(workers=4, networks=4)))
+    assert len(outcomes) == 7
+    assert max(most) == 1
+
+
+def test_cores_are_shared():
+    assert share_cores(1, None, "native") == (1, None)
+    assert share_cores(100, 4, "keep") == (4, None)
+    workers, threads = share_cores(100, 2, "native")
+    assert workers == 2
+    assert threads >= 1
+
+
+# What goes wrong -----------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_stops_cleanly(tmp_path, model, zorse, monkeypatch):
+    for number in range(9):
+        save(tmp_path / f"in/{number}.png")
+    real, calls = os.fsync, []
+
+    def fsync(descriptor):
+        calls.append(1)
+        if len(calls) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr("zorse.atomic.os.fsync", fsync)
+    out = tmp_path / "out"
+    command = ("translate", tmp_path / "in", "-m", model, "-o", out, "--workers", "1")
+    code, _, errors = zorse(*command)
+    assert code == 1
+    assert errors.count("No space left on device") == 1
+    assert "Free some space" in errors
+    assert "3 of 9 pictures translated." in errors
+    assert sorted(file.name for file in out.iterdir()) == ["0.png", "1.png", "2.png"]
+    assert all(read_picture(file).width == 20 for file in out.iterdir())
+    monkeypatch.undo()
+
+
+def test_leaving_the_iteration_keeps_what_is_finished(tmp_path):
+    for number in range(9):
+        save(tmp_path / f"in/{number}.png")
+    outcomes = translate_files(same, plan([tmp_path / "in"], tmp_path / "out", "m"), Settings(workers=2))
+    next(outcomes)
+    outcomes.close()
+    assert 1 <= len(list((tmp_path / "out").iterdir())) < 9
+    assert all(read_picture(file).width == 20 for file in (tmp_path / "out").iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_ctrl_c_leaves_whole_files(tmp_path, model):
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    for number in range(30):
+        Image.fromarray(rng.integers(0, 256, (400, 400, 3), dtype=np.uint8)).save(tmp_path / f"in/{number:02}.png")
+    command = [sys.executable, "-m", "zorse", "translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "translate")}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        while not (tmp_path / "out/01.png").exists():
+            assert run.poll() is None, run.stderr.read()
+            time.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        errors = run.stderr.read()
+        assert run.wait(timeout=60) == 130
+    assert "Traceback" not in errors
+    assert "--resume goes on." in errors
+    results = list((tmp_path / "out").iterdir())
+    assert 1 <= len(results) < 30
+    assert all(file.suffix == ".png" and read_picture(file).width == 400 for file in results)
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_said_for_each_picture(tmp_path, model, zorse):
+    save(tmp_path / "in/a.png")
+    (tmp_path / "out").mkdir(mode=0o500)
+    code, _, errors = zorse("translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out")
+    assert code == 1
+    assert "Check its permissions" in errors
+
+
+def test_a_file_in_the_way_of_a_folder(tmp_path, model, zorse):
+    save(tmp_path / "in/sub/a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/sub").write_text("in the way")
+    code, _, errors = zorse("translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out")
+    assert code == 1
+    assert "could not be written" in errors
+
+
+def test_a_bomb_is_refused_and_allowed(tmp_path, model, zorse, monkeypatch):
+    monkeypatch.setattr("zorse.imaging.io.MAX_PIXELS", 100)
+    save(tmp_path / "a.png")
+    code, _, errors = zorse("translate", tmp_path / "a.png", "-m", model)
+    assert code == 1
+    assert "allow it with --allow-large" in errors
+    assert zorse("translate", tmp_path / "a.png", "-m", model, "--allow-large")[0] == 0
+
+
+# Pipes ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_a_pipe_gives_the_format_that_came(tmp_path, model, format):
+    Image.new("RGB", (20, 12), (10, 10, 10)).save(tmp_path / "in", format)
+    command = [sys.executable, "-m", "zorse", "translate", "-", "-m", model, "--size", "keep", "-o", "-"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "translate")}
+    content = (tmp_path / "in").read_bytes()
+    run = subprocess.run(command, input=content, capture_output=True, check=True, env=environment)
+    picture = read_picture(run.stdout)
+    assert picture.format == format
+    assert np.abs(picture.rgb.astype(int) - 245).max() <= 3
+
+
+def test_transparent_colours_stay(tmp_path, model, zorse):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 4), dtype=np.uint8)
+    pixels[:8, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert zorse("translate", tmp_path / "a.png", "-m", model, "-o", tmp_path / "b.png")[0] == 0
+    with Image.open(tmp_path / "b.png") as image:
+        result = np.asarray(image)
+    np.testing.assert_array_equal(result[:8], pixels[:8])
+    np.testing.assert_array_equal(result[:, :, 3], pixels[:, :, 3])
+    assert np.abs(result[8:, :, :3].astype(int) - pixels[8:, :, :3]).mean() > 20
+
+
+def test_frames_are_translated_one_by_one(tmp_path, model, zorse):
+    frames = [Image.new("RGB", (20, 12), (value, value, value)) for value in (10, 100, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 200, 50], loop=0)
+    assert zorse("translate", tmp_path / "a.gif", "-m", model, "-o", tmp_path / "b.gif", "--size", "keep")[0] == 0
+    with Image.open(tmp_path / "b.gif") as image:
+        seen = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            seen.append((image.info["duration"], round(np.asarray(image.convert("RGB")).mean())))
+    assert seen == [(100, 245), (200, 155), (50, 55)]
+
+
+def test_no_picture_left_is_no_success(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/notes.txt").write_text("x")
+    with pytest.raises(ImageError, match="no pictures"):
+        plan([tmp_path / "in"], tmp_path / "out", "m", Selection(copy_others=True))
+    save(tmp_path / "in/a.png")
+    with pytest.raises(ConfigError, match="cannot go into the folder"):
+        plan([tmp_path / "in"], tmp_path / "in", "m", Selection(copy_others=True))
+    assert issubclass(DiskFull, ImageError)
