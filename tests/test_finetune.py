@@ -1,6 +1,8 @@
 """Runs that start from models: who starts from what, what waits, what stays as it was."""
 
+import copy
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from foreign_networks import INSTANCE, PatchGAN, Resnet, randomised
 from tiny_training import difference, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.architecture import CompactConfig, ResnetConfig
 from zorse.card import ModelCard
+from zorse.data.dataset import open_dataset
+from zorse.data.loader import batches
 from zorse.errors import ChecksumMismatch, ConfigError, IncompatibleWeights, WeightsError
 from zorse.generator_file import load_generator, save_generator
 from zorse.inference import TorchBackend
@@ -20,6 +24,7 @@ from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cut import CUTConfig
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import StartingPoint, read_config, to_toml, with_overrides
+from zorse.training.loop import TrainingState, fit, make_accelerator
 from zorse.training.recorder.alarms import AlarmBoard
 from zorse.training.run import build_recipe, train
 from zorse.training.start import load_start, start_from
@@ -87,7 +92,6 @@ def test_models_take_the_place_of_their_direction(tmp_path):
     weights = first_weights(config)
     assert difference(weights["G_AB"], of_file(there)) is None
     assert difference(weights["G_BA"], of_file(back)) is None
-    assert config.training.warm_up == 200
     only_back, _ = start_from(tiny_cyclegan(), [str(back)])
     assert [point.network for point in only_back.start] == ["G_BA"]
     with pytest.raises(ConfigError, match=r"would both start G_AB"):
@@ -96,7 +100,7 @@ def test_models_take_the_place_of_their_direction(tmp_path):
 
 def test_what_starts_is_said(tmp_path):
     file = model_file(tmp_path / "model.safetensors")
-    config, _ = start_from(tiny_cyclegan(), [str(file)])
+    config, _ = start_from(tiny_cyclegan("training.iterations=5000"), [str(file)])
     lines = load_start(build_recipe(config.recipe, 0), config)
     assert lines[0] == f"G_AB starts from {file}."
     assert lines[1] == "G_BA, D_A and D_B start fresh."
@@ -136,7 +140,7 @@ def test_one_generator_recipes_take_the_way_from_a_to_b(finished):
     config, remarks = start_from(tiny_pix2pix(), [str(finished)])  # Its discriminators look at pairs.
     assert [point.network for point in config.start] == ["G"]
     assert "look at 3 channels" in " ".join(remarks)
-    assert config.training.warm_up == 200
+    assert config.training.warm_up == 6 // 5
 
 
 def test_a_folder_of_the_reference_starts_everything(tmp_path):
@@ -188,17 +192,23 @@ def test_onnx_files_that_cannot_be_trained_on(tmp_path):
 
 
 def test_generators_wait_for_fresh_discriminators(data, tmp_path):
-    start = model_file(tmp_path / "model.safetensors")
-    config, _ = start_from(tiny_cyclegan("training.iterations=3", "training.warm_up=3"), [str(start)])
-    train(config, data, tmp_path / "waiting", device="cpu")
-    saved, before = checkpoint(tmp_path / "waiting"), of_file(start)
-    assert difference(saved["networks"]["G_AB"], before) is None
-    assert difference(saved["averages"]["G_AB"], before) is None
-    assert difference(of_file(tmp_path / "waiting" / "generators" / "G_AB.safetensors"), before) is None
-    fresh = first_weights(config)
-    assert difference(saved["networks"]["D_B"], fresh["D_B"]) is not None
-    train(with_overrides(config, ["training.iterations=4"]), data, tmp_path / "going", device="cpu")
-    assert difference(checkpoint(tmp_path / "going")["networks"]["G_AB"], before) is not None
+    file = model_file(tmp_path / "model.safetensors")
+    config, _ = start_from(tiny_cyclegan("training.iterations=4", "training.warm_up=3"), [str(file)])
+    accelerator = make_accelerator(config.training, "cpu")
+    recipe = build_recipe(config.recipe, 0)
+    load_start(recipe, config)
+    state = TrainingState.fresh(recipe, 4, config.training, accelerator)
+    before = {name: copy.deepcopy(network.state_dict()) for name, network in recipe.networks.items()}
+    source = batches(open_dataset(config.data, data), 1, 0, 4, 0)
+    fit(state, islice(source, 3), config.training, accelerator)
+    for name in ("G_AB", "G_BA"):
+        assert difference(recipe.networks[name].state_dict(), before[name]) is None
+        assert difference(state.averages[name].state_dict(), before[name]) is None
+    assert difference(recipe.networks["D_B"].state_dict(), before["D_B"]) is not None
+    fit(state, source, config.training, accelerator)
+    assert state.iteration == 4
+    for network in (recipe.networks["G_AB"], state.averages["G_AB"]):
+        assert difference(network.state_dict(), before["G_AB"]) is not None
 
 
 FROZEN = ["layers.1", "D_B.layers.0*", "G_BA.*.body.5"]
@@ -243,7 +253,7 @@ def test_what_cannot_be_frozen(data, tmp_path):
 def test_a_resumed_run_is_the_uninterrupted_one(data, tmp_path):
     file = model_file(tmp_path / "model.safetensors", architecture=ResnetConfig(base_channels=5, n_blocks=1))
     plain = tiny_cyclegan("training.freeze=['layers.1']", "training.schedule=constant")
-    config, _ = start_from(with_overrides(plain, ["training.warm_up=4"]), [str(file)])
+    config, _ = start_from(with_overrides(plain, ["training.warm_up=2"]), [str(file)])
     train(config, data, tmp_path / "whole", device="cpu")
     train(with_overrides(config, ["training.iterations=3"]), data, tmp_path / "halved", device="cpu")
     file.unlink()  # Not needed any more.
@@ -256,11 +266,11 @@ def test_a_resumed_run_is_the_uninterrupted_one(data, tmp_path):
 
 def test_the_run_folder_tells_its_start_and_repeats_it(data, tmp_path):
     file = model_file(tmp_path / "model.safetensors")
-    config, _ = start_from(tiny_cyclegan("training.iterations=1"), [str(file)])
+    config, _ = start_from(tiny_cyclegan("training.iterations=2", "training.warm_up=1"), [str(file)])
     train(config, data, tmp_path / "run", device="cpu")
     saved = read_config(tmp_path / "run" / "config.toml")
     assert saved == config
-    assert (saved.training.warm_up, saved.start[0].network, saved.start[0].model) == (200, "G_AB", str(file))
+    assert (saved.training.warm_up, saved.start[0].network, saved.start[0].model) == (1, "G_AB", str(file))
     _, card = load_generator(tmp_path / "run" / "generators" / "G_AB.safetensors")
     assert f"Started from: G_AB model.safetensors (sha256 {saved.start[0].sha256[:16]})." in card.training
     train(saved, data, tmp_path / "again", device="cpu")
@@ -272,6 +282,8 @@ def test_the_run_folder_tells_its_start_and_repeats_it(data, tmp_path):
 
 
 def test_starting_points_that_make_no_sense(tmp_path):
+    with pytest.raises(ConfigError, match=r"warm_up is 6 of 6 iterations, so the generators would never learn"):
+        tiny_cyclegan("training.warm_up=6")
     file = str(model_file(tmp_path / "model.safetensors"))
 
     def start(config, **settings):

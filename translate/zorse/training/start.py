@@ -20,11 +20,13 @@ from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
-from zorse.training.config import RecipeConfig, StartingPoint, TrainConfig, read_config, validated
+from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
 from zorse.training.files import RunFolder
 
-WARM_UP = 200
-"""Iterations that generators which start from a model wait for discriminators which do not."""
+LONGEST_WARM_UP = 200
+"""Iterations that generators which start from a model wait for discriminators which do not, if the run is that long."""
+WARM_UP_SHARE = 5
+"""Else they wait for one of so many iterations."""
 
 _DIRECTIONS: Mapping[str, Literal["AtoB", "BtoA"]] = {"G_AB": "AtoB", "G_BA": "BtoA"}
 _JUDGED: Mapping[str, Literal["A", "B"]] = {"D": "B", "D_A": "A", "D_B": "B"}
@@ -32,7 +34,7 @@ _PICTURE, _PAIR = 3, 6
 """Channels that a discriminator sees: the result, or in pix2pix the input, too."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainedGenerator:
     """A generator to start from."""
 
@@ -48,7 +50,7 @@ class TrainedGenerator:
     state: Mapping[str, Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainedDiscriminator:
     """A discriminator to start from."""
 
@@ -165,29 +167,29 @@ def start_from(config: TrainConfig, models: Sequence[str], *, fixed_generator: b
     generators = _generators(config.recipe, contents)
     architecture = _common_architecture(config, list(generators.values()), fixed_generator)
     discriminators = _discriminators(config.recipe, contents)
-    remarks = []
+    remarks = _left_out(contents, discriminators)
     if architecture != config.recipe.generator:
-        remarks.append(f"The generator is that of {models[0]} instead of the preset's: {architecture!r}.")
-    for model, content in contents.items():
-        judges = [trained for trained in content if isinstance(trained, TrainedDiscriminator)]
-        if judges and not any(judge in discriminators.values() for judge in judges):
-            remarks.append(
-                f"The discriminators of {model} do not fit recipe.discriminators and are left out: they are "
-                f"{list(judges[0].configs)!r} and look at {judges[0].in_channels} channels."
-            )
+        remarks.insert(0, f"The generator is that of {models[0]} instead of the preset's: {architecture!r}.")
     all_start = len(discriminators) == len(_judge_names(config.recipe))
-    warm_up = config.training.warm_up
     changes = {
         "recipe": config.recipe.model_copy(update={"generator": architecture}),
-        "training": config.training.model_copy(
-            update={"warm_up": (0 if all_start else WARM_UP) if warm_up is None else warm_up}
-        ),
+        "training": config.training.model_copy(update={"warm_up": _warm_up(config.training, all_start)}),
         "start": tuple(
             StartingPoint(network=name, model=trained.model, place=trained.place, sha256=trained.sha256)
             for name, trained in (generators | discriminators).items()
         ),
     }
     return Plan(validated(config.model_copy(update=changes).model_dump()), tuple(remarks))
+
+
+def _warm_up(settings: LoopConfig, discriminators_start: bool) -> int:
+    if settings.warm_up is not None:
+        return settings.warm_up
+    if discriminators_start:
+        return 0
+    return (
+        LONGEST_WARM_UP if settings.iterations is None else min(LONGEST_WARM_UP, settings.iterations // WARM_UP_SHARE)
+    )
 
 
 def _generators(recipe: RecipeConfig, contents: Mapping[str, list[Trained]]) -> dict[str, TrainedGenerator]:
@@ -252,6 +254,19 @@ def _discriminators(recipe: RecipeConfig, contents: Mapping[str, list[Trained]])
         and (trained.configs, trained.in_channels) == (recipe.discriminators, in_channels)
     }
     return {name: fitting[domain] for name, domain in _judge_names(recipe).items() if domain in fitting}
+
+
+def _left_out(contents: Mapping[str, list[Trained]], discriminators: Mapping[str, TrainedDiscriminator]) -> list[str]:
+    """A remark on each model whose discriminators do not fit."""
+    remarks = []
+    for model, content in contents.items():
+        judges = [trained for trained in content if isinstance(trained, TrainedDiscriminator)]
+        if judges and not any(judge in discriminators.values() for judge in judges):
+            remarks.append(
+                f"The discriminators of {model} do not fit recipe.discriminators and are left out: they are "
+                f"{list(judges[0].configs)!r} and look at {judges[0].in_channels} channels."
+            )
+    return remarks
 
 
 def resumed(config: TrainConfig, run: RunFolder) -> TrainConfig:
