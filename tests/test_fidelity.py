@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from zorse.errors import DatasetError, WeightsError
 from zorse.metrics.features import extract_features
 from zorse.metrics.figures import Sets, fid_figure, kid_figure, mean_figure, precision_recall_figures
-from zorse.metrics.frechet import affordable_resamples, frechet_distance, frechet_resamples
+from zorse.metrics.frechet import frechet_distance, frechet_resamples, frechet_rounds
 from zorse.metrics.inception import URL, inception_extractor
 from zorse.metrics.kid import kid
 from zorse.metrics.manifold import precision_recall, precision_recall_resamples
@@ -79,9 +79,9 @@ def test_frechet_interval_is_around_the_figure(rng):
 
 
 def test_large_sets_are_resampled_less_often():
-    assert affordable_resamples(50, 60, 2000) == 2000
-    assert 100 < affordable_resamples(200, 200, 2000) < 2000
-    assert affordable_resamples(5000, 5000, 2000) == 100
+    assert frechet_rounds(50, 60, 2000) == 2000
+    assert 100 < frechet_rounds(200, 200, 2000) < 2000
+    assert frechet_rounds(5000, 5000, 2000) == 100
 
 
 # Precision and recall

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from zorse.card import Metric
 from zorse.metrics.features import Extractor
-from zorse.metrics.frechet import affordable_resamples, frechet_distance, frechet_resamples
+from zorse.metrics.frechet import frechet_distance, frechet_resamples, frechet_rounds
 from zorse.metrics.kid import kid, kid_resamples
-from zorse.metrics.manifold import NEIGHBOURS, precision_recall, precision_recall_resamples
+from zorse.metrics.manifold import NEIGHBOURS, manifold_rounds, precision_recall, precision_recall_resamples
 from zorse.metrics.pictures import EvaluationSet
 from zorse.metrics.resampling import CONFIDENCE, N_RESAMPLES, Features, interval, mean_resamples, recentred
 
@@ -67,7 +67,7 @@ def kid_figure(extractor: Extractor, real: Features, fake: Features, sets: Sets)
     return _figure(
         f"KID x 1000 ({extractor.name})",
         1000 * kid(real, fake),
-        1000 * kid_resamples(real, fake),
+        1000 * kid_resamples(real, fake, n_resamples=N_RESAMPLES),
         better="lower",
         protocol=f"{extractor.description}, unbiased MMD^2 with kernel (x.y/d + 1)^3, {_bootstrap(N_RESAMPLES)}",
         identifier=f"kid-unbiased-poly3/{extractor.identifier}",
@@ -88,7 +88,7 @@ def fid_figure(extractor: Extractor, real: Features, fake: Features, sets: Sets)
         DatasetError: fewer than two pictures in a set, or a feature that is not a finite number.
     """
     value = frechet_distance(real, fake)
-    n_resamples = affordable_resamples(len(real), len(fake), N_RESAMPLES)
+    n_resamples = frechet_rounds(len(real), len(fake), N_RESAMPLES)
     return _figure(
         "FID",
         value,
@@ -113,7 +113,8 @@ def precision_recall_figures(extractor: Extractor, real: Features, fake: Feature
     Raises:
         DatasetError: fewer than four pictures in a set, or a feature that is not a finite number.
     """
-    values, resamples = precision_recall(real, fake), precision_recall_resamples(real, fake)
+    n_resamples = manifold_rounds(len(real), len(fake), N_RESAMPLES)
+    values, resamples = precision_recall(real, fake), precision_recall_resamples(real, fake, n_resamples=n_resamples)
     precision, recall = (
         _figure(
             f"{name} ({extractor.name})",
@@ -121,7 +122,7 @@ def precision_recall_figures(extractor: Extractor, real: Features, fake: Feature
             recentred(draws, value).clip(0, 1),
             better="higher",
             protocol=f"share inside the balls of {NEIGHBOURS} nearest neighbours of {extractor.description}, "
-            f"{_bootstrap(N_RESAMPLES)}, recentred on the figure",
+            f"{_bootstrap(n_resamples)}, recentred on the figure",
             identifier=f"{name.lower()}-k{NEIGHBOURS}/{extractor.identifier}",
             sets=sets,
         )
@@ -153,7 +154,7 @@ def mean_figure(
     return _figure(
         name,
         float(values.mean()),
-        mean_resamples(values),
+        mean_resamples(values, n_resamples=N_RESAMPLES),
         better=better,
         protocol=f"mean over pictures of {description}, {_bootstrap(N_RESAMPLES)}",
         identifier=identifier,

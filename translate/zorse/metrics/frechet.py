@@ -9,10 +9,10 @@ Source: Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule, sectio
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.metrics.resampling import Features, checked, draw_counts
+from zorse.metrics.resampling import Features, affordable, checked, draw_counts
 
-AFFORDABLE = 2e9
-"""Resamples times cubed pictures that are computed; about a minute."""
+BUDGET = 2e9
+"""Resamples times cubed pictures that are computed; some 20 seconds on one core."""
 
 
 def frechet_distance(real_features: Features, fake_features: Features) -> float:
@@ -32,7 +32,10 @@ def frechet_distance(real_features: Features, fake_features: Features) -> float:
 def frechet_resamples(
     real_features: Features, fake_features: Features, *, n_resamples: int, seed: int = 0
 ) -> NDArray[np.float64]:
-    """`frechet_distance` of resamples of both sets: (R,). They are larger than the figure: see `recentred`.
+    """`frechet_distance` of resamples of both sets: (R,).
+
+    They are larger than the figure, by more than they vary. Recentred on it, 95 % intervals held the true value in 98 %
+    of simulated experiments; as they are, in 16 %.
 
     Args:
         real_features: (N, d), N >= 2.
@@ -51,9 +54,9 @@ def frechet_resamples(
     return np.array([_weighted_distance(*products, *weights) for weights in draws])
 
 
-def affordable_resamples(n_real: int, n_fake: int, most: int) -> int:
-    """How many resamples take about a minute: `most` for small sets, 100 for large ones."""
-    return int(np.clip(AFFORDABLE / (n_real * n_fake * min(n_real, n_fake)), 100, most))
+def frechet_rounds(n_real: int, n_fake: int, most: int) -> int:
+    """How many resamples of sets of these sizes are worth their time."""
+    return affordable(n_real * n_fake * min(n_real, n_fake), BUDGET, most)
 
 
 def _products(

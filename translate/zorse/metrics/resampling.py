@@ -16,6 +16,7 @@ Features = NDArray[np.float32] | NDArray[np.float64]
 
 N_RESAMPLES = 2000
 CONFIDENCE = 0.95
+FEWEST_RESAMPLES = 100
 FEWEST_PICTURES = 2
 """Distances between sets compare different pictures of the same set."""
 
@@ -27,6 +28,11 @@ def draw_counts(n: int, n_resamples: int, rng: np.random.Generator) -> NDArray[n
     lonely = (counts > 0).sum(axis=1) < FEWEST_PICTURES
     counts[lonely] = 1
     return counts.astype(np.float64)
+
+
+def affordable(cost: float, budget: float, most: int = N_RESAMPLES) -> int:
+    """How many resamples of that cost a budget pays: at most `most`, at least 100."""
+    return int(np.clip(budget / cost, min(FEWEST_RESAMPLES, most), most))
 
 
 def interval(resamples: NDArray[np.float64], confidence: float = CONFIDENCE) -> tuple[float, float]:
