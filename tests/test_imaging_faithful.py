@@ -155,6 +155,15 @@ def test_colours_beyond_srgb_come_back(dtype, tolerance, suffix):
     assert np.abs(again.native.astype(int) - own).max() <= tolerance
 
 
+@pytest.mark.parametrize("suffix", [".bmp", ".gif"])
+def test_formats_without_profile_hold_srgb(suffix):
+    profile = wide_gamut_profile()
+    green = np.full((8, 8, 3), (40, 200, 60), np.uint8)
+    picture = Picture(green, icc_profile=profile, native=colour.from_srgb(green, profile))
+    assert np.abs(picture.native.astype(int) - green).max() > 20
+    assert np.abs(read_picture(encode_picture(picture, suffix)).rgb.astype(int) - green).max() <= 2
+
+
 def test_a_changed_colour_is_not_tinted_by_what_was_there():
     profile = wide_gamut_profile()
     red = np.full((4, 4, 3), (255, 0, 0), np.uint8)

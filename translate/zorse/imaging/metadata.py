@@ -19,6 +19,9 @@ _STRUCTURE = frozenset(
     | set(range(512, 522))
 )
 
+PLAIN_FORMATS = frozenset({"GIF", "BMP"})
+"""Formats that hold neither a profile nor EXIF: their colours are sRGB."""
+
 _IPTC = 0x0404
 """Photoshop's number of the IPTC resource."""
 
@@ -64,10 +67,10 @@ def save_options(picture: Picture, format: str) -> dict[str, Any]:
     """Metadata and profile as arguments for Pillow's `Image.save`."""
     metadata = picture.metadata
     options: dict[str, Any] = {}
-    if picture.icc_profile is not None and format not in ("GIF", "BMP"):
+    if picture.icc_profile is not None and format not in PLAIN_FORMATS:
         options["icc_profile"] = picture.icc_profile
     exif = metadata.exif if format != "JPEG" or len(metadata.exif) <= _SEGMENT else _only_orientation(metadata.exif)
-    if exif and format not in ("GIF", "BMP"):
+    if exif and format not in PLAIN_FORMATS:
         options["exif"] = exif
     if metadata.dpi is not None and format in ("JPEG", "PNG", "TIFF", "BMP"):
         options["dpi"] = metadata.dpi

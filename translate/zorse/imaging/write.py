@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from zorse.imaging.colour import own_colours
 from zorse.imaging.deep import encode_deep_png
 from zorse.imaging.encoding import encoding_options
 from zorse.imaging.formats import ANIMATED_FORMATS, WRITE_FORMATS
-from zorse.imaging.metadata import info, save_options, tiff_tags
+from zorse.imaging.metadata import PLAIN_FORMATS, info, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture, to_uint8
 from zorse.imaging.tiff import Page, encode_tiff
 
@@ -149,6 +150,8 @@ def _options(picture: Picture, format: str, quality: int | None) -> dict[str, An
 
 def _image(picture: Picture, format: str) -> Image.Image:
     """The picture as Pillow's encoder of a format takes it."""
+    if format in PLAIN_FORMATS:
+        picture = replace(picture, icc_profile=None, native=None)
     image = picture_to_pil(picture)
     image.info.clear()
     if image.mode == "RGBA" and format in ("JPEG", "BMP"):
