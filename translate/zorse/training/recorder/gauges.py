@@ -43,7 +43,7 @@ class Gauges:
     | diversity_fake_B | how much generated pictures differ, relative to inputs and real pictures |
     | luma_correlation_fake_B | correlation of the brightness of output and input |
     | change_fake_B | mean absolute difference of output and input, in [0, 2] |
-    | checkerboard_fake_B | brightness of periodic patterns beyond that in real pictures, in units of [-1, 1] |
+    | checkerboard_fake_B | strength of periodic patterns beyond that in inputs and real pictures, in units of [-1, 1] |
 
     Between two readings it only adds up a few numbers on the device. A reading looks at the last eight pictures.
 
@@ -63,6 +63,8 @@ class Gauges:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._last_norms: dict[str, Tensor] = {}
+        self._pace: dict[str, float] = {}
+        """Steps since the last reading, each as long as the schedule made it."""
         self._sizes = {
             name: sum(p.numel() for group in optimizer.param_groups for p in group["params"])
             for name, optimizer in state.recipe.optimizers.items()
@@ -78,6 +80,8 @@ class Gauges:
         for name, norm in state.gradient_norms.items():
             if norm is not self._last_norms.get(name):  # Otherwise the optimizer took no step.
                 self._last_norms[name] = norm
+                rate = state.recipe.optimizers[name].param_groups[0]["lr"]
+                self._pace[name] = self._pace.get(name, 0.0) + rate / (state.base_rates[name] * state.rate_factor)
                 # Under fp16 a step may overflow, and is skipped then.
                 finite = torch.nan_to_num(norm.float(), nan=0.0, posinf=0.0)
                 self._count(f"gradient_{name}", finite / math.sqrt(self._sizes[name]))
@@ -105,7 +109,7 @@ class Gauges:
         for name, total in self._sums.items():
             signals[name] = float(total) / self._counts[name]
         signals |= self._picture_signals(result.pictures)
-        self._sums, self._counts, self._new = {}, {}, 0
+        self._sums, self._counts, self._pace, self._new = {}, {}, {}, 0
         return {name: float(f"{value:.4g}") for name, value in signals.items() if math.isfinite(value)}
 
     def _count(self, name: str, value: Tensor) -> None:
@@ -116,14 +120,9 @@ class Gauges:
         found = {}
         for name, network in state.recipe.generators.items():
             before, self._weights[name] = self._weights[name], some_weights(network)
-            optimizer = self._movers.get(name)
-            if optimizer is None or f"gradient_{optimizer}" not in self._sums:
-                continue  # It is not being trained now.
-            rate = state.recipe.optimizers[optimizer].param_groups[0]["lr"]
-            if rate > 0:
-                steps = self._counts[f"gradient_{optimizer}"]
-                schedule = rate / (state.base_rates[optimizer] * state.rate_factor)
-                found[f"movement_{name}"] = movement(before, self._weights[name]) / steps / schedule
+            pace = self._pace.get(self._movers.get(name, ""), 0.0)
+            if pace > 0:  # Otherwise it is not being trained now.
+                found[f"movement_{name}"] = movement(before, self._weights[name]) / pace
         return found
 
     def _picture_signals(self, pictures: Mapping[str, Tensor]) -> dict[str, float]:
@@ -136,8 +135,9 @@ class Gauges:
             if features:
                 found[f"diversity_{name}"] = diversity(features[name], features[source], features[target])
             if min(pictures[name].shape[-2:]) >= PICTURE_SIDE:
-                drawn, real = (checkerboard(torch.stack(list(self._crops[key]))) for key in (name, target))
-                found[f"checkerboard_{name}"] = max(0.0, drawn - real)
+                # Stripes that the input has, or that the output shall have, are no flaw of the generator.
+                drawn, *given = (checkerboard(torch.stack(list(self._crops[key]))) for key in (name, source, target))
+                found[f"checkerboard_{name}"] = max(0.0, drawn - max(given))
         return {name: value for name, value in found.items() if value is not None}
 
     def _features_of(self, names: set[str]) -> dict[str, Tensor]:
