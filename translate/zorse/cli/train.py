@@ -36,6 +36,11 @@ def train(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
     ] = True,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Only try two steps, and tell what the run would take: time, memory, disk."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Train pix2pix, CycleGAN or CUT on your own pictures.
 
@@ -55,6 +60,10 @@ def train(
     from zorse.training.run import train as run_training
     from zorse.training.start import start_from
 
+    if as_json and not plan:
+        raise typer.BadParameter("--json goes with --plan.")
+    if plan and resume:
+        raise typer.BadParameter("--plan is for a run that has not begun: leave --resume out.")
     if resume and out is None:
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
     if resume and models:
@@ -67,8 +76,19 @@ def train(
     if models:
         fixed_generator = any(setting.startswith("recipe.generator") for setting in settings or [])
         config, remarks = start_from(config, models, fixed_generator=fixed_generator)
-        for remark in remarks:
+        for remark in [] if as_json else remarks:
             console.print(remark)
+    if plan:
+        from zorse.cli.planned import described
+        from zorse.training.plan import make_plan
+
+        planned = make_plan(config, data, folder, device)
+        if as_json:
+            typer.echo(planned.model_dump_json(indent=2))
+        else:
+            for line in described(planned):
+                console.print(line)
+        return
     console.print(f"Training {config.name} in {folder}")
     state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
     if state.interrupted:

@@ -47,6 +47,26 @@ def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
             return CUT(config)
 
 
+def fresh_state(config: TrainConfig, accelerator: Accelerator, console: Console, *, start: bool) -> TrainingState:
+    """The run before its first iteration.
+
+    Args:
+        config: of the run.
+        accelerator: of the run.
+        console: for what there is to say about the models that it starts from.
+        start: whether to read them; otherwise all weights are drawn anew, to be replaced by those of a checkpoint.
+    """
+    seed_everything(config.training.seed)
+    recipe = build_recipe(config.recipe, config.training.seed)
+    for line in load_start(recipe, config) if start else []:
+        console.print(line)
+    freeze(recipe, config)
+    if config.training.checkpoint_blocks:
+        for generator in recipe.generators.values():
+            recompute_blocks(generator)
+    return TrainingState.fresh(recipe, 0, config.training, accelerator)
+
+
 def total_iterations(config: TrainConfig, dataset: Dataset, done: int = 0, seen: int = 0, world: int = 1) -> int:
     """Steps of the whole run.
 
@@ -148,15 +168,7 @@ def _train(
         if check:
             check_before_training(config.data, data, console)
     dataset = open_dataset(config.data, data, seed=settings.seed)
-    seed_everything(settings.seed)
-    recipe = build_recipe(config.recipe, settings.seed)
-    for line in [] if resume else load_start(recipe, config):
-        console.print(line)
-    freeze(recipe, config)
-    if settings.checkpoint_blocks:
-        for generator in recipe.generators.values():
-            recompute_blocks(generator)
-    state = TrainingState.fresh(recipe, 0, settings, accelerator)
+    state = fresh_state(config, accelerator, console, start=not resume)
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
     state.total = total_iterations(config, dataset, state.iteration, state.samples, accelerator.num_processes)

@@ -1,0 +1,178 @@
+"""What `zorse train --plan` says, and that it leaves nothing behind."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from tiny_training import SIZE, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
+from zorse.cli.planned import described
+from zorse.training import plan as module
+from zorse.training import trial
+from zorse.training.config import to_toml
+from zorse.training.plan import Plan, StagePlan, make_plan
+from zorse.training.run import train
+
+STAGES = "data.stages=[{after=0.5, load_size=70, crop_size=64}]"
+
+
+@pytest.fixture
+def data(tmp_path):
+    return draw_unpaired(tmp_path / "data")
+
+
+def test_it_tells_pictures_iterations_networks_time_and_memory_and_writes_nothing(tmp_path, data):
+    before = sorted(tmp_path.rglob("*"))
+    config = tiny_cyclegan("training.batch_size=2", "training.iterations=12")
+    plan = make_plan(config, data, tmp_path / "run", "cpu")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert plan.pictures == {"brown blobs": 6, "striped blobs": 6}
+    assert (plan.iterations, plan.epochs, plan.device) == (12, 4, "CPU")
+    assert plan.parameters.keys() == {"G_AB", "G_BA", "D_A", "D_B"}
+    assert plan.parameters["G_AB"] == plan.parameters["G_BA"] > 0
+    (stage,) = plan.stages
+    assert (stage.crop_size, stage.iterations, stage.measured, stage.fits) == (SIZE, 12, True, True)
+    assert plan.seconds == pytest.approx(12 * stage.seconds_per_iteration)
+    assert 0 < stage.seconds_per_iteration < 60
+    assert 10**8 < stage.peak_bytes < plan.memory_bytes
+    assert plan.fits
+    assert plan.advice == ()
+
+
+def test_the_checkpoint_is_as_large_as_it_says(tmp_path, data):
+    config = tiny_cyclegan("recipe.generator.base_channels=16", "recipe.pool_size=1", "training.evaluate_every=0")
+    plan = make_plan(config, data, tmp_path / "run", "cpu")
+    train(config, data, tmp_path / "run")
+    size = (tmp_path / "run" / "checkpoints" / "last.pt").stat().st_size
+    assert plan.checkpoint_bytes == pytest.approx(size, rel=0.15)
+
+
+def test_pairs_are_counted_as_such(tmp_path):
+    data = draw_pairs(tmp_path / "data")
+    plan = make_plan(tiny_pix2pix("training.epochs=2"), data, tmp_path / "run", "cpu")
+    assert plan.pictures == {"pairs of outlines and shapes": 6}
+
+
+def test_each_stage_is_tried_with_its_own_crops(tmp_path, data, monkeypatch):
+    crops = []
+
+    def fit(state, batches, *rest):
+        batches = list(batches)
+        crops.append([batch["A"].shape[-1] for batch in batches])
+        true_fit(state, batches, *rest)
+
+    true_fit = trial.fit
+    monkeypatch.setattr(trial, "fit", fit)
+    plan = make_plan(tiny_cyclegan(STAGES, "training.accumulate=2"), data, tmp_path / "run", "cpu")
+    assert crops == [[32] * 4, [64] * 4]
+    assert [(stage.crop_size, stage.iterations) for stage in plan.stages] == [(32, 3), (64, 3)]
+    assert plan.stages[1].seconds_per_iteration != plan.stages[0].seconds_per_iteration
+
+
+def test_what_cannot_fit_is_computed_from_small_crops_and_not_tried(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(trial, "available_memory", lambda: 0)
+    tried = []
+    true_fit = trial.fit
+    monkeypatch.setattr(trial, "fit", lambda state, *rest: tried.append(1) or true_fit(state, *rest))
+    config = tiny_cyclegan("data.load_size=560", "data.crop_size=512", "training.batch_size=2")
+    plan = make_plan(config, data, tmp_path / "run", "cpu")
+    assert len(tried) == 1
+    (stage,) = plan.stages
+    assert (stage.crop_size, stage.measured, stage.fits) == (512, False, False)
+    assert not plan.fits
+    text = " ".join(plan.advice)
+    assert "Crops of 512 pixels take" in text
+    assert "--set training.checkpoint_blocks=true" in text
+    assert "--set training.batch_size=1" in text
+
+
+def test_a_gpu_that_runs_out_of_memory_is_a_plan_that_does_not_fit(tmp_path, data, monkeypatch):
+    def full(*arguments):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(trial, "fit", full)
+    plan = make_plan(tiny_cyclegan(), data, tmp_path / "run", "cpu")
+    assert not plan.fits
+    assert plan.largest_crop is None
+    assert not any("nan" in line for line in described(plan))
+
+
+def test_a_full_disk_is_noticed_beforehand(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda place: SimpleNamespace(free=0))
+    plan = make_plan(tiny_cyclegan(), data, tmp_path / "not" / "there", "cpu")
+    assert not plan.fits
+    assert "free some space" in plan.advice[0]
+
+
+def test_what_a_fit_of_two_sizes_tells_of_a_third(monkeypatch, tmp_path, data):
+    """Memory beyond a fixed amount, and time, grow with the pixels."""
+    peaks = {32: 400, 64: 1000}
+    monkeypatch.setattr(trial, "memory_held", lambda device: 200)
+    monkeypatch.setattr(trial, "available_memory", lambda: 10**9)
+    monkeypatch.setattr(nn.Parameter, "nbytes", 0)
+    bench = trial.TrialBench(tiny_cyclegan(), data, _state(tiny_cyclegan()), None)
+    monkeypatch.setattr(bench, "_measured", lambda crops: trial.Trial(crops.crop_size, 1.0, peaks[crops.crop_size]))
+    bench.trial(tiny_cyclegan().data)
+    assert bench.largest_crop() == pytest.approx(32 * ((0.9 * 1e9 - 200) / 200) ** 0.5, abs=4)
+    monkeypatch.setattr(bench, "memory", 900)
+    assert bench.trial(tiny_cyclegan(STAGES).data.at(1.0)) == trial.Trial(64, 4.0, 1000, measured=False)
+
+
+def _state(config):
+    from rich.console import Console
+
+    from zorse.training.loop import make_accelerator
+    from zorse.training.run import fresh_state
+
+    return fresh_state(config, make_accelerator(config.training, "cpu"), Console(quiet=True), start=True)
+
+
+def test_the_command_prints_it_as_text_and_as_json(zorse, tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(to_toml(tiny_cyclegan(STAGES)))
+    code, out, _ = zorse("train", "tiny.toml", "--data", data, "--plan", "--device", "cpu")
+    assert code == 0
+    for part in ("6 brown blobs", "6 iterations of batch 1", "32 px: 3 iterations", "64 px", "(measured)", "It fits."):
+        assert part in out
+    code, out, _ = zorse("train", "tiny.toml", "--data", data, "--plan", "--json", "--device", "cpu")
+    assert code == 0
+    assert [stage["crop_size"] for stage in json.loads(out)["stages"]] == [32, 64]
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [(("--json",), "--json goes with --plan"), (("--plan", "--resume", "--out", "x"), "--resume")],
+)
+def test_options_that_do_not_go_together_are_refused(zorse, tmp_path, options, complaint):
+    code, _, err = zorse("train", "compact_horse2zebra", "--data", tmp_path, *options)
+    assert code == 2
+    assert complaint in err
+
+
+def test_days_and_crops_are_said_as_people_say_them():
+    stage = StagePlan(
+        crop_size=256, iterations=100, seconds_per_iteration=15, peak_bytes=3_200_000_000, measured=True, fits=True
+    )
+    plan = Plan(
+        name="horse2zebra",
+        device="CPU",
+        pictures={"horses": 3},
+        batch_size=1,
+        iterations=100,
+        epochs=200,
+        parameters={"G": 11_378_179},
+        checkpoint_bytes=10**8,
+        disk_bytes=10**9,
+        memory_bytes=8 * 10**9,
+        stages=(stage,),
+        seconds=400_000,
+        largest_crop=400,
+        fits=True,
+        advice=(),
+    )
+    text = "\n".join(described(plan))
+    for part in ("4.6 days", "G 11.38 M", "15 s each, 3.2 GB", "crops up to 400 px would fit (computed)"):
+        assert part in text
