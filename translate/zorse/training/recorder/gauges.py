@@ -127,7 +127,8 @@ class Gauges:
 
     def _picture_signals(self, pictures: Mapping[str, Tensor]) -> dict[str, float]:
         found: dict[str, float | None] = {}
-        translations = _translations(pictures)
+        # A run may end long before the next reading was due, when none of its last pictures were kept.
+        translations = _translations(pictures) if self._new else []
         features = self._features_of({name for translation in translations for name in translation})
         for name, source, target in translations:
             new = [torch.stack(list(self._thumbnails[key]))[-self._new :] for key in (name, source)]
