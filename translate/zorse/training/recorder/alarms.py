@@ -113,8 +113,8 @@ ALARMS = (
         name="checkerboard",
         signal="checkerboard_",
         side="above",
-        raise_at=0.012,
-        clear_at=0.006,
+        raise_at=0.015,
+        clear_at=0.008,
         grace=500,
         cause="The outputs carry a regular pattern of 2 or 4 pixels that real pictures do not have. Early on that is "
         "normal; later, the upsampling layers overlap unevenly, or the discriminator does not see such detail.",
