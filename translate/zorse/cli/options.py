@@ -8,6 +8,21 @@ if TYPE_CHECKING:
     from zorse.runtime.translator import Size
 
 
+def parse_max_memory(text: str) -> int:
+    """The value of `--max-memory` in bytes.
+
+    Raises:
+        typer.BadParameter: it is no amount of memory.
+    """
+    from zorse.errors import ConfigError
+    from zorse.runtime.memory import parse_memory
+
+    try:
+        return parse_memory(text)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint="--max-memory") from error
+
+
 def parse_size(text: str) -> "Size":
     """The value of `--size`: native, keep, or a short side in pixels.
 

@@ -1,8 +1,9 @@
 """`zorse translate`: pictures, folders or standard input through a model."""
 
+import time
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,11 +12,16 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.cli.options import parse_size
+from zorse.cli.options import parse_max_memory, parse_size
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
     from zorse.runtime.files import Outcome
     from zorse.runtime.jobs import Job
+    from zorse.runtime.streamed.execute import Progress
+
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 @app.command()
@@ -68,6 +74,22 @@ def translate(
     allow_large: Annotated[
         bool, typer.Option("--allow-large", help="Read pictures of more than 250 million pixels, too.")
     ] = False,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2GB",
+            help="Memory for the pictures in work, their translations included. What does not fit into one pass over "
+            "the whole picture is streamed in tiles, with the same result.",
+            show_default="half of what is free",
+        ),
+    ] = None,
+    tiling: Annotated[
+        Literal["auto", "exact", "whole", "fast"],
+        typer.Option(
+            help="exact: in tiles, with the result of one pass; whole: in one pass; auto: whole where it fits, else "
+            "exact; fast: in tiles with the statistics of a thumbnail, an approximation."
+        ),
+    ] = "auto",
 ) -> None:
     """Translate pictures with a model.
 
@@ -83,6 +105,7 @@ def translate(
     from zorse.runtime.selection import Selection
 
     wanted_size = parse_size(size)
+    memory = None if max_memory is None else parse_max_memory(max_memory)
     name = model or _only_model()
     selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
     jobs = plan(inputs, out, Path(name).stem if Path(name).suffix else name, selection)
@@ -98,10 +121,18 @@ def translate(
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
-    work = partial(translator.translate, size=wanted_size, strength=strength)
+    bar = _bar(console)
+    work = partial(
+        translator.translate,
+        size=wanted_size,
+        strength=strength,
+        max_memory=None if memory is None else memory // settings.networks,
+        tiling=tiling,
+        report=_TileReport(console, bar) if len(jobs) == 1 else None,
+    )
     counts = _Counts()
     try:
-        _report(console, jobs, translate_files(work, jobs, settings), counts)
+        _report(console, bar, jobs, translate_files(work, jobs, settings), counts)
     except KeyboardInterrupt:
         console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.", markup=False)
         raise
@@ -147,16 +178,38 @@ class _Counts:
         return f"{self.translated} of {pictures} pictures translated{copies}{before}."
 
 
-def _report(console: Console, jobs: "list[Job]", outcomes: "Generator[Outcome, None, None]", counts: _Counts) -> None:
-    """Runs the jobs under a progress bar (on a terminal) and prints a line for each picture."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@dataclass
+class _TileReport:
+    """Shows how far a single large picture is: on the bar, or where there is none, in a line every 10 seconds."""
+
+    console: Console
+    bar: "Bar"
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, progress: "Progress") -> None:
+        for task in self.bar.task_ids:
+            self.bar.update(task, completed=progress.done)
+        if not self.console.is_terminal and time.monotonic() - self.last > _SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            self.console.print(f"{progress.done:.0%}, {progress.remaining:.0f} s left", markup=False)
+
+
+def _bar(console: Console) -> "Bar":
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _report(
+    console: Console, bar: "Bar", jobs: "list[Job]", outcomes: "Generator[Outcome, None, None]", counts: _Counts
+) -> None:
+    """Runs the jobs under a progress bar (on a terminal) and prints a line for each picture."""
     with closing(outcomes), bar as progress:
         task = progress.add_task("Translating", total=len(jobs))
-        for outcome in outcomes:
-            progress.advance(task)
+        for done, outcome in enumerate(outcomes, start=1):
+            progress.update(task, completed=done)
             counts.add(outcome)
             if outcome.error is not None:
                 console.print(f"Error: {outcome.error}", style="red", markup=False)

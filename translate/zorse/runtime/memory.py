@@ -1,7 +1,10 @@
 """Amounts of memory: how much is free, and how people write them."""
 
+import ctypes
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from zorse.errors import ConfigError
@@ -21,6 +24,8 @@ _UNITS = {
     "gi": 2**30,
     "ti": 2**40,
 }
+# Of glibc's malloc.h: from which size on a block is the system's own, and the largest that glibc sets by itself.
+_M_MMAP_THRESHOLD, _LEAST_RETURNED, _MOST_KEPT = -3, 2**20, 2**25
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -47,6 +52,24 @@ def format_memory(size: int) -> str:
 def available_memory() -> int:
     """Bytes that this process can still take without pushing others out, within the limit of its container."""
     return min([_free_in_system(), *_free_in_containers()])
+
+
+@contextmanager
+def freed_at_once() -> Iterator[None]:
+    """Inside, large blocks that are freed go back to the system at once, where the C library is glibc.
+
+    It would keep blocks of up to 32 MB, and with sizes that differ from stage to stage twice the memory that is needed.
+    """
+    try:
+        set_option: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another system, or another C library
+        yield
+        return
+    set_option(_M_MMAP_THRESHOLD, _LEAST_RETURNED)
+    try:
+        yield
+    finally:
+        set_option(_M_MMAP_THRESHOLD, _MOST_KEPT)
 
 
 def _free_in_system() -> int:

@@ -12,7 +12,7 @@ from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.picture import Pixels
 from zorse.imaging.tensor import Tensor, crop, padded_places, resize, to_tensor
-from zorse.runtime.memory import available_memory, format_memory
+from zorse.runtime.memory import available_memory, format_memory, freed_at_once
 from zorse.runtime.streamed.execute import Norms, Report, Write, stream
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
@@ -154,13 +154,16 @@ class _Job:
 
     def exact(self, kernels: Kernels) -> None:
         plan = plan_exact(kernels.program, self.seen.height, self.seen.width, self.memory, kernels.comfortable)
-        stream(plan, kernels, self._read, self.write, self.limits.report)
+        with freed_at_once():
+            stream(plan, kernels, self._read, self.write, self.limits.report)
 
     def fast(self, kernels: Kernels) -> None:
         # A U-Net sees too much around each pixel for tiles that overlap by all of it.
         keep = isinstance(self.card.architecture, UnetConfig)
         plan = plan_settled(kernels.program, self.seen.height, self.seen.width, self.memory, keep=keep)
-        stream(plan, kernels, self._read, self.write, self.limits.report, self._thumbnail_norms(kernels))
+        norms = self._thumbnail_norms(kernels)
+        with freed_at_once():
+            stream(plan, kernels, self._read, self.write, self.limits.report, norms)
 
     def _thumbnail_norms(self, kernels: Kernels) -> Norms:
         """The normalisations that a small copy of the picture gets."""

@@ -94,8 +94,14 @@ def plan_exact(program: Program, height: int, width: int, memory: int, comfortab
         TooLittleMemory: not even the smallest tiles fit.
     """
     room = min(memory // 3, comfortable)
-    plan = _plan(program, height, width, memory, "measured", room)
-    return plan if not plan.spilled else _plan(program, height, width, memory, "costly", room)
+    try:
+        plan = _plan(program, height, width, memory, "measured", room)
+    except TooLittleMemory:
+        pass
+    else:
+        if not plan.spilled:
+            return plan
+    return _plan(program, height, width, memory, "costly", room)
 
 
 def plan_settled(program: Program, height: int, width: int, memory: int, *, keep: bool) -> Plan:

@@ -1,0 +1,331 @@
+"""Streaming gives what one pass over the whole picture gives: for every generator, size, tiling and budget."""
+
+import dataclasses
+import errno
+import os
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.card import ModelCard
+from zorse.errors import ImageError, IncompatibleWeights
+from zorse.inference import as_tested
+from zorse.networks.build import build_generator
+from zorse.runtime.streamed import execute
+from zorse.runtime.streamed.execute import Progress, stream
+from zorse.runtime.streamed.generators import generator_program
+from zorse.runtime.streamed.geometry import Span, Window
+from zorse.runtime.streamed.moments import Moments
+from zorse.runtime.streamed.onnx_kernels import OnnxKernels
+from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+from zorse.runtime.streamed.shelf import KeptMap
+from zorse.torch_kernels import TorchKernels
+
+TOLERANCE = 1e-3
+"""Of values in [-1, 1]: what is promised. The networks here stay far below."""
+PLENTY = 10**10
+
+RESNETS = [
+    ResnetConfig(base_channels=4, n_blocks=2),
+    ResnetConfig(base_channels=4, n_blocks=0, norm="none"),
+    ResnetConfig(base_channels=4, n_blocks=1, upsampling="resize", downsampling="blur", dropout=True),
+    ResnetConfig(base_channels=4, n_blocks=1, upsampling="bilinear", norm="instance_affine"),
+    ResnetConfig(base_channels=4, n_blocks=1, norm="batch"),
+]
+UNETS = [
+    UnetConfig(base_channels=4, depth=3, norm="instance"),
+    UnetConfig(base_channels=2, depth=5),
+    UnetConfig(base_channels=4, depth=3, norm="none", dropout=False),
+    UnetConfig(base_channels=4, depth=4, norm="instance_affine"),
+]
+COMPACTS = [
+    CompactConfig(base_channels=8, n_blocks=3, finish_channels=4),
+    CompactConfig(base_channels=8, n_blocks=1, finish_channels=4, norm="batch"),
+    CompactConfig(base_channels=8, n_blocks=4, finish_channels=4, norm="instance_affine"),
+]
+MODELS = [
+    (config, statistics)
+    for config in (*RESNETS, *UNETS, *COMPACTS)
+    for statistics in (("picture", "running") if config.norm == "batch" else ("picture",))
+]
+
+
+class Generator:
+    """A network whose weights, biases and statistics all matter, its whole-picture pass and its kernels."""
+
+    def __init__(self, config, statistics):
+        self.config = config
+        card = ModelCard(
+            name="tiny", task="t", domain_a="a", domain_b="b", architecture=config, norm_at_test=statistics
+        )
+        torch.manual_seed(0)
+        network = build_generator(config)
+        with torch.no_grad():
+            for tensor in (*network.parameters(), *network.buffers()):
+                if tensor.is_floating_point():
+                    tensor.copy_(0.3 * torch.randn_like(tensor) if tensor.ndim > 1 else torch.rand_like(tensor) + 0.1)
+        self.network = as_tested(network, card)
+        state = self.network.state_dict()
+        program = generator_program(card, state)
+        arrays = {name: tensor.numpy() for name, tensor in state.items()}
+        self.torch = TorchKernels(program, state, torch.device("cpu"), torch.inference_mode, PLENTY)
+        self.onnx = OnnxKernels(program, arrays, open_session, lambda session, *args: session.run(*args), PLENTY)
+
+    def whole(self, picture):
+        with torch.inference_mode():
+            return self.network(torch.from_numpy(picture)).numpy()
+
+
+def open_session(content):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+GENERATORS = {}
+
+
+def generator(config, statistics="picture"):
+    key = config, statistics
+    if key not in GENERATORS:
+        GENERATORS[key] = Generator(config, statistics)
+    return GENERATORS[key]
+
+
+def picture_of(height, width, seed=0):
+    """Areas and noise, so that borders and statistics of every part differ."""
+    random = np.random.default_rng(seed)
+    slope = np.linspace(-0.8, 0.5, height)[:, None] * np.ones(width)
+    return np.clip(slope + random.normal(0, 0.3, (1, 3, height, width)), -1, 1).astype(np.float32)
+
+
+def streamed(kernels, plan, picture, report=None, norms=None):
+    result = np.full_like(picture, np.nan)
+    times = np.zeros(picture.shape[2:], int)
+
+    def write(window, tile):
+        result[:, :, *window.slices] = tile
+        times[window.slices] += 1
+
+    stream(plan, kernels, lambda window: np.ascontiguousarray(picture[:, :, *window.slices]), write, report, norms)
+    assert (times == 1).all(), "each pixel is written once"
+    return result
+
+
+def in_tiles(plan, rows, columns, *, spilled=False):
+    tiles = [(min(rows, height), min(columns, width)) for height, width in (plan.sizes[s.target] for s in plan.stages)]
+    return dataclasses.replace(
+        plan, tiles=tuple(tiles), spilled=frozenset(range(len(plan.buffers))) if spilled else frozenset()
+    )
+
+
+# The same result -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("config", "statistics"), MODELS, ids=str)
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_every_generator(config, statistics, runtime):
+    tiny = generator(config, statistics)
+    kernels = getattr(tiny, runtime)
+    multiple = config.size_multiple
+    picture = picture_of(max(28, multiple) // multiple * multiple, -(-20 // multiple) * multiple)
+    plan = plan_exact(kernels.program, *picture.shape[2:], PLENTY)
+    np.testing.assert_allclose(streamed(kernels, in_tiles(plan, 5, 7), picture), tiny.whole(picture), atol=TOLERANCE)
+
+
+@given(
+    model=st.sampled_from(MODELS),
+    runtime=st.sampled_from(["torch", "onnx"]),
+    size=st.tuples(st.integers(2, 10), st.integers(2, 10)),
+    tile=st.one_of(
+        st.tuples(st.integers(1, 12), st.just(1000)),
+        st.tuples(st.integers(5, 40), st.integers(5, 40)),
+    ),
+    spilled=st.booleans(),
+    saves_memory=st.booleans(),
+)
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_size_and_any_tiles(model, runtime, size, tile, spilled, saves_memory):
+    tiny = generator(*model)
+    kernels = getattr(tiny, runtime)
+    multiple = model[0].size_multiple
+    height, width = (-(-(8 + 4 * side) // multiple) * multiple for side in size)
+    picture = picture_of(height, width, seed=height)
+    plan = plan_exact(kernels.program, height, width, PLENTY)
+    if saves_memory:
+        plan = cheapest(kernels.program, height, width)
+    result = streamed(kernels, in_tiles(plan, *tile, spilled=spilled), picture)
+    np.testing.assert_allclose(result, tiny.whole(picture), atol=TOLERANCE)
+
+
+def cheapest(program, height, width):
+    """A plan in the least memory that is enough."""
+    try:
+        plan_exact(program, height, width, 0)
+    except TooLittleMemory as error:
+        return plan_exact(program, height, width, error.least)
+    raise AssertionError("nothing takes no memory")
+
+
+@pytest.mark.parametrize("config", [RESNETS[0], UNETS[1], COMPACTS[0]], ids=lambda config: config.kind)
+def test_any_budget(config):
+    tiny = generator(config)
+    picture = picture_of(96, 160)
+    expected = tiny.whole(picture)
+    program = tiny.torch.program
+    least = cheapest(program, 96, 160)
+    assert least.spilled
+    assert least.tiles != plan_exact(program, 96, 160, PLENTY).tiles
+    np.testing.assert_allclose(streamed(tiny.torch, least, picture), expected, atol=TOLERANCE)
+    with pytest.raises(TooLittleMemory):
+        plan_exact(program, 96, 160, 1_000_000)
+
+
+def test_a_settled_plan_with_the_pictures_own_statistics_is_exact():
+    for config in (RESNETS[0], COMPACTS[0], UNETS[0]):
+        tiny = generator(config)
+        picture = picture_of(64, 48)
+        plan = plan_exact(tiny.onnx.program, 64, 48, PLENTY)
+        norms = stream(plan, tiny.onnx, lambda w, p=picture: p[:, :, *w.slices].copy(), lambda _window, _tile: None)
+        for keep in (True, False):
+            settled = plan_settled(tiny.onnx.program, 64, 48, PLENTY, keep=keep)
+            assert keep or len(settled.stages) == 1
+            result = streamed(tiny.onnx, in_tiles(settled, 11, 48), picture, norms=norms)
+            np.testing.assert_allclose(result, tiny.whole(picture), atol=TOLERANCE)
+
+
+def test_moments_of_tiles_are_those_of_the_whole():
+    random = np.random.default_rng(0)
+    values = (1000 + random.normal(0, 0.01, (1, 2, 300, 400))).astype(np.float32)
+    moments = Moments(2)
+    for rows in (slice(0, 1), slice(1, 130), slice(130, 131), slice(131, 300)):
+        for columns in (slice(0, 399), slice(399, 400)):
+            moments.add(values[:, :, rows, columns])
+    exact = values.astype(np.float64)[0]
+    np.testing.assert_allclose(moments.mean, exact.mean((1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(moments.variance, exact.var((1, 2)), rtol=1e-5)
+
+
+# Memory --------------------------------------------------------------------------------------------------------------
+
+
+class Forgetful:
+    """Kernels with room for tiles of so many places only, as on a GPU whose memory others use, too."""
+
+    def __init__(self, kernels, most):
+        self.kernels, self.most, self.refused = kernels, most, 0
+        self.program, self.weights, self.comfortable = kernels.program, kernels.weights, kernels.comfortable
+
+    def compile(self, piece, norms):
+        compute = self.kernels.compile(piece, norms)
+
+        def compute_small(tiles):
+            if max(tile.shape[2] * tile.shape[3] for tile in tiles) > self.most:
+                self.refused += 1
+                raise MemoryError
+            return compute(tiles)
+
+        return compute_small
+
+
+@pytest.mark.parametrize("tile", [(1000, 1000), (13, 1000), (40, 9)])
+def test_too_little_memory_halves_the_tile_and_goes_on(tile):
+    tiny = generator(RESNETS[0])
+    kernels = Forgetful(tiny.torch, 600)
+    picture = picture_of(64, 48)
+    plan = in_tiles(plan_exact(kernels.program, 64, 48, PLENTY), *tile)
+    np.testing.assert_allclose(streamed(kernels, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+    assert kernels.refused
+
+
+def test_no_memory_at_all_ends_the_run():
+    tiny = generator(COMPACTS[0])
+    with pytest.raises(MemoryError):
+        streamed(Forgetful(tiny.torch, 0), plan_exact(tiny.torch.program, 16, 16, PLENTY), picture_of(16, 16))
+
+
+def test_kept_maps_of_residual_blocks_take_turns_in_two_places():
+    config = ResnetConfig()
+    program = generator_program(card_of(config), Everything())
+    plan = plan_exact(program, 2048, 2048, 10**9)
+    quarter = 256 * 512 * 512 * 4
+    assert [buffer.size for buffer in plan.buffers] == [quarter, quarter]
+    assert not plan.spilled
+    assert plan_exact(program, 2048, 2048, 6 * 10**8).spilled
+    assert 3 * 10**9 < whole_pass_size(program, 2048, 2048) < 6 * 10**9, "3.7 GB were measured"
+
+
+def card_of(config):
+    return ModelCard(name="tiny", task="t", domain_a="a", domain_b="b", architecture=config)
+
+
+class Everything:
+    def __contains__(self, name):
+        return True
+
+
+def test_maps_in_files_and_in_memory_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    tile = np.random.default_rng(0).normal(size=(1, 2, 3, 4)).astype(np.float32)
+    for spilled in (False, True):
+        kept = KeptMap((2, 10, 12), spilled=spilled)
+        kept.write(Window(Span(7, 10), Span(1, 5)), tile)
+        np.testing.assert_array_equal(kept.read(Window(Span(8, 10), Span(2, 4))), tile[:, :, 1:, 1:3])
+        assert os.name == "nt" or not list(tmp_path.iterdir()), "nothing is left, even if the process is killed now"
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="files are reserved in another way here")
+def test_a_full_disk_says_what_to_do(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(ImageError, match=r"temporary file of 0\.1 GB .*No space .*TMPDIR"):
+        KeptMap((25, 1000, 1000), spilled=True)
+
+
+# Progress ------------------------------------------------------------------------------------------------------------
+
+
+def test_progress_grows_to_the_end():
+    seen: list[Progress] = []
+    tiny = generator(COMPACTS[0])
+    plan = in_tiles(plan_exact(tiny.torch.program, 64, 64, PLENTY), 5, 64)
+    streamed(tiny.torch, plan, picture_of(64, 64), report=seen.append)
+    shares = [progress.done for progress in seen]
+    assert len(shares) > 10
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert seen[-1].remaining == pytest.approx(0, abs=0.1)
+    assert all(progress.remaining >= 0 for progress in seen)
+
+
+def test_an_exception_of_the_report_ends_the_run():
+    class Stopped(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done > 0.5:
+            raise Stopped
+
+    tiny = generator(COMPACTS[0])
+    with pytest.raises(Stopped):
+        streamed(tiny.torch, plan_exact(tiny.torch.program, 64, 64, PLENTY), picture_of(64, 64), report=stop)
+
+
+def test_weights_that_are_missing_are_named():
+    with pytest.raises(IncompatibleWeights, match=r"no weights 'stem\.1\.weight'"):
+        generator_program(card_of(COMPACTS[0]), {"else": 1})
+
+
+def test_tiles_that_cannot_be_halved():
+    one = Window(Span(0, 1), Span(0, 1))
+    with pytest.raises(MemoryError):
+        execute._halved([one])
