@@ -128,7 +128,8 @@ def test_both_directions_of_a_run_find_their_counterparts(zorse, tmp_path):
     assert found[1]["figures"][0]["verdict"] == "undecided"
     code, out, _ = zorse("compare", first, second)
     assert code == 0
-    assert "A: ab, B: AB" in out
+    assert f"A: ab (AtoB), {first}" in out
+    assert f"B: AB (AtoB), {second}" in out
 
 
 def test_figures_of_one_result_only_are_named(tmp_path):

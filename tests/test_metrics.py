@@ -347,7 +347,7 @@ def test_what_evaluate_cannot_use_is_said_in_a_paragraph(zorse, blobs, tmp_path)
         ([model, "--data", blobs / "testA", "--real", one], "At least 2 pictures"),
         ([model, "--data", blobs, "--real", one, "--kind", "paired"], "--real names real pictures"),
         ([model, "--data", blobs, "-o", tmp_path / "no" / "result.json"], "there is no folder"),
-        ([model, "--data", blobs, "--grid", tmp_path / "grid.gif"], "must end in one of"),
+        ([model, "--data", blobs, "--grid", tmp_path / "grid.xcf"], "must end in one of"),
         ([empty, "--data", blobs], "holds no generators"),
         ([tmp_path / "no.onnx", "--data", blobs], "does not exist"),
     ]:

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from zorse.cli import app
 from zorse.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
-    from zorse.metrics.compare import ComparedFigure, ComparedModels
+    from zorse.metrics.compare import ComparedFigure, ComparedModels, Comparison
 
 COLOURS = {"better": "green", "worse": "red", "undecided": "yellow", "not comparable": "dim"}
 
@@ -37,7 +36,7 @@ def compare(
         typer.echo(comparison.model_dump_json(indent=2))
     else:
         for models in comparison.models:
-            _print(Console(highlight=False), models)
+            _print(Console(highlight=False), comparison, models)
     if not any(models.n_comparable for models in comparison.models):
         raise ConfigError(
             f"No figure of {first} compares with one of {second}: they were measured by different protocols, as said "
@@ -45,29 +44,25 @@ def compare(
         )
 
 
-def _print(console: Console, models: "ComparedModels") -> None:
-    table = Table(title=f"A: {models.first}, B: {models.second} ({models.direction})", title_justify="left")
-    table.add_column("measure")
-    for header in ("A", "B", "B - A", "95 % interval"):
-        table.add_column(header, justify="right")
-    table.add_column("B is")
+def _print(console: Console, comparison: "Comparison", models: "ComparedModels") -> None:
+    """A line for each figure, its protocol's identifier, or why it has no verdict, below it."""
+    for letter, model, file in (("A", models.first, comparison.first), ("B", models.second, comparison.second)):
+        console.print(f"{letter}: {model} ({models.direction}), {file}", style="bold", markup=False, soft_wrap=True)
+    console.print(f"{'':40}{'A':>8}{'B':>8}{'B - A':>9}{'95 % interval':>20}  B is", markup=False, soft_wrap=True)
     for figure in models.figures:
-        colour = COLOURS[figure.verdict]
-        table.add_row(*_row(figure), f"[{colour}]{figure.verdict}[/{colour}]")
-    console.print(table)
-    for figure in models.figures:
-        note = figure.reason or figure.protocol_id
-        console.print(f"{figure.name}: {note}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"{_row(figure)}  ", end="", markup=False, soft_wrap=True)
+        console.print(figure.verdict, style=COLOURS[figure.verdict])
+        console.print(f"    {figure.reason or figure.protocol_id}", style="dim", markup=False, soft_wrap=True)
     if models.alone:
         console.print(f"Only in one of both: {', '.join(models.alone)}", style="dim", markup=False, soft_wrap=True)
 
 
-def _row(figure: "ComparedFigure") -> tuple[str, ...]:
+def _row(figure: "ComparedFigure") -> str:
     change, between = "", ""
     if figure.difference is not None and figure.interval is not None:
         low, high = figure.interval
         change, between = _signed(figure.difference), f"{_signed(low)} to {_signed(high)}"
-    return figure.name, _number(figure.first), _number(figure.second), change, between
+    return f"{figure.name:40}{_number(figure.first):>8}{_number(figure.second):>8}{change:>9}{between:>20}"
 
 
 def _number(value: float) -> str:

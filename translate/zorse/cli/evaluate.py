@@ -253,7 +253,7 @@ def _measured(
 def _print(console: Console, evaluation: "Evaluation") -> None:
     """A line for each figure, its protocol's identifier below it."""
     console.print(f"{evaluation.model} ({evaluation.task})", style="bold", markup=False)
-    console.print(f"{'':40}{'model':>8}{'95 % interval':>18}{'untouched':>11}  better", markup=False)
+    console.print(f"{'':40}{'model':>8}{'95 % interval':>18}{'untouched':>11}  better", markup=False, soft_wrap=True)
     untouched = {metric.name: _figure(metric.value) for metric in evaluation.untouched}
     for metric in evaluation.metrics:
         row = f"{metric.name:40}{_figure(metric.value):>8}{_interval(metric):>18}{untouched.get(metric.name, ''):>11}"
