@@ -1,0 +1,282 @@
+"""The translator streams what does not fit into one pass, within the memory that it is given."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tiny_onnx
+import zorse
+from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.card import ModelCard
+from zorse.cli import main
+from zorse.errors import ConfigError, ImageError
+from zorse.inference import TorchBackend
+from zorse.networks.build import build_generator
+from zorse.runtime import memory, passes
+from zorse.runtime.memory import available_memory, format_memory, parse_memory
+from zorse.runtime.onnx import OnnxBackend
+from zorse.runtime.translator import Translator
+from zorse_export import export_onnx
+
+
+def photo(height, width, dtype=np.uint8):
+    """Slopes and noise over the whole range."""
+    random = np.random.default_rng(0)
+    slope = np.linspace(40, 180, width)[None, :, None] * np.ones((height, 1, 3))
+    pixels = np.clip(slope + random.normal(0, 30, slope.shape), 0, 255).astype(np.uint8)
+    return pixels.astype(dtype) * (np.iinfo(dtype).max // 255)
+
+
+def card_of(config, **changes):
+    return ModelCard(name="tiny", task="t", domain_a="a", domain_b="b", architecture=config, native_size=32, **changes)
+
+
+def translator_of(config, **changes):
+    torch.manual_seed(0)
+    card = card_of(config, **changes)
+    return Translator(card, TorchBackend(build_generator(config), card, "cpu"))
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return zorse.load("horse2zebra", "cpu", threads=1)
+
+
+@pytest.fixture
+def tiny():
+    return translator_of(CompactConfig(base_channels=8, n_blocks=2, finish_channels=4))
+
+
+@pytest.fixture
+def hungry():
+    """One pass over 600x600 pixels takes more than 100 MB."""
+    return translator_of(CompactConfig(base_channels=8, n_blocks=1, finish_channels=40))
+
+
+# Exact ---------------------------------------------------------------------------------------------------------------
+
+
+def test_shipped_models_stream_from_their_files(shipped):
+    pixels = photo(151, 203)
+    whole = shipped(pixels, size="keep", tiling="whole").astype(int)
+    exact = shipped(pixels, size="keep", tiling="exact", max_memory="60MB").astype(int)
+    assert np.abs(whole - exact).max() <= 1
+    assert np.abs(whole - pixels).max() > 10, "the model does something"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (17, 16), (61, 47)])
+def test_any_shape(tiny, shape):
+    pixels = photo(*shape)
+    whole = tiny(pixels, size="keep", tiling="whole").astype(int)
+    assert np.abs(tiny(pixels, size="keep", tiling="exact").astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.3])
+@pytest.mark.parametrize("size", ["keep", "native", 50])
+def test_alpha_strength_depth_and_working_size(tiny, size, strength):
+    pixels = np.dstack([photo(45, 70, np.uint16), np.linspace(0, 65535, 45 * 70).reshape(45, 70).astype(np.uint16)])
+    options = {"size": size, "strength": strength}
+    whole = tiny(pixels, tiling="whole", **options).astype(int)
+    exact = tiny(pixels, tiling="exact", **options).astype(int)
+    assert exact.shape == pixels.shape
+    assert np.abs(whole - exact).max() <= 257
+
+
+def test_exported_scales_and_shifts_are_found(tmp_path):
+    config = UnetConfig(base_channels=2, depth=3)
+    card = card_of(config)
+    network = build_generator(config)
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.add_(0.2 * torch.rand_like(tensor))
+    export_onnx(network, card, tmp_path / "unet.onnx", "fp16")
+    backend = OnnxBackend(tmp_path / "unet.onnx", "cpu", 1)
+    translator = Translator(backend.card, backend)
+    pixels = photo(37, 41)
+    whole = translator(pixels, size="keep", tiling="whole").astype(int)
+    assert np.abs(translator(pixels, size="keep", tiling="exact").astype(int) - whole).max() <= 1
+
+
+def test_streaming_needs_no_torch():
+    program = (
+        "import sys, numpy, zorse\n"
+        "zorse.load('horse2zebra', 'cpu')(numpy.zeros((40, 40, 3), numpy.uint8), size='keep', tiling='exact')\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+# Memory --------------------------------------------------------------------------------------------------------------
+
+
+class Spy:
+    """A backend that notes how it was used."""
+
+    def __init__(self, backend, error=None):
+        self.backend, self.error, self.used = backend, error, []
+        self.on_gpu = False
+
+    def __call__(self, pictures):
+        self.used.append("whole")
+        if self.error is not None:
+            raise self.error
+        return self.backend(pictures)
+
+    def kernels(self):
+        self.used.append("streamed")
+        return self.backend.kernels()
+
+
+def test_auto_streams_only_what_does_not_fit(hungry):
+    spy = Spy(hungry.backend)
+    translator = Translator(hungry.card, spy)
+    large = photo(600, 600)
+    translator(large, size="keep", max_memory="1GB")
+    assert spy.used == ["whole"]
+    translator(large, size="keep", max_memory="70MB")
+    assert spy.used == ["whole", "streamed"]
+    translator(large, size="native", max_memory="70MB")
+    assert spy.used == ["whole", "streamed", "whole"], "the network sees a small picture"
+
+
+def test_auto_streams_where_one_pass_runs_out_of_memory(tiny):
+    spy = Spy(tiny.backend, MemoryError())
+    pixels = photo(40, 40)
+    result = Translator(tiny.card, spy)(pixels, size="keep", max_memory="1GB")
+    assert spy.used == ["whole", "streamed"]
+    assert np.abs(result.astype(int) - tiny(pixels, size="keep")).max() <= 1
+
+
+def test_free_memory_is_the_default_limit(hungry, monkeypatch):
+    spy = Spy(hungry.backend)
+    translator = Translator(hungry.card, spy)
+    monkeypatch.setattr(passes, "available_memory", lambda: 140_000_000)
+    translator(photo(600, 600), size="keep")
+    assert spy.used == ["streamed"]
+    monkeypatch.setattr(passes, "available_memory", lambda: 20_000_000)
+    with pytest.raises(ImageError, match=r"600x600 takes at least \d+ MB .* half of what is free"):
+        translator(photo(600, 600), size="keep")
+
+
+def test_an_impossible_budget_names_the_least_possible_one(tiny):
+    pixels = photo(300, 300)
+    with pytest.raises(ImageError, match=r"300x300 takes at least \d+ MB .*10 MB may be used.*--max-memory") as caught:
+        tiny(pixels, size="keep", max_memory="10MB")
+    least = str(caught.value).split("--max-memory ")[1].split(")")[0]
+    tiny(pixels, size="keep", max_memory=least)
+
+
+def test_a_backend_that_cannot_stream(hungry):
+    plain = Translator(hungry.card, lambda tensor: tensor)
+    assert plain(photo(20, 20), size="keep").shape == (20, 20, 3)
+    with pytest.raises(ConfigError, match="whole pictures only"):
+        plain(photo(20, 20), size="keep", tiling="exact")
+    with pytest.raises(ImageError, match="takes at least"):
+        plain(photo(600, 600), size="keep", max_memory="60MB")
+
+
+def test_dropout_at_test_time_cannot_be_streamed():
+    translator = translator_of(UnetConfig(base_channels=2, depth=3), dropout_at_test=True)
+    with pytest.raises(ConfigError, match="dropout"):
+        translator(photo(20, 20), size="keep", tiling="exact")
+
+
+@pytest.mark.parametrize("tiling", ["tiles", ""])
+def test_unknown_tilings(tiny, tiling):
+    with pytest.raises(ConfigError, match="tiling"):
+        tiny(photo(20, 20), tiling=tiling)
+
+
+# The approximation ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CompactConfig(base_channels=8, n_blocks=2, finish_channels=4, norm="none"),
+        ResnetConfig(base_channels=4, n_blocks=1, norm="none"),
+        UnetConfig(base_channels=4, depth=3, norm="none", dropout=False),
+    ],
+)
+def test_fast_is_exact_where_there_are_no_statistics(config):
+    translator = translator_of(config)
+    pixels = photo(130, 90)
+    exact, fast = (translator(pixels, size="keep", tiling=tiling).astype(int) for tiling in ("whole", "fast"))
+    assert np.abs(exact - fast).max() <= 1
+
+
+def test_fast_shows_no_tiles_and_is_never_chosen_silently(hungry, monkeypatch):
+    pixels = photo(300, 200)
+    exact, fast, in_tiles = (
+        hungry(pixels, size="keep", **options).astype(int)
+        for options in ({"tiling": "exact"}, {"tiling": "fast"}, {"tiling": "fast", "max_memory": "56MB"})
+    )
+    assert np.abs(exact - fast).max() > 0, "it is an approximation"
+    assert np.abs(fast - in_tiles).max() <= 1
+
+    def forbidden(*_arguments, **_options):
+        raise AssertionError("an approximation that nobody asked for")
+
+    monkeypatch.setattr(passes, "plan_settled", forbidden)
+    hungry(pixels, size="keep", max_memory="60MB")
+
+
+# Amounts -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2GB", 2 * 10**9), ("800 mb", 8 * 10**8), ("1.5GiB", 3 * 2**29), ("64k", 64_000), ("123", 123), ("7B", 7)],
+)
+def test_amounts(text, size):
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "0", "2 elephants", "1e9"])
+def test_no_amounts(text):
+    with pytest.raises(ConfigError, match="Write it like 2GB"):
+        parse_memory(text)
+
+
+def test_amounts_are_rounded_up():
+    assert format_memory(57_000_001) == "58 MB"
+    assert format_memory(2_010_000_000) == "2.1 GB"
+    assert parse_memory(format_memory(57_000_001)) >= 57_000_001
+
+
+def test_a_containers_limit_counts(tmp_path, monkeypatch):
+    assert available_memory() > 0
+    (tmp_path / "memory.max").write_text("300000000\n")
+    (tmp_path / "memory.current").write_text("100000000\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    assert available_memory() == min(200_000_000, available_memory())
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_memory() > 0
+
+
+# Command line --------------------------------------------------------------------------------------------------------
+
+
+def test_command_line(tmp_path, monkeypatch, capsys):
+    model = tiny_onnx.write(tmp_path / "tiny.onnx")
+    Image.fromarray(photo(30, 30)).save(tmp_path / "a.png")
+
+    def run(*options):
+        command = ["zorse", "translate", str(tmp_path / "a.png"), "-m", str(model), "--device", "cpu", "--size", "keep"]
+        monkeypatch.setattr(sys, "argv", [*command, "-o", str(tmp_path / "b.png"), *options])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code or 0, " ".join(capsys.readouterr().err.split())
+
+    assert run("--max-memory", "2GB")[0] == 0
+    code, message = run("--max-memory", "lots")
+    assert code == 2
+    assert "not an amount of memory" in message
+    assert run("--tiling", "some")[0] == 2
+    code, message = run("--tiling", "exact")
+    assert code == 1
+    assert "no weights" in message
