@@ -12,7 +12,7 @@ from zorse.cli import app
 from zorse.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from zorse.card import ModelCard
+    from zorse.card import Metric, ModelCard
     from zorse.registry import Entry
 
 models = typer.Typer(no_args_is_help=True, help="List, describe, download and import models.")
@@ -191,5 +191,10 @@ def _described(card: "ModelCard") -> dict[str, str]:
         "notes": card.notes,
         "made with": f"zorse {card.zorse_version}" if card.zorse_version else "",
     }
-    metrics = {metric.name: f"{metric.value:g} ({metric.protocol})" for metric in card.metrics}
+    metrics = {metric.name: _measured(metric) for metric in card.metrics}
     return {label: text for label, text in (lines | metrics).items() if text}
+
+
+def _measured(metric: "Metric") -> str:
+    identifier = f"{metric.protocol_id}: " if metric.protocol_id else ""
+    return f"{metric.value:g} ({identifier}{metric.protocol})"

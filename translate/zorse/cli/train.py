@@ -56,6 +56,7 @@ def train(
     except ImportError as error:
         raise MissingExtraError("Training", "train") from error
     from zorse.training.config import read_config, with_overrides
+    from zorse.training.files import RunFolder
     from zorse.training.presets import preset as find_preset
     from zorse.training.run import train as run_training
     from zorse.training.start import start_from
@@ -98,3 +99,5 @@ def train(
         )
         raise typer.Exit(130)
     console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}")
+    if (best := RunFolder(folder).best_generators).is_dir():
+        console.print(f"The best ones by KID are in {best}: zorse export {folder} --checkpoint best")
