@@ -45,8 +45,8 @@ def train(
     """Train pix2pix, CycleGAN or CUT on your own pictures.
 
     Presets: cyclegan_horse2zebra, cyclegan_photo2monet, cut_horse2zebra, fastcut_horse2zebra, pix2pix_edges2shoes,
-    pix2pix_facades, pix2pixhd_facades (as published, for a GPU), and compact_horse2zebra, compact_photo2monet,
-    compact_edges2shoes, compact_edges2clothes (for a CPU).
+    pix2pix_facades, pix2pixhd_facades (as published, for a GPU), and compact_horse2zebra,
+    compact_cut_horse2zebra, compact_photo2monet, compact_edges2shoes, compact_edges2clothes (for a CPU).
 
     Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.
     """

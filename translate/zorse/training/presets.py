@@ -163,6 +163,19 @@ def compact_horse2zebra() -> TrainConfig:
     )
 
 
+def compact_cut_horse2zebra() -> TrainConfig:
+    """Horse -> zebra on one CPU in about half an hour: a third of compact_horse2zebra's work per step, one way only."""
+    recipe = fastcut(
+        generator=CompactConfig(),
+        discriminators=(ProjectedConfig(),),
+        objective="hinge",
+        lambda_nce=2.0,
+        learning_rate=4e-4,
+        discriminator_learning_rate=2e-4,
+    )
+    return compact_horse2zebra().model_copy(update={"name_reverse": None, "recipe": recipe})
+
+
 def compact_photo2monet() -> TrainConfig:
     """Monet <-> photo on one CPU in about an hour."""
     return cyclegan_photo2monet().model_copy(
@@ -211,6 +224,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         compact_edges2shoes,
         compact_edges2clothes,
         compact_horse2zebra,
+        compact_cut_horse2zebra,
         compact_photo2monet,
     )
 }
