@@ -36,6 +36,7 @@ def diagnose() -> list[Finding]:
         *_models(),
         _translation(),
         _page(),
+        _videos(),
         *_training(),
     ]
 
@@ -153,6 +154,13 @@ def _page() -> Finding:
     if gradio is None:
         return Finding("page (zorse ui)", "note", "gradio is not installed", "pip install 'zorse[app]'")
     return Finding("page (zorse ui)", "ok", f"gradio {gradio}")
+
+
+def _videos() -> Finding:
+    av = _version("av")
+    if av is None:
+        return Finding("videos", "note", "av is not installed", "pip install 'zorse[video]'")
+    return Finding("videos", "ok", f"av {av}")
 
 
 def _training() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`zorse translate`: pictures, folders or standard input through a model."""
+"""`zorse translate`: pictures, videos, folders or standard input through a model."""
 
 import time
 from collections.abc import Generator
@@ -17,6 +17,7 @@ from zorse.cli.options import parse_max_memory, parse_size
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from zorse.imaging.video.rewrite import VideoProgress
     from zorse.runtime.files import Outcome
     from zorse.runtime.jobs import Job
     from zorse.runtime.streamed.execute import Progress
@@ -28,7 +29,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 def translate(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT", help="Pictures, folders, or - for standard input.", show_default=False),
+        typer.Argument(metavar="INPUT", help="Pictures, videos, folders, or - for standard input.", show_default=False),
     ],
     out: Annotated[
         Path | None,
@@ -90,8 +91,14 @@ def translate(
             "exact; fast: in tiles with the statistics of a thumbnail, an approximation."
         ),
     ] = "auto",
+    steady: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="How much the flicker of videos is held down where nothing moves; 0: not at all."
+        ),
+    ] = 0.8,
 ) -> None:
-    """Translate pictures with a model.
+    """Translate pictures and videos with a model.
 
     Without -o, photo.jpg becomes photo_MODEL.jpg beside it, and a folder farm becomes farm_MODEL. Each result has its
     picture's format, quality, metadata and time. A picture that cannot be read is reported and skipped; the exit code
@@ -111,6 +118,8 @@ def translate(
     jobs = plan(inputs, out, Path(name).stem if Path(name).suffix else name, selection)
     n_workers, threads = share_cores(len(jobs), workers, wanted_size)
     translator = load(name, device, threads)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    bar = _bar(console)
     settings = Settings(
         workers=n_workers,
         networks=n_workers if threads is not None and translator.provider == CPU else 1,
@@ -118,10 +127,10 @@ def translate(
         quality=quality,
         as_stored=copy_others,
         max_pixels=None if allow_large else MAX_PIXELS,
+        steadiness=steady,
+        report=_FrameReport(console, bar, alone=len(jobs) == 1),
     )
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
-    bar = _bar(console)
     work = partial(
         translator.translate,
         size=wanted_size,
@@ -194,6 +203,26 @@ class _TileReport:
             self.console.print(f"{progress.done:.0%}, {progress.remaining:.0f} s left", markup=False)
 
 
+@dataclass
+class _FrameReport:
+    """Shows how far a video is: on the bar if it is alone, and without a terminal in a line every 10 seconds."""
+
+    console: Console
+    bar: "Bar"
+    alone: bool
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self, job: "Job", progress: "VideoProgress") -> None:
+        if self.alone:
+            for task in self.bar.task_ids:
+                self.bar.update(task, completed=progress.frames, total=progress.total)
+        if not self.console.is_terminal and time.monotonic() - self.last > _SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            of = "" if progress.total is None else f" of {progress.total}"
+            left = "" if progress.remaining is None else f", {progress.remaining:.0f} s left"
+            self.console.print(f"{job.source}: {progress.frames}{of} frames{left}", markup=False)
+
+
 def _bar(console: Console) -> "Bar":
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -209,10 +238,12 @@ def _report(
     with closing(outcomes), bar as progress:
         task = progress.add_task("Translating", total=len(jobs))
         for done, outcome in enumerate(outcomes, start=1):
-            progress.update(task, completed=done)
+            progress.update(task, completed=done, total=len(jobs))
             counts.add(outcome)
             if outcome.error is not None:
                 console.print(f"Error: {outcome.error}", style="red", markup=False)
             elif not outcome.was_done and not outcome.job.is_copy:
                 line = f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.2f} s)"
                 console.print(line, markup=False)
+                if outcome.note:
+                    console.print(f"Note: {outcome.note}.", markup=False)

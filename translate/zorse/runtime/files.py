@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zorse.errors import DiskFull, ImageError, ZorseError
 from zorse.imaging.io import (
@@ -25,7 +26,12 @@ from zorse.imaging.io import (
     writing,
 )
 from zorse.runtime.jobs import STANDARD, Job
+from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.translator import Size
+from zorse.runtime.video import translate_video
+
+if TYPE_CHECKING:
+    from zorse.imaging.video.rewrite import VideoProgress
 
 PIXELS_AT_ONCE = 100_000_000
 """Pictures in work together have at most so many pixels; a larger one is alone."""
@@ -59,6 +65,10 @@ class Settings:
     """Whether results are written in the orientation in which the input was stored, not upright."""
     max_pixels: int | None = MAX_PIXELS
     """Larger inputs are refused; None for no limit."""
+    steadiness: float = USUAL_STEADINESS
+    """Of videos, 0 (frame by frame) to 1."""
+    report: "Callable[[Job, VideoProgress], None] | None" = None
+    """Is told after each frame of a video how far it is; may be called from several threads."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,8 @@ class Outcome:
     error: ZorseError | None = None
     was_done: bool = False
     """Whether its result was there already."""
+    note: str = ""
+    """What people should know of the result."""
 
 
 def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | None]:
@@ -144,18 +156,22 @@ class _Crew:
         """
         start = time.perf_counter()
         error: ZorseError | None = None
+        note = ""
         self._go_on()
         if self._settings.resume and is_done(job):
             return Outcome(job, 0.0, was_done=True)
         try:
-            self._copy(job) if job.is_copy else self._work(job)
+            if job.is_video:
+                note = self._video(job)
+            else:
+                self._copy(job) if job.is_copy else self._work(job)
         except ZorseError as failure:
             error = failure
             if isinstance(failure, DiskFull):
                 self.stopped.set()
         except MemoryError:
             error = ImageError(f"{job.source} needs more memory than is free. Use fewer --workers or a smaller --size.")
-        return Outcome(job, time.perf_counter() - start, error)
+        return Outcome(job, time.perf_counter() - start, error, note=note)
 
     def _work(self, job: Job) -> None:
         source = sys.stdin.buffer if job.source == STANDARD else job.source
@@ -174,11 +190,29 @@ class _Crew:
 
     def _frame(self, file: PictureFile, number: int) -> Picture:
         self._go_on()
-        picture = file.frame(number)
+        translated = self._translated(file.frame(number))
+        return as_stored(translated) if self._settings.as_stored else translated
+
+    def _translated(self, picture: Picture) -> Picture:
         with self._network:
             self._go_on()
-            translated = self._translate(picture)
-        return as_stored(translated) if self._settings.as_stored else translated
+            return self._translate(picture)
+
+    def _video(self, job: Job) -> str:
+        """Gives what people should know of the result."""
+
+        def report(progress: "VideoProgress") -> None:
+            if self._settings.report is not None:
+                self._settings.report(job, progress)
+
+        made = translate_video(self._translated, job.source, job.target, self._settings.steadiness, report)
+        _mirror_time(job)
+        if made.damage:
+            raise ImageError(
+                f"{job.source} is damaged: {made.damage}. What could be read, {made.frames} pictures, is translated in "
+                f"{job.target}."
+            )
+        return f"{job.target} cannot hold {' and '.join(made.left_out)}: left out" if made.left_out else ""
 
     def _copy(self, job: Job) -> None:
         try:

@@ -7,7 +7,10 @@ Names of the results, for the model `horse2zebra`:
     OUT a folder each picture under its own name; of a folder, its tree is mirrored
     -            standard input as INPUT, standard output as OUT (in the format that came in)
 
-Formats that can be read only (PPM; AVIF and HEIC where Pillow lacks them) become .png. Names that Windows cannot hold,
+A video is an input like a picture, under the same rules.
+
+Formats that can be read only (PPM; AVIF and HEIC where Pillow lacks them) become .png, videos of old kinds (AVI, WMV,
+MPEG) .mp4. Names that Windows cannot hold,
 or cannot tell apart, are changed as little as possible. An input is never overwritten.
 """
 
@@ -18,8 +21,11 @@ from pathlib import Path
 
 from zorse.errors import ConfigError, ImageError
 from zorse.imaging.io import WRITE_FORMATS, find_files
+from zorse.imaging.video.formats import ANIMATED_PICTURE, VIDEO_FORMATS, is_video
 from zorse.runtime.names import distinct, safe_path
 from zorse.runtime.selection import Selection
+
+_WRITABLE = frozenset({*WRITE_FORMATS, *VIDEO_FORMATS})
 
 STANDARD = Path("-")
 """Standard input or output."""
@@ -33,6 +39,11 @@ class Job:
     target: Path
     is_copy: bool = False
     """Whether the file is copied unchanged."""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether moving pictures are translated into a video."""
+        return not self.is_copy and is_video(self.target)
 
 
 def plan(inputs: Iterable[Path], out: Path | None, model: str, selection: Selection | None = None) -> list[Job]:
@@ -61,7 +72,7 @@ def _is_folder(out: Path, inputs: list[Path]) -> bool:
     if out.is_dir() or not out.suffix:
         return True
     if len(inputs) > 1 or any(entry.is_dir() for entry in inputs):
-        if out.suffix.lower() in WRITE_FORMATS or out.is_file():
+        if out.suffix.lower() in _WRITABLE or out.is_file():
             raise ConfigError(f"Several pictures cannot go into the one file {out}. Name a folder instead.")
         return True
     return False
@@ -75,8 +86,7 @@ def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selectio
             return [Job(entry, STANDARD)]
         return [Job(entry, entry.parent / _named(Path(entry.with_stem(f"{entry.stem}_{model}").name)))]
     if not into_folder:
-        if out != STANDARD and out.suffix.lower() not in WRITE_FORMATS:
-            raise ImageError(f"{out} cannot be written: its name must end in one of {', '.join(WRITE_FORMATS)}.")
+        _check_suffix(entry, out)
         return [Job(entry, out)]
     if entry == STANDARD:
         raise ConfigError(f"A picture from standard input has no name to use in the folder {out}. Name a file instead.")
@@ -106,14 +116,32 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
     if all(job.is_copy for job in jobs):
         chosen = " that --only and --skip leave" if selection.only or selection.skip else ""
         raise ImageError(
-            f"There are no pictures in the folder {folder}{chosen}. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF."
+            f"There are no pictures in the folder {folder}{chosen}. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF, "
+            "or videos."
         )
     return jobs
 
 
 def _named(name: Path) -> Path:
     """The same name in a format that can be written, as every system takes it."""
-    return safe_path(name if name.suffix.lower() in WRITE_FORMATS else name.with_suffix(".png"))
+    if name.suffix.lower() in _WRITABLE:
+        return safe_path(name)
+    return safe_path(name.with_suffix(".mp4" if is_video(name) else ".png"))
+
+
+def _check_suffix(source: Path, out: Path) -> None:
+    """Raises an ImageError where a file cannot become one of that suffix."""
+    if out == STANDARD:
+        if is_video(source):
+            raise ConfigError(f"The video {source} cannot go to standard output. Name a file instead.")
+        return
+    if is_video(source):
+        wanted = list(VIDEO_FORMATS)
+    else:
+        wanted = [*WRITE_FORMATS, *(VIDEO_FORMATS if source.suffix.lower() == ANIMATED_PICTURE else ())]
+    if out.suffix.lower() not in wanted:
+        kind = "a video's name" if is_video(source) else "its name"
+        raise ImageError(f"{out} cannot be written: {kind} must end in one of {', '.join(wanted)}.")
 
 
 def _check(jobs: list[Job]) -> None:

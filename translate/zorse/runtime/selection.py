@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures to translate, and which belong to them and stay as they are."""
+"""Which files of a folder are pictures or videos to translate, and which belong to them and stay as they are."""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zorse.imaging.io import READ_SUFFIXES
+from zorse.imaging.video.formats import VIDEO_SUFFIXES
 
 _MASK_FOLDERS = frozenset(
     {"mask", "masks", "label", "labels", "labelids", "annotation", "annotations", "gt", "gtfine", "gtcoarse"}
@@ -41,8 +42,8 @@ class Selection:
     is a picture."""
 
     def is_translated(self, file: Path) -> bool:
-        """Whether a file, named from the folder on, is a picture to translate."""
-        if file.suffix.lower() not in READ_SUFFIXES or _matches(file, self.skip):
+        """Whether a file, named from the folder on, is a picture or video to translate."""
+        if file.suffix.lower() not in READ_SUFFIXES | VIDEO_SUFFIXES or _matches(file, self.skip):
             return False
         if self.only:
             return _matches(file, self.only)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,14 @@ from zorse.imaging.io import Picture, Pixels, picture_from_pil, picture_to_pil, 
 from zorse.imaging.tensor import Tensor, resize, to_pixels, to_tensor
 from zorse.runtime.memory import parse_memory
 from zorse.runtime.passes import Backend, Limits, Seen, Tiling, translate_seen
+from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Report
 from zorse.runtime.streamed.geometry import Span, Window
+from zorse.runtime.video import translate_video
+
+if TYPE_CHECKING:
+    from zorse.imaging.video.rewrite import Report as VideoReport
+    from zorse.imaging.video.rewrite import Rewritten
 
 Size = Literal["native", "keep"] | int
 
@@ -143,6 +149,35 @@ class Translator:
                 f"Translating a {picture.width}x{picture.height} picture at {width}x{height} needs more memory than is "
                 f"free. Work at a smaller size, for example {self.card.native_size}, or close other programs."
             ) from error
+
+    def video(
+        self,
+        source: str | Path,
+        target: str | Path,
+        *,
+        steadiness: float = USUAL_STEADINESS,
+        progress: "VideoReport | None" = None,
+        **options: Unpack[Options],
+    ) -> "Rewritten":
+        """Translates a video; sound, time stamps, rotation and what else the file holds stay. Needs the extra `video`.
+
+        Args:
+            source: the video.
+            target: the new file; ends in .mp4, .m4v, .mov, .mkv or .webm.
+            steadiness: how much the flicker is held down, 0 (frame by frame) to 1.
+            progress: is told after each frame how far the video is.
+            options: as for one picture, see `translate`.
+
+        Returns:
+            How many frames were written, which streams were left out, and what of the video was damaged.
+
+        Raises:
+            MissingExtraError: the package av is not installed.
+            ImageError: the source cannot be read as a video, or the target cannot be written.
+            ConfigError: an option makes no sense.
+        """
+        work = partial(self.translate, **options)
+        return translate_video(work, Path(source), Path(target), steadiness, progress)
 
     def _translated(self, picture: Picture, strength: float, limits: Limits) -> Pixels:
         """At its own size; nothing of the picture's size is held but pixels."""

@@ -1,0 +1,399 @@
+"""Videos: what is translated and what stays, the flicker that is held down, damaged files."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tiny_onnx
+from zorse import load
+from zorse.errors import ConfigError, ImageError, MissingExtraError
+from zorse.runtime.jobs import plan
+from zorse.runtime.steady import CutDetector, Steady
+
+av = pytest.importorskip("av")
+Interpolation = av.video.reformatter.Interpolation
+
+RATE = 20
+EXACTLY = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+TICKS = 100
+"""Steps of the time stamps in one frame."""
+
+
+@pytest.fixture
+def negative(tmp_path):
+    return load(tiny_onnx.write(tmp_path / "neg.onnx"))
+
+
+def picture(height=48, width=64, seed=0):
+    """Smooth, so that compression leaves it nearly as it is."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(40, 216, (4, 5, 3), dtype=np.uint8))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def clip(path, frames, *, times=None, sound="aac", rotation=0, encoder="libx264", format="yuv420p", options=None):
+    """A video with a tone of 440 Hz; `times` in ticks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", container_options=options or {}) as container:
+        video = container.add_stream(encoder, rate=RATE, options={"crf": "10", "preset": "ultrafast"})
+        video.height, video.width = frames[0].shape[:2]
+        video.pix_fmt = format
+        video.codec_context.time_base = Fraction(1, RATE * TICKS)
+        video.color_range, video.colorspace, video.color_primaries, video.color_trc = 1, 1, 1, 1
+        if rotation:
+            video.set_display_rotation(rotation)
+        audio = container.add_stream(sound, rate=48000, layout="mono") if sound else None
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels).reformat(
+                format=format, dst_colorspace="ITU709", interpolation=EXACTLY
+            )
+            frame.pts = times[number] if times else number * TICKS
+            frame.time_base = Fraction(1, RATE * TICKS)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        if audio is not None:
+            samples = np.sin(np.arange(48000 * len(frames) // RATE) * 2 * np.pi * 440 / 48000).astype(np.float32) * 0.3
+            for start in range(0, len(samples), 960):
+                frame = av.AudioFrame.from_ndarray(samples[None, start : start + 960], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = 48000, start
+                container.mux(audio.encode(frame))
+            container.mux(audio.encode(None))
+    return path
+
+
+def frames_of(path):
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def pixels_of(path):
+    return [
+        frame.to_ndarray(format="rgb24", src_colorspace="ITU709", interpolation=EXACTLY) for frame in frames_of(path)
+    ]
+
+
+def times_of(path):
+    times = np.array([frame.time for frame in frames_of(path)])
+    return times - times[0]
+
+
+def sound_of(path):
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(container.streams.audio[0]) if packet.size]
+
+
+def difference(pixels, others):
+    return np.abs(np.asarray(pixels, np.float32) - np.asarray(others, np.float32)).mean()
+
+
+# What stays ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_pictures_change_and_sound_and_times_stay(tmp_path, negative, suffix):
+    times = [number * TICKS + (number % 3) * 40 for number in range(12)]  # a phone's uneven steps
+    source = clip(tmp_path / "in.mp4", [np.roll(picture(), 2 * number, 1) for number in range(12)], times=times)
+    result = negative.video(source, tmp_path / f"out{suffix}", size="keep", steadiness=0)
+    assert (result.frames, result.left_out, result.damage) == (12, [], "")
+    for before, after in zip(pixels_of(source), pixels_of(tmp_path / f"out{suffix}"), strict=True):
+        assert difference(255 - before, after) < 3
+        assert np.abs(np.mean(255.0 - before - after, axis=(0, 1))).max() < 0.9
+    np.testing.assert_allclose(times_of(tmp_path / f"out{suffix}"), times_of(source), atol=1.1e-3)
+    assert sound_of(tmp_path / f"out{suffix}") == sound_of(source)
+    frame = frames_of(tmp_path / f"out{suffix}")[0]
+    assert (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc) == (1, 1, 1, 1)
+    assert frame.format.name == "yuv420p"
+
+
+def test_webm_gets_vp9_and_sound_that_it_can_hold(tmp_path, negative):
+    source = clip(tmp_path / "in.mp4", [picture()] * 10)
+    assert negative.video(source, tmp_path / "out.webm", size="keep").left_out == []
+    with av.open(str(tmp_path / "out.webm")) as container:
+        names = [stream.codec_context.codec.canonical_name for stream in container.streams]
+        tone = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert names == ["vp9", "opus"]
+    spectrum = np.abs(np.fft.rfft(tone[4800:19200]))
+    assert spectrum.argmax() * 48000 / 14400 == pytest.approx(440, abs=4)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+@pytest.mark.parametrize("rotation", [-90, 180])
+def test_turned_videos_stay_turned_and_the_network_sees_them_upright(tmp_path, negative, rotation, suffix):
+    upright = np.zeros((48, 32, 3), np.uint8) if rotation == -90 else np.zeros((32, 48, 3), np.uint8)
+    upright[:16] = 255  # light above
+    source = clip(
+        tmp_path / "in.mp4", [np.ascontiguousarray(np.rot90(upright, -rotation // 90))] * 3, rotation=rotation
+    )
+    seen = []
+
+    def look(picture, translate=negative.translate):
+        seen.append(picture.rgb)
+        return translate(picture, size="keep")
+
+    from zorse.runtime.video import translate_video
+
+    translate_video(look, source, tmp_path / f"out{suffix}")
+    assert difference(seen[0], upright) < 12
+    after = frames_of(tmp_path / f"out{suffix}")[0]
+    assert after.rotation % 360 == rotation % 360
+    assert difference(255 - pixels_of(source)[0], pixels_of(tmp_path / f"out{suffix}")[0]) < 12
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_odd_sizes_are_kept(tmp_path, negative, suffix):
+    source = clip(tmp_path / "in.webm", [picture(37, 51)] * 2, encoder="libvpx-vp9", sound=None)
+    negative.video(source, tmp_path / f"out{suffix}", size="keep")
+    (after, *_) = pixels_of(tmp_path / f"out{suffix}")
+    assert after.shape == (37, 51, 3)
+    assert difference(255 - pixels_of(source)[0], after) < 4
+
+
+def test_ten_bits_stay_ten_bits(tmp_path, negative):
+    source = clip(tmp_path / "in.mp4", [picture()] * 2, format="yuv420p10le", sound=None)
+    negative.video(source, tmp_path / "out.mp4", size="keep")
+    assert frames_of(tmp_path / "out.mp4")[0].format.name == "yuv420p10le"
+    assert difference(255 - pixels_of(source)[0], pixels_of(tmp_path / "out.mp4")[0]) < 3
+
+
+def test_an_animated_gif_becomes_a_video(tmp_path, negative):
+    frames = [Image.fromarray(picture(seed=seed)) for seed in range(3)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[100, 300, 100])
+    negative.video(tmp_path / "in.gif", tmp_path / "out.mp4", size="keep")
+    np.testing.assert_allclose(times_of(tmp_path / "out.mp4"), [0, 0.1, 0.4], atol=1e-3)
+    assert difference(255 - np.asarray(frames[1].quantize().convert("RGB")), pixels_of(tmp_path / "out.mp4")[1]) < 12
+
+
+def test_only_a_few_frames_are_held(tmp_path, negative):
+    """Frames are written while later ones are read: the file grows during the work."""
+    source = clip(tmp_path / "in.mp4", [np.roll(picture(96, 128), number, 1) for number in range(120)], sound=None)
+    sizes = []
+
+    def watch(progress):
+        sizes.append((tmp_path / ".out.mp4.part").stat().st_size)
+        assert progress.total == 120
+
+    noisy = np.random.default_rng(0).integers(0, 256, (120, 96, 128, 3), dtype=np.uint8)
+    from zorse.imaging.video.rewrite import rewrite_video
+
+    rewrite_video(source, tmp_path / "out.mp4", lambda _: noisy[len(sizes)], watch)
+    assert len(sizes) == 120
+    assert sizes[110] > 200_000
+
+
+# Flicker -------------------------------------------------------------------------------------------------------------
+
+
+def still_scene(noise, count=12):
+    rng = np.random.default_rng(0)
+    scene = picture(96, 128).astype(np.float32)
+    return [np.clip(np.rint(scene + rng.normal(0, noise, scene.shape)), 0, 255).astype(np.uint8) for _ in range(count)]
+
+
+def flicker(frames):
+    return np.abs(np.diff(np.asarray(frames[4:], np.float32), axis=0)).mean()
+
+
+@pytest.mark.parametrize("noise", [1, 4])
+def test_a_still_scene_flickers_much_less(noise):
+    frames = still_scene(noise)
+    steady = Steady()
+    steadied = [steady(frame, 255 - frame) for frame in frames]
+    assert flicker(steadied) < 0.3 * flicker(frames)
+    assert difference(np.mean(steadied[6:], axis=0), 255 - np.mean(frames, axis=0)) < 0.5 * noise
+
+
+def test_no_steadiness_changes_nothing():
+    frames = still_scene(4, count=3)
+    steady = Steady(0)
+    assert all(steady(frame, frame) is frame for frame in frames)
+
+
+def test_a_moving_scene_leaves_no_trail():
+    rng = np.random.default_rng(1)
+    scene = np.asarray(Image.fromarray(rng.integers(0, 256, (24, 60, 3), dtype=np.uint8)).resize((480, 96)), np.float32)
+    for step in (2, 5):
+        clean = [scene[:, step * number :][:, :128] for number in range(12)]
+        frames = [np.clip(np.rint(part + rng.normal(0, 2, part.shape)), 0, 255).astype(np.uint8) for part in clean]
+        steady = Steady()
+        steadied = [steady(frame, frame) for frame in frames]
+        assert difference(steadied[6:], clean[6:]) < 1.1 * difference(frames[6:], clean[6:])
+
+
+def test_what_moves_through_a_still_scene_is_sharp_and_the_rest_is_steady():
+    frames = still_scene(2)
+    for number, frame in enumerate(frames):
+        frame[30:60, 8 * number : 8 * number + 30] = 250
+    steady = Steady()
+    steadied = [steady(frame, frame) for frame in frames]
+    for number in range(4, 12):
+        ball = np.s_[30:60, 8 * number : 8 * number + 30]
+        trail = np.s_[30:60, max(0, 8 * number - 40) : 8 * number]
+        assert difference(steadied[number][ball], frames[number][ball]) < 1
+        assert difference(steadied[number][trail], frames[number][trail]) < 3
+    assert flicker([frame[70:] for frame in steadied]) < 0.4 * flicker([frame[70:] for frame in frames])
+
+
+def test_light_that_changes_slowly_is_followed():
+    frames = [np.clip(picture(96, 128) * (1 - 0.02 * number), 0, 255).astype(np.uint8) for number in range(20)]
+    steady = Steady()
+    assert max(difference(steady(frame, frame), frame) for frame in frames) < 3
+
+
+def test_cuts_are_found_and_nothing_else():
+    noise = np.random.default_rng(0)
+    wide = picture(96, 400)
+
+    def shown(pixels):
+        return np.clip(pixels + noise.normal(0, 4, pixels.shape), 0, 255).astype(np.uint8)
+
+    pan = [shown(wide[:, 6 * number :][:, :128]) for number in range(10)]
+    darker = [shown(picture(96, 128, seed=3) * (1 - 0.03 * number)) for number in range(10)]
+    detector = CutDetector()
+    assert [number for number, frame in enumerate([*pan, *darker]) if detector.is_cut(frame)] == [0, 10]
+
+
+def test_nothing_of_the_scene_before_a_cut_is_left():
+    steady = Steady(1)
+    before, after = picture(96, 128, seed=1), picture(96, 128, seed=2)
+    for _ in range(5):
+        steady(before, before)
+    np.testing.assert_array_equal(steady(after, after), after)
+
+
+@pytest.mark.parametrize("steadiness", [-0.1, 1.1, float("nan")])
+def test_senseless_steadiness_is_refused(steadiness):
+    with pytest.raises(ConfigError, match="between 0"):
+        Steady(steadiness)
+
+
+# Bad input -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_no_video_is_said(tmp_path, negative):
+    (tmp_path / "in.mp4").write_bytes(b"no video at all" * 50)
+    with pytest.raises(ImageError, match=r"in\.mp4 cannot be read as a video"):
+        negative.video(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    with pytest.raises(ImageError, match="There is no file"):
+        negative.video(tmp_path / "none.mp4", tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 48000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(ImageError, match=r"no video stream \(it holds audio\)"):
+        negative.video(tmp_path / "sound.mp4", tmp_path / "out.mp4")
+    with pytest.raises(ImageError, match="must end in one of"):
+        negative.video(tmp_path / "sound.mp4", tmp_path / "out.xyz")
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_file_that_was_cut_off_gives_what_is_there(tmp_path, zorse):
+    model = tiny_onnx.write(tmp_path / "neg.onnx")
+    frames = [np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8) for number in range(60)]
+    whole = clip(tmp_path / "whole.mp4", frames, options={"movflags": "+faststart"})
+    content = whole.read_bytes()
+    (tmp_path / "in.mp4").write_bytes(content[: len(content) // 2])
+    code, _, errors = zorse("translate", tmp_path / "in.mp4", "-m", model, "-o", tmp_path / "out.mp4", "--size", "keep")
+    assert code == 1
+    assert "is damaged" in errors
+    kept = len(frames_of(tmp_path / "out.mp4"))
+    assert 10 < kept < 50
+    assert f"{kept} pictures" in errors
+
+
+def test_after_an_error_in_the_middle_no_file_is_left(tmp_path):
+    from zorse.runtime.video import translate_video
+
+    source = clip(tmp_path / "in.mp4", [picture()] * 8)
+    calls = []
+
+    def fail(picture):
+        calls.append(picture)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return picture
+
+    with pytest.raises(KeyboardInterrupt):
+        translate_video(fail, source, tmp_path / "out.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
+
+
+def test_a_full_disk_is_said(tmp_path, negative, monkeypatch):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    from zorse.errors import DiskFull
+    from zorse.imaging.video import rewrite
+
+    source = clip(tmp_path / "in.mp4", [picture()] * 4)
+    real = av.open
+
+    def opened(file, *arguments, **options):
+        return real("/dev/full" if "out" in file else file, *arguments, **options)
+
+    monkeypatch.setattr(rewrite.av, "open", opened)
+    with pytest.raises(DiskFull, match="No space left"):
+        negative.video(source, tmp_path / "out.mkv")
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_without_av_the_extra_is_named(tmp_path, negative, monkeypatch):
+    monkeypatch.setattr("zorse.runtime.video.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"zorse\[video\]"):
+        negative.video(tmp_path / "in.mp4", tmp_path / "out.mp4")
+
+
+def test_without_a_fitting_encoder_it_is_said(tmp_path, negative, monkeypatch):
+    from zorse.imaging.video import rewrite
+
+    source = clip(tmp_path / "in.mp4", [picture()] * 2)
+
+    def none(name, _mode):
+        raise rewrite.UnknownCodecError(name)
+
+    monkeypatch.setattr(rewrite, "Codec", none)
+    with pytest.raises(ImageError, match="none of the encoders libx264"):
+        negative.video(source, tmp_path / "out.mp4")
+
+
+# The command ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_may_mix_pictures_and_videos(tmp_path, zorse):
+    model = tiny_onnx.write(tmp_path / "neg.onnx")
+    clip(tmp_path / "in/deep/clip.mp4", [picture()] * 3)
+    Image.fromarray(picture()).save(tmp_path / "in/photo.png")
+    command = ("translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out", "--size", "keep")
+    code, _, errors = zorse(*command)
+    assert code == 0, errors
+    assert difference(255 - picture(), np.asarray(Image.open(tmp_path / "out/photo.png"))) < 1
+    assert difference(255 - picture(), pixels_of(tmp_path / "out/deep/clip.mp4")[2]) < 5
+    assert (tmp_path / "out/deep/clip.mp4").stat().st_mtime_ns == (tmp_path / "in/deep/clip.mp4").stat().st_mtime_ns
+    assert "2 files were done before" in zorse(*command, "--resume")[2]
+
+
+def test_names_of_videos(tmp_path):
+    for name in ("a.mp4", "b.AVI", "c.gif"):
+        (tmp_path / name).touch()
+
+    def targets(*names, out=None):
+        return [job.target.name for job in plan([tmp_path / name for name in names], out, "neg")]
+
+    assert targets("a.mp4", "b.AVI") == ["a_neg.mp4", "b_neg.mp4"]
+    assert targets("c.gif", out=tmp_path / "c.webm") == ["c.webm"]
+    with pytest.raises(ImageError, match="a video's name must end in"):
+        targets("a.mp4", out=tmp_path / "a.png")
+    with pytest.raises(ConfigError, match="standard output"):
+        targets("a.mp4", out=Path("-"))
+    with pytest.raises(ConfigError, match="Several pictures"):
+        targets("a.mp4", "c.gif", out=tmp_path / "x.mp4")
+
+
+def test_pictures_need_no_av(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    model = load(tiny_onnx.write(tmp_path / "neg.onnx"))
+    assert model(picture(), size="keep").shape == (48, 64, 3)

@@ -1,0 +1,9 @@
+"""Videos, frame by frame in constant memory: `rewrite_video` changes the pictures of a file and nothing else.
+
+    formats   which files are videos, and what is written into them
+    frames    frames of a video <-> upright pixels
+    streams   sound and subtitles, copied or, where the new file cannot hold them, converted
+    rewrite   from file to file
+
+Needs the extra `video`; only `formats` can be imported without it.
+"""

@@ -1,0 +1,51 @@
+"""A video through a model: frame by frame, with the flicker held down."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zorse.errors import MissingExtraError
+from zorse.imaging.picture import Picture, Pixels
+from zorse.runtime.steady import DEFAULT, Steady
+
+if TYPE_CHECKING:
+    from zorse.imaging.video.rewrite import Report, Rewritten
+
+
+def translate_video(
+    translate: Callable[[Picture], Picture],
+    source: Path,
+    target: Path,
+    steadiness: float = DEFAULT,
+    report: "Report | None" = None,
+) -> "Rewritten":
+    """Translates a video; see `zorse.imaging.video.rewrite.rewrite_video` for what is kept.
+
+    Args:
+        translate: the translation of one frame.
+        source: the video.
+        target: the new file; ends in one of `VIDEO_FORMATS`.
+        steadiness: how much the translations of neighbouring frames are mixed where nothing moves, 0 (frame by frame)
+            to 1.
+        report: is told after each frame how far the video is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        MissingExtraError: the package av is not installed.
+        ImageError: the source cannot be read as a video, or the target cannot be written.
+        DiskFull: no space is left.
+        ConfigError: the steadiness is not between 0 and 1.
+    """
+    if find_spec("av") is None:
+        raise MissingExtraError(f"Reading the video {source}", "video")
+    from zorse.imaging.video.rewrite import rewrite_video
+
+    steady = Steady(steadiness)
+
+    def change(frame: Pixels) -> Pixels:
+        return steady(frame, translate(Picture(frame)).rgb)
+
+    return rewrite_video(source, target, change, report)
