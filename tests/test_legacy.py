@@ -28,7 +28,6 @@ from zorse.inference import as_tested
 from zorse.legacy.files import networks_in
 from zorse.legacy.importing import import_generator
 from zorse.networks.build import build_discriminator
-from zorse_export import export_onnx
 
 GENERATORS = {
     **{f"resnet {name}": (Resnet(4, 2, norm), 1) for name, norm in NORMS.items()},
@@ -294,20 +293,22 @@ def test_what_is_no_checkpoint_of_these_programs(tmp_path):
         import_generator(tmp_path / "empty", {})
 
 
-def test_the_architectures_they_need_become_onnx(tmp_path):
-    original = Resnet(4, 1, instance_affine, blur_down=True, blur_up=True)
-    network, card = import_generator(saved(randomised(original), tmp_path / "G.pth"), {"native_size": 48})
-    report = export_onnx(network, card, tmp_path / "G.onnx")
-    assert all(max(check.pictures, check.noise) < 1e-5 for check in report.checks)
-
-
 def test_import_translate_export(tmp_path, zorse):
-    original = randomised(Resnet(4, 1, INSTANCE, blur_down=True, blur_up=True))
+    """With all that no other architecture of Zorse has; the export compares it with PyTorch."""
+    original = randomised(Resnet(4, 1, instance_affine, blur_down=True, blur_up=True))
     file = saved(original, tmp_path / "horse2zebra" / "latest_net_G.pth")
     out = tmp_path / "new" / "mine.safetensors"
     code, text, _ = zorse("models", "import", file, "-o", out, "--licence", "CC0", "--native-size", 32)
     assert code == 0
-    for expected in ("downsampling blur", "upsampling bilinear", "without dropout", "horse to zebra", "CC0", "32 px"):
+    for expected in (
+        "norm instance_affine",
+        "downsampling blur",
+        "upsampling bilinear",
+        "without dropout",
+        "horse to zebra",
+        "CC0",
+        "32 px",
+    ):
         assert expected in text
     picture = tmp_path / "a.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)).save(picture)
