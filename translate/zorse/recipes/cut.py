@@ -115,7 +115,8 @@ class CUT:
 
         return detached(
             losses,
-            pictures={"real_A": real_A, "fake_B": fake_B, "real_B": real_B},
+            # Shown as the generator saw it: who compares input and output must not see the one mirrored.
+            pictures={"real_A": mirror(real_A, mirrored), "fake_B": fake_B, "real_B": real_B},
             judged={"D": (judged_real, judged_fake)},
         )
 
