@@ -220,7 +220,8 @@ class Forgetful:
 
     def __init__(self, kernels, most):
         self.kernels, self.most, self.refused = kernels, most, 0
-        self.program, self.weights, self.comfortable = kernels.program, kernels.weights, kernels.comfortable
+        self.program, self.weights = kernels.program, kernels.weights
+        self.comfortable, self.held = kernels.comfortable, 0
 
     def compile(self, piece, norms):
         compute = self.kernels.compile(piece, norms)

@@ -47,6 +47,7 @@ class TorchKernels:
     guard: Callable[[], AbstractContextManager[None]]
     """Around each computation: no gradients; memory that does not suffice becomes MemoryError."""
     comfortable: int
+    held: int = 0
 
     @property
     def weights(self) -> Mapping[str, Array]:

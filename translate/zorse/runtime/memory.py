@@ -24,8 +24,11 @@ _UNITS = {
     "gi": 2**30,
     "ti": 2**40,
 }
-# Of glibc's malloc.h: from which size on a block is the system's own, and the largest that glibc sets by itself.
-_M_MMAP_THRESHOLD, _LEAST_RETURNED, _MOST_KEPT = -3, 2**20, 2**25
+# Options of glibc's mallopt: from which size on a block goes back to the system as soon as it is free, and how much is
+# kept of the smaller ones.
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
+_LARGEST_KEPT = 2**25
+"""Where glibc gets by itself when it sees large blocks."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -55,21 +58,27 @@ def available_memory() -> int:
 
 
 @contextmanager
-def freed_at_once() -> Iterator[None]:
+def freed_at_once(memory: int) -> Iterator[None]:
     """Inside, large blocks that are freed go back to the system at once, where the C library is glibc.
 
-    It would keep blocks of up to 32 MB, and with sizes that differ from stage to stage twice the memory that is needed.
+    By itself it keeps blocks of up to 32 MB, and with sizes that differ from stage to stage twice what is needed.
+
+    Args:
+        memory: bytes that are to suffice. With more of them larger blocks are kept: new ones cost time.
     """
     try:
         set_option: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another system, or another C library
         yield
         return
-    set_option(_M_MMAP_THRESHOLD, _LEAST_RETURNED)
+    kept = min(max(memory // 64, 2**18), 2**23)
+    set_option(_M_MMAP_THRESHOLD, kept)
+    set_option(_M_TRIM_THRESHOLD, 4 * kept)
     try:
         yield
     finally:
-        set_option(_M_MMAP_THRESHOLD, _MOST_KEPT)
+        set_option(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        set_option(_M_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
 
 
 def _free_in_system() -> int:

@@ -82,9 +82,11 @@ class OnnxBackend:
         Raises:
             IncompatibleWeights: the file does not hold the weights of its card's architecture under their names.
         """
-        from zorse.runtime.streamed.onnx_kernels import OnnxKernels, named_weights  # imports onnx, which takes a while
+        import onnx  # takes a while
 
-        weights = named_weights(_model_bytes(self.file))
+        from zorse.runtime.streamed.onnx_kernels import OnnxKernels, named_weights
+
+        weights = named_weights(onnx.load_from_string(_model_bytes(self.file)))
         program = generator_program(self.card, weights)
         return OnnxKernels(program, weights, self._open, self._run, LARGE if self.on_gpu else COMFORTABLE)
 

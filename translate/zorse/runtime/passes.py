@@ -153,26 +153,28 @@ class _Job:
         self.write(whole_window(self.seen.height, self.seen.width), after)
 
     def exact(self, kernels: Kernels) -> None:
-        plan = plan_exact(kernels.program, self.seen.height, self.seen.width, self.memory, kernels.comfortable)
-        with freed_at_once():
+        memory = max(self.memory - kernels.held, 0)
+        plan = plan_exact(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
+        with freed_at_once(memory):
             stream(plan, kernels, self._read, self.write, self.limits.report)
 
     def fast(self, kernels: Kernels) -> None:
         # A U-Net sees too much around each pixel for tiles that overlap by all of it.
         keep = isinstance(self.card.architecture, UnetConfig)
-        plan = plan_settled(kernels.program, self.seen.height, self.seen.width, self.memory, keep=keep)
-        norms = self._thumbnail_norms(kernels)
-        with freed_at_once():
+        memory = max(self.memory - kernels.held, 0)
+        plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, keep=keep)
+        with freed_at_once(memory):
+            norms = self._thumbnail_norms(kernels, memory)
             stream(plan, kernels, self._read, self.write, self.limits.report, norms)
 
-    def _thumbnail_norms(self, kernels: Kernels) -> Norms:
+    def _thumbnail_norms(self, kernels: Kernels, memory: int) -> Norms:
         """The normalisations that a small copy of the picture gets."""
         area = self.seen.height * self.seen.width
         scale = min(1.0, math.sqrt(min(_THUMBNAIL_AREA, max(area / _THUMBNAIL_SHARE, MIN_SIDE**2)) / area))
         height, width = (max(MIN_SIDE, round(side * scale)) for side in (self.seen.height, self.seen.width))
         pixels = resize(self.seen.everything(), height, width)
         small = _padded(Seen(height, width, lambda window: pixels[window.slices]), self.card.size_multiple)
-        plan = plan_exact(kernels.program, small.height, small.width, self.memory, kernels.comfortable)
+        plan = plan_exact(kernels.program, small.height, small.width, memory, kernels.comfortable)
         return stream(plan, kernels, lambda window: to_tensor(small.pixels(window)), lambda _window, _tile: None)
 
     def _read(self, window: Window) -> Tensor:

@@ -24,6 +24,10 @@ class Kernels(Protocol):
         """The generator's operations."""
 
     @property
+    def held(self) -> int:
+        """Bytes that the weights take here beside the network itself."""
+
+    @property
     def comfortable(self) -> int:
         """Bytes for a tile beyond which it gains nothing."""
 

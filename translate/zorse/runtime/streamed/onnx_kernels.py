@@ -52,6 +52,11 @@ class OnnxKernels:
     """Runs a session; raises MemoryError where the memory does not suffice."""
     comfortable: int
 
+    @property
+    def held(self) -> int:
+        """The weights are a copy of those in the session of the whole network."""
+        return sum(weights.nbytes for weights in self.weights.values())
+
     def compile(self, piece: Piece, norms: Mapping[int, Normalisation]) -> Compute:
         """A session for this piece."""
         graph = _Graph(self.program, self.weights, norms)
@@ -252,12 +257,11 @@ def _onnx_pads(margin: Margin) -> list[int]:
     return [margin.top, margin.left, margin.bottom, margin.right]
 
 
-def named_weights(content: bytes) -> dict[str, Tensor]:
-    """The weights in a model file, float32, by the names that they have in the network.
+def named_weights(model: onnx.ModelProto) -> dict[str, Tensor]:
+    """The weights in a model, float32, by the names that they have in the network.
 
     Weights that the export has brought into another shape have a new name there; the file's metadata say which.
     """
-    model = onnx.load_from_string(content)
     stored = {
         tensor.name.removesuffix(".fp16"): numpy_helper.to_array(tensor).astype(np.float32, copy=False)
         for tensor in model.graph.initializer

@@ -28,11 +28,11 @@ _COPIES_OF_WEIGHTS = 5
 """
 _CAUTION = 1.2
 """Factor on what the sizes of maps add up to."""
-COMFORTABLE = 96 * 2**20
+COMFORTABLE = 16 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
 """Likewise for tiles that overlap by much, and on a GPU."""
-_FLAT = 8
+_FLAT = 32
 """Rows below which a strip is rather made narrower: it would consist of halo."""
 _NARROW = 32
 
