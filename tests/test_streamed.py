@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+from typing import Literal, get_args, get_origin
 
 import numpy as np
 import onnxruntime
@@ -11,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.architecture import CompactConfig, Norm, ResnetConfig, UnetConfig
 from zorse.card import ModelCard
 from zorse.errors import ImageError, IncompatibleWeights
 from zorse.inference import as_tested
@@ -137,6 +138,16 @@ def test_every_generator(config, statistics, runtime):
     picture = picture_of(max(28, multiple) // multiple * multiple, -(-20 // multiple) * multiple)
     plan = plan_exact(kernels.program, *picture.shape[2:], PLENTY)
     np.testing.assert_allclose(streamed(kernels, in_tiles(plan, 5, 7), picture), tiny.whole(picture), atol=TOLERANCE)
+
+
+def test_every_setting_of_the_architectures_is_streamed_here():
+    configs = [config for config, _ in MODELS]
+    for kind in {type(config) for config in configs}:
+        for name, field in kind.model_fields.items():
+            if name != "norm" and get_origin(field.annotation) is Literal:
+                tried = {getattr(config, name) for config in configs if isinstance(config, kind)}
+                assert tried == set(get_args(field.annotation)), f"{kind.__name__}.{name}"
+    assert {config.norm for config in configs} == set(get_args(Norm))
 
 
 @given(
