@@ -39,7 +39,8 @@ def clip(path, frames, *, times=None, sound="aac", rotation=0, encoder="libx264"
     """A video with a tone of 440 Hz; `times` in ticks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", container_options=options or {}) as container:
-        video = container.add_stream(encoder, rate=RATE, options={"crf": "10", "preset": "ultrafast"})
+        quality = {"crf": "10", "preset": "ultrafast"} if encoder == "libx264" else {}
+        video = container.add_stream(encoder, rate=RATE, options=quality)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = format
         video.codec_context.time_base = Fraction(1, RATE * TICKS)
@@ -58,7 +59,8 @@ def clip(path, frames, *, times=None, sound="aac", rotation=0, encoder="libx264"
         if audio is not None:
             samples = np.sin(np.arange(48000 * len(frames) // RATE) * 2 * np.pi * 440 / 48000).astype(np.float32) * 0.3
             for start in range(0, len(samples), 960):
-                frame = av.AudioFrame.from_ndarray(samples[None, start : start + 960], format="fltp", layout="mono")
+                part = samples[None, start : start + 960]
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout="mono")
                 frame.sample_rate, frame.pts = 48000, start
                 container.mux(audio.encode(frame))
             container.mux(audio.encode(None))
@@ -118,6 +120,41 @@ def test_webm_gets_vp9_and_sound_that_it_can_hold(tmp_path, negative):
     assert names == ["vp9", "opus"]
     spectrum = np.abs(np.fft.rfft(tone[4800:19200]))
     assert spectrum.argmax() * 48000 / 14400 == pytest.approx(440, abs=4)
+
+
+def test_old_kinds_of_files_are_read_and_their_sound_is_converted_where_it_must_be(tmp_path, negative):
+    source = clip(tmp_path / "in.avi", [picture()] * 10, encoder="mpeg4", sound="pcm_s16le")
+    negative.video(source, tmp_path / "out.mp4", size="keep")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [stream.codec_context.codec.canonical_name for stream in container.streams] == ["h264", "aac"]
+        assert sum(frame.samples for frame in container.decode(audio=0)) == pytest.approx(24000, abs=2048)
+    assert difference(255 - pixels_of(source)[5], pixels_of(tmp_path / "out.mp4")[5]) < 4
+
+
+def test_subtitles_and_chapters_and_metadata(tmp_path, negative):
+    with av.open(str(tmp_path / "in.mkv"), "w") as container:
+        container.metadata["title"] = "A horse"
+        names = {"title": "The start"}
+        container.set_chapters([{"id": 1, "start": 0, "end": 50, "time_base": Fraction(1, 1000), "metadata": names}])
+        video = container.add_stream("libx264", rate=RATE)
+        video.height, video.width = 48, 64
+        text = container.add_mux_stream("subrip")
+        text.metadata["language"] = "deu"
+        for _ in range(4):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture())))
+        container.mux(video.encode(None))
+        line = av.Packet(b"Ein Pferd")
+        line.stream, line.time_base, line.pts, line.dts, line.duration = text, Fraction(1, 1000), 20, 20, 90
+        container.mux(line)
+
+    assert negative.video(tmp_path / "in.mkv", tmp_path / "out.mkv").left_out == []
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.metadata["title"] == "A horse"
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["The start"]
+        (subtitles,) = container.streams.subtitles
+        assert subtitles.metadata["language"] == "deu"
+        assert [bytes(packet) for packet in container.demux(subtitles) if packet.size] == [b"Ein Pferd"]
+    assert negative.video(tmp_path / "in.mkv", tmp_path / "out.mp4").left_out == ["subtitle (subrip)"]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])

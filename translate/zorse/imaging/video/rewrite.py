@@ -1,5 +1,6 @@
 """From video file to video file: each picture goes through a function, everything else stays."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -244,6 +245,10 @@ class _Rewriting:
 
 _OF_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 """Metadata that say something of the old file only."""
+_OF_SYSTEM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENOENT}
+)
+"""Errors of disks and permissions."""
 
 
 @contextmanager
@@ -276,17 +281,16 @@ def _made(file: Path, format: VideoFormat, target: Path) -> Iterator[OutputConta
 
 @contextmanager
 def _telling(target: Path) -> Iterator[None]:
-    """Turns FFmpeg's errors while writing into the system's where they are such, else into ours."""
+    """Turns FFmpeg's errors while writing into the system's where these say what to do, else into ours."""
     try:
         yield
     except FFmpegError as error:
-        if error.errno is not None and 0 < error.errno < _LEAST_OWN_ERROR:
+        if error.errno in _OF_SYSTEM:
             raise OSError(error.errno, error.strerror) from error
-        raise ImageError(f"{target} could not be written as a video ({error.strerror or error}).") from error
-
-
-_LEAST_OWN_ERROR = 1000
-"""FFmpeg's own error numbers are larger than the systems'."""
+        raise ImageError(
+            f"{target} could not be written as a video: FFmpeg says {error.strerror or error}. Try .mkv, which takes "
+            "nearly everything."
+        ) from error
 
 
 def _pictures(container: InputContainer, source: Path) -> VideoStream:

@@ -13,6 +13,9 @@ from zorse.imaging.video.formats import VideoFormat
 _SOUND_RATES = {"libopus": 48000}
 """Samples per second, of encoders that do not take any."""
 
+_LAYOUTS = {1: "mono", 2: "stereo"}
+"""Of channels, as old files do not name them."""
+
 
 class Carrier(Protocol):
     """Brings the packets of one stream into the new file."""
@@ -27,7 +30,9 @@ class Carrier(Protocol):
 
 def carrier(stream: Stream, output: OutputContainer, format: VideoFormat) -> Carrier | None:
     """Makes room for a stream in the new file; None if that cannot hold it."""
-    if codec_name(stream) in output.supported_codecs:
+    codec = codec_name(stream)
+    # Uncompressed sound in .mp4 is new: hardly a player knows it.
+    if codec in output.supported_codecs and not (format.muxer == "mp4" and codec.startswith("pcm_")):
         return _Copied(stream, output)
     if isinstance(stream, AudioStream):
         return _Converted(stream, output, format.sound_encoder)
@@ -54,7 +59,8 @@ class _Copied:
 class _Converted:
     def __init__(self, stream: AudioStream, output: OutputContainer, encoder: str) -> None:
         rate = _SOUND_RATES.get(encoder, stream.rate)
-        made = output.add_stream(encoder, rate=rate, layout=stream.layout.name)
+        layout = _LAYOUTS.get(stream.codec_context.channels, stream.layout.name)
+        made = output.add_stream(encoder, rate=rate, layout=layout)
         if not isinstance(made, AudioStream):
             raise TypeError(f"{encoder} encodes no sound")
         self._source, self._stream = stream, made
