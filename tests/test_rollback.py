@@ -193,6 +193,19 @@ def test_a_resumed_run_remembers_that_an_alarm_stands(unpaired, tmp_path, monkey
 
 
 @pytest.mark.usefixtures("hasty")
+def test_rollback_may_be_turned_on_when_the_run_has_collapsed_already(unpaired, tmp_path, monkeypatch):
+    """What stands was raised before the resume: it is not raised again, and the run goes back all the same."""
+    collapse_above(monkeypatch, 0.6 * RATE, since=2)
+    settings = (*ROLLBACK, "recipe.generator={kind='compact', base_channels=8}")
+    train(tiny_cyclegan(*settings, "training.iterations=6", "training.rollback=false"), unpaired, tmp_path / "run")
+    state = train(tiny_cyclegan(*settings, "training.iterations=8"), unpaired, tmp_path / "run", resume=True)
+    assert (state.iteration, state.rollbacks, state.rate_factor) == (8, 1, 0.5)
+    (rollback,) = (line for line in lines(tmp_path / "run") if "rollback" in line)
+    assert (rollback["iteration"], rollback["rollback"]["from"]) == (2, 7)
+    assert "In iteration 4 the alarm colour_inversion was raised" in rollback["rollback"]["reason"]
+
+
+@pytest.mark.usefixtures("hasty")
 def test_a_silenced_alarm_is_none(unpaired, tmp_path, monkeypatch):
     collapse_above(monkeypatch, 0, since=0)
     train(tiny_cyclegan("training.log_every=1", 'training.silence=["colour_inversion"]'), unpaired, tmp_path / "one")

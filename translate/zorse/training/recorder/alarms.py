@@ -178,7 +178,8 @@ class _Watch:
 
     alarm: Alarm
     signal: str
-    standing: bool = False
+    raised: Event | None = None
+    """What raised the alarm, as long as it stands."""
     brewing: bool = False
     """Whether the newest reading alone would raise the alarm."""
     _window: deque[tuple[int, float]] = field(default_factory=deque)
@@ -196,13 +197,13 @@ class _Watch:
         self.brewing = scale > 0 and self.alarm.passes(value / scale, self.alarm.raise_at)
         if not full or not scale:
             return None
-        threshold = self.alarm.clear_at if self.standing else self.alarm.raise_at
+        threshold = self.alarm.clear_at if self.raised else self.alarm.raise_at
         now = self.alarm.passes(middle / scale, threshold)
-        if now == self.standing:
+        if now == (self.raised is not None):
             return None
-        self.standing = now
-        about = self.signal.removeprefix(self.alarm.signal)
-        return Event(iteration, self.alarm, about, now, middle / scale)
+        event = Event(iteration, self.alarm, self.signal.removeprefix(self.alarm.signal), now, middle / scale)
+        self.raised = event if now else None
+        return event
 
 
 class AlarmBoard:
@@ -237,7 +238,12 @@ class AlarmBoard:
     @property
     def healthy(self) -> bool:
         """Whether no collapse stands or is in sight, so that a checkpoint saved now is worth going back to."""
-        return not any(w.alarm.collapse and (w.standing or w.brewing) for w in self._watches.values())
+        return not any(w.alarm.collapse and (w.raised or w.brewing) for w in self._watches.values())
+
+    @property
+    def collapse(self) -> Event | None:
+        """What raised an alarm of a collapse that stands, perhaps before the run was resumed; None if none does."""
+        return next((w.raised for w in self._watches.values() if w.alarm.collapse and w.raised), None)
 
 
 def median(values: list[float]) -> float:
