@@ -23,7 +23,7 @@ from zorse.networks.build import build_generator
 from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cut import CUTConfig
 from zorse.training.checkpoint import read_checkpoint
-from zorse.training.config import StartingPoint, read_config, to_toml, with_overrides
+from zorse.training.config import StartingPoint, read_config, to_toml, validated, with_overrides
 from zorse.training.loop import TrainingState, fit, make_accelerator
 from zorse.training.recorder.alarms import AlarmBoard
 from zorse.training.run import build_recipe, train
@@ -317,6 +317,21 @@ def test_the_command(zorse, data, tmp_path):
     assert (code, "Leave that setting out" in complaint) == (1, True)
     code, _, complaint = zorse(*command, "--from", tmp_path / "nothing.pth")
     assert (code, "There is no file" in complaint) == (1, True)
+
+
+@pytest.mark.parametrize("plan", [(), ("--plan",)])
+def test_a_run_by_epochs_is_not_all_warm_up(plan, zorse, data, tmp_path):
+    """How many iterations epochs are is only known beside the pictures."""
+    config = tmp_path / "tiny.toml"
+    by_epochs = tiny_cyclegan().model_dump(exclude_none=True)
+    del by_epochs["training"]["iterations"]
+    config.write_text(to_toml(validated(by_epochs)), encoding="utf-8")
+    command = ["train", config, "--data", data, "--out", tmp_path / "run", "--device", "cpu", "--no-check", *plan]
+    command += ["--from", model_file(tmp_path / "model.safetensors"), "--set", "training.epochs=1"]
+    code, _, complaint = zorse(*command)
+    assert code == 1
+    assert "training.warm_up is 200, but the run has 6 iterations, so the generators would never learn." in complaint
+    assert not (tmp_path / "run").exists()
 
 
 def test_discriminators_may_win_while_the_generators_wait():

@@ -76,11 +76,21 @@ def total_iterations(config: TrainConfig, dataset: Dataset, done: int = 0, seen:
         done: steps that earlier parts of the run have done, perhaps with another number of processes.
         seen: samples that they have seen.
         world: processes that train together from now on.
+
+    Raises:
+        ConfigError: the generators would wait for the discriminators to the end.
     """
-    if config.training.iterations is not None:
-        return config.training.iterations
-    to_come = config.training.epochs * len(dataset) - seen
-    return max(1, done + round(to_come / (config.training.batch_size * world)))
+    settings = config.training
+    if settings.iterations is not None:
+        return settings.iterations
+    to_come = settings.epochs * len(dataset) - seen
+    total = max(1, done + round(to_come / (settings.batch_size * world)))
+    if (settings.warm_up or 0) >= total:
+        raise ConfigError(
+            f"training.warm_up is {settings.warm_up}, but the run has {total} iterations, so the generators would "
+            "never learn. Train longer, or set training.warm_up lower."
+        )
+    return total
 
 
 class Saver:
