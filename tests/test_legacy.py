@@ -270,6 +270,8 @@ def test_what_is_no_checkpoint_of_these_programs(tmp_path):
     assert not (tmp_path / "ran").exists()
     refused([1, 2], WeightsError, "holds a list")
     refused({}, WeightsError, "no tensors at all")
+    ours = {"config": "", "networks": {"G": resnet}, "averages": {"G": resnet}}
+    refused(ours, WeightsError, "one of Zorse.*model files already, in the folders generators")
     refused({"layer.weight": torch.zeros(3)}, WeightsError, r"no network that Zorse knows.*Found: layer\.weight")
     refused(PatchGAN(3, 4, 3, INSTANCE).state_dict(), WeightsError, "holds no generator, only a patchgan")
     refused(Resnet(4, 1, INSTANCE, channels=1).state_dict(), IncompatibleWeights, "1 channels into 1")

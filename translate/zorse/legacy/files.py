@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from zorse.errors import WeightsError
-from zorse.legacy.reading import flattened, read_content
+from zorse.legacy.reading import flattened, is_own, read_content
 from zorse.legacy.recognise import ForeignNetwork, find_networks
 
 OUR_NAMES: Mapping[str, str] = MappingProxyType(
@@ -58,12 +58,18 @@ def networks_in(path: Path) -> list[Found]:
     """All networks in a file, or in the files of the newest epoch in a folder `checkpoints/NAME`.
 
     Raises:
-        WeightsError: there is none, or a file cannot be read.
+        WeightsError: there is none, a file cannot be read, or it is a checkpoint of ours.
         IncompatibleWeights: one looks like a known network but is another one.
     """
     found = []
     for file in _newest_files(path) if path.is_dir() else [path]:
-        for place, network in find_networks(flattened(read_content(file)), str(file)).items():
+        content = read_content(file)
+        if is_own(content):
+            raise WeightsError(
+                f"A checkpoint of another program was wanted, but {file} is one of Zorse. The generators of such a run "
+                "are model files already, in the folders generators and generators_best of the run."
+            )
+        for place, network in find_networks(flattened(content), str(file)).items():
             found.append(Found(file, place, _our_name(file, place), network))
     return found
 

@@ -37,6 +37,11 @@ def read_content(path: Path) -> Mapping[str, Any]:
     return content
 
 
+def is_own(content: Mapping[str, Any]) -> bool:
+    """Whether it is a checkpoint of a training run of Zorse, of whatever version."""
+    return {"config", "networks", "averages"} <= content.keys()
+
+
 def _refusal(path: Path, reason: str) -> str:
     blocked = re.search(r"GLOBAL (\S+)", reason)
     if blocked or "TorchScript" in reason:

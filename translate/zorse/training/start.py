@@ -13,7 +13,7 @@ from zorse.architecture import DiscriminatorConfig, GeneratorConfig
 from zorse.errors import ChecksumMismatch, ConfigError, IncompatibleWeights, WeightsError
 from zorse.generator_file import first_difference, load_generator
 from zorse.legacy.files import networks_in
-from zorse.legacy.reading import file_sha256, read_content
+from zorse.legacy.reading import file_sha256, is_own, read_content
 from zorse.legacy.recognise import ForeignGenerator
 from zorse.loading import PICKLES, locate
 from zorse.onnx_weights import load_onnx_generator
@@ -83,7 +83,7 @@ def read_model(model: str) -> list[Trained]:
         files = sorted(run.generators.glob("*.safetensors"))
         return [_in_model_file(str(file)) for file in files] or _in_foreign(path)
     if path.suffix.lower() in PICKLES:
-        return _in_checkpoint(path) if _is_own(read_content(path)) else _in_foreign(path)
+        return _in_checkpoint(path) if is_own(read_content(path)) else _in_foreign(path)
     return [_in_model_file(model)]
 
 
@@ -91,10 +91,6 @@ def _in_model_file(model: str) -> TrainedGenerator:
     file = locate(model)
     network, card = load_onnx_generator(file) if file.suffix.lower() == ".onnx" else load_generator(file)
     return TrainedGenerator(model, "", file_sha256(file), card.direction, card.architecture, network.state_dict())
-
-
-def _is_own(content: Mapping[str, Any]) -> bool:
-    return {"config", "networks", "averages"} <= content.keys()
 
 
 def _in_checkpoint(file: Path) -> list[Trained]:
@@ -267,6 +263,27 @@ def _left_out(contents: Mapping[str, list[Trained]], discriminators: Mapping[str
                 f"{list(judges[0].configs)!r} and look at {judges[0].in_channels} channels."
             )
     return remarks
+
+
+def settings_of(run: RunFolder, preset: TrainConfig) -> TrainConfig:
+    """The settings that a run was started with: whoever lets it go on need not repeat them.
+
+    Args:
+        run: to go on with.
+        preset: that was named for it; it is taken where the run holds no settings yet.
+
+    Raises:
+        ConfigError: the settings cannot be read, or the preset is of another method.
+    """
+    if not run.config.exists():
+        return preset
+    saved = read_config(run.config)
+    if saved.recipe.kind != preset.recipe.kind:
+        raise ConfigError(
+            f"The run in {run.root} trains {saved.recipe.kind}, but the preset that was named for going on with it is "
+            f"one of {preset.recipe.kind}. Name the preset that it was started with, or choose another --out."
+        )
+    return saved
 
 
 def resumed(config: TrainConfig, run: RunFolder) -> TrainConfig:
