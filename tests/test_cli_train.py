@@ -195,6 +195,24 @@ def test_ctrl_c_saves_and_says_how_to_go_on(zorse, config, data, tmp_path):
     assert numbers == sorted(set(numbers))
 
 
+def test_a_run_goes_on_with_its_own_settings_which_need_not_be_repeated(zorse, config, data, tmp_path):
+    """`zorse train PRESET --data DIR --out RUN --resume`: PRESET alone would be other networks and another name."""
+    out = tmp_path / "run"
+    assert zorse("train", config, "--data", data, "--out", out, "--no-check")[0] == 0
+    command = ("train", "cyclegan_horse2zebra", "--data", data, "--out", out, "--resume")
+    code, _, errors = zorse(*command, "--set", "training.iterations=8")
+    assert (code, errors) == (0, "")
+    assert read_config(out / "config.toml") == tiny_cyclegan("training.iterations=8")
+    assert saved(out)["iteration"] == 8
+    code, _, errors = zorse("train", "pix2pix_facades", *command[2:])
+    assert code == 1
+    assert errors.startswith(f"Error: The run in {out} trains cyclegan, but the preset")
+    (out / "config.toml").write_text("name = 3", encoding="utf-8")
+    code, _, errors = zorse(*command)
+    assert code == 1
+    assert errors.startswith(f"Error: The configuration {out / 'config.toml'} is not valid. name: Input should be")
+
+
 @signals
 def test_a_killed_process_is_resumed_bit_for_bit(config, data, tmp_path):
     out = tmp_path / "run"

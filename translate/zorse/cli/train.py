@@ -31,7 +31,10 @@ def train(
             help="Start from a shipped or own model, a run, or a checkpoint of other programs. May be repeated.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the last checkpoint in --out, with its settings and those of --set."),
+    ] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
@@ -59,7 +62,7 @@ def train(
     from zorse.training.files import RunFolder
     from zorse.training.presets import preset as find_preset
     from zorse.training.run import train as run_training
-    from zorse.training.start import start_from
+    from zorse.training.start import settings_of, start_from
 
     if as_json and not plan:
         raise typer.BadParameter("--json goes with --plan.")
@@ -70,6 +73,8 @@ def train(
     if resume and models:
         raise typer.BadParameter("A run that goes on knows what it started from: leave --from out with --resume.")
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
+    if resume and out is not None and not preset.endswith(".toml"):
+        source = settings_of(RunFolder(out), source)
     config = with_overrides(source, settings or [])
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     # Launched several times (torchrun), only the first process speaks.

@@ -208,8 +208,12 @@ def _unknown(full_key: str, part: str, known: Iterable[str]) -> str:
     return f"There is no setting {full_key!r}: {part!r} is unknown.{hint} Known there: {', '.join(sorted(known))}."
 
 
-def validated(settings: Mapping[str, Any]) -> TrainConfig:
+def validated(settings: Mapping[str, Any], source: str = "The training configuration") -> TrainConfig:
     """The config that a mapping describes.
+
+    Args:
+        settings: by their names, in tables.
+        source: what the user knows them as, to begin an error with.
 
     Raises:
         ConfigError: an unknown key or a value that does not fit.
@@ -218,7 +222,7 @@ def validated(settings: Mapping[str, Any]) -> TrainConfig:
         return TrainConfig.model_validate(settings)
     except ValidationError as error:
         complaints = " ".join(_complaint(problem, settings) for problem in error.errors())
-        raise ConfigError(f"The training configuration is not valid. {complaints}") from error
+        raise ConfigError(f"{source} is not valid. {complaints}") from error
 
 
 def _complaint(problem: ErrorDetails, settings: Mapping[str, Any]) -> str:
@@ -276,10 +280,13 @@ def read_config(path: Path) -> TrainConfig:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"The configuration {path} cannot be read ({error.strerror or error}).") from error
+        raise ConfigError(
+            f"The configuration {path} cannot be read ({error.strerror or error}). Wanted: a TOML file such as the "
+            "config.toml of a run."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration {path} is not valid TOML: {error}.") from error
-    return validated(settings)
+    return validated(settings, f"The configuration {path}")
 
 
 def to_toml(config: TrainConfig) -> str:
