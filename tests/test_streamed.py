@@ -270,7 +270,7 @@ def test_kept_maps_of_residual_blocks_take_turns_in_two_places():
     assert [buffer.size for buffer in plan.buffers] == [quarter, quarter]
     assert not plan.spilled
     assert plan_exact(program, 2048, 2048, 6 * 10**8).spilled
-    assert 3 * 10**9 < whole_pass_size(program, 2048, 2048) < 6 * 10**9, "3.7 GB were measured"
+    assert 3.7 * 10**9 < whole_pass_size(program, 2048, 2048) < 8 * 10**9, "3.7 GB were measured"
 
 
 def card_of(config):

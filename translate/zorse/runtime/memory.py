@@ -3,8 +3,7 @@
 import ctypes
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from zorse.errors import ConfigError
@@ -24,11 +23,6 @@ _UNITS = {
     "gi": 2**30,
     "ti": 2**40,
 }
-# Options of glibc's mallopt: from which size on a block goes back to the system as soon as it is free, and how much is
-# kept of the smaller ones.
-_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
-_LARGEST_KEPT = 2**25
-"""Where glibc gets by itself when it sees large blocks."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -57,28 +51,35 @@ def available_memory() -> int:
     return min([_free_in_system(), *_free_in_containers()])
 
 
-@contextmanager
-def freed_at_once(memory: int) -> Iterator[None]:
-    """Inside, large blocks that are freed go back to the system at once, where the C library is glibc.
+class Returning:
+    """Gives freed memory back to the system whenever the process has grown, where the C library is glibc.
 
-    By itself it keeps blocks of up to 32 MB, and with sizes that differ from stage to stage twice what is needed.
+    It keeps freed blocks of up to 32 MB for itself. Where the sizes of blocks differ all the time, as those of tiles
+    do, that comes to several times the memory in use.
 
     Args:
-        memory: bytes that are to suffice. With more of them larger blocks are kept: new ones cost time.
+        growth: bytes that it may have grown by. Getting memory back from the system costs time: more is faster.
     """
+
+    def __init__(self, growth: int) -> None:
+        self._growth = growth
+        self._resident = _resident()
+
+    def __call__(self) -> None:
+        """To be called often: it is cheap as long as the process has not grown."""
+        self._resident = min(self._resident, _resident())
+        if _resident() > self._resident + self._growth:
+            with suppress(AttributeError, OSError, TypeError):  # another system, or another C library
+                ctypes.CDLL(None).malloc_trim(0)
+            self._resident = _resident()
+
+
+def _resident() -> int:
+    """Bytes that this process has in memory; 0 where the system cannot be asked."""
     try:
-        set_option: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another system, or another C library
-        yield
-        return
-    kept = min(max(memory // 64, 2**18), 2**23)
-    set_option(_M_MMAP_THRESHOLD, kept)
-    set_option(_M_TRIM_THRESHOLD, 4 * kept)
-    try:
-        yield
-    finally:
-        set_option(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-        set_option(_M_TRIM_THRESHOLD, 2 * _LARGEST_KEPT)
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _free_in_system() -> int:

@@ -12,12 +12,12 @@ from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.picture import Pixels
 from zorse.imaging.tensor import Tensor, crop, padded_places, resize, to_tensor
-from zorse.runtime.memory import available_memory, format_memory, freed_at_once
-from zorse.runtime.streamed.execute import Norms, Report, Write, stream
+from zorse.runtime.memory import Returning, available_memory, format_memory
+from zorse.runtime.streamed.execute import Norms, Progress, Report, Write, stream
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.kernels import Kernels
-from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+from zorse.runtime.streamed.plan import UNUSED, TooLittleMemory, plan_exact, plan_settled, whole_pass_size
 
 Backend = Callable[[Tensor], Tensor]
 """(N, 3, H, W) float32 in [-1, 1] -> the same shape and range; H and W are multiples of the card's `size_multiple`."""
@@ -155,17 +155,15 @@ class _Job:
     def exact(self, kernels: Kernels) -> None:
         memory = max(self.memory - kernels.held, 0)
         plan = plan_exact(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
-        with freed_at_once(memory):
-            stream(plan, kernels, self._read, self.write, self.limits.report)
+        stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed))
 
     def fast(self, kernels: Kernels) -> None:
         # A U-Net sees too much around each pixel for tiles that overlap by all of it.
         keep = isinstance(self.card.architecture, UnetConfig)
         memory = max(self.memory - kernels.held, 0)
         plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, keep=keep)
-        with freed_at_once(memory):
-            norms = self._thumbnail_norms(kernels, memory)
-            stream(plan, kernels, self._read, self.write, self.limits.report, norms)
+        norms = self._thumbnail_norms(kernels, memory)
+        stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed), norms)
 
     def _thumbnail_norms(self, kernels: Kernels, memory: int) -> Norms:
         """The normalisations that a small copy of the picture gets."""
@@ -176,6 +174,17 @@ class _Job:
         small = _padded(Seen(height, width, lambda window: pixels[window.slices]), self.card.size_multiple)
         plan = plan_exact(kernels.program, small.height, small.width, memory, kernels.comfortable)
         return stream(plan, kernels, lambda window: to_tensor(small.pixels(window)), lambda _window, _tile: None)
+
+    def _report(self, to_spare: int) -> Report:
+        """After each tile: too much that is free goes back to the system, and the caller is told."""
+        give_back = Returning(UNUSED + to_spare)
+
+        def report(progress: Progress) -> None:
+            give_back()
+            if self.limits.report is not None:
+                self.limits.report(progress)
+
+        return report
 
     def _read(self, window: Window) -> Tensor:
         return to_tensor(self.seen.pixels(window))

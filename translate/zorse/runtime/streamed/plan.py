@@ -21,11 +21,15 @@ from zorse.runtime.streamed.shelf import Shape
 from zorse.runtime.streamed.stages import Keep, Size, Stage, Work, cut, map_sizes, work_on
 
 _FLOAT = 4
-_OVERHEAD = 48 * 2**20
-"""Bytes for sessions, and for what the system rounds up."""
+UNUSED = 32 * 2**20
+"""Bytes that may lie about, free but not given back to the system."""
+_OVERHEAD = UNUSED + 32 * 2**20
+"""And bytes for sessions, and for what the system rounds up."""
 _COPIES_OF_WEIGHTS = 5
 """Of one stage's weights, while a session is made: as a graph, as a file, read, and in the order that computing wants.
 """
+_ROUNDING = 1.4
+"""Factor on one pass over the whole picture: there ONNX Runtime takes memory in pieces of powers of two."""
 _CAUTION = 1.2
 """Factor on what the sizes of maps add up to."""
 COMFORTABLE = 16 * 2**20
@@ -66,6 +70,8 @@ class Plan:
     """Kept map -> its buffer; a map may take over that of one which its own stage reads for the last time."""
     spilled: frozenset[int]
     """Buffers in temporary files."""
+    needed: int
+    """Bytes of memory that the run takes, estimated rather too high."""
 
 
 class TooLittleMemory(MemoryError):
@@ -142,14 +148,19 @@ def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, ro
     ]
     buffers, buffer_of = _lay_out(program, stages, sizes)
     spilled = _spill(buffers, spent, memory)
-    return Plan(program, sizes, stages, tuple(tiles), buffers, buffer_of, spilled)
+    in_memory = [buffer for index, buffer in enumerate(buffers) if index not in spilled]
+    peak = max(
+        size + sum(buffer.size for buffer in in_memory if buffer.first <= number <= buffer.last)
+        for number, size in enumerate(spent)
+    )
+    return Plan(program, sizes, stages, tuple(tiles), buffers, buffer_of, spilled, peak)
 
 
 def whole_pass_size(program: Program, height: int, width: int) -> int:
     """Bytes that one pass over the whole picture takes, estimated rather too high."""
     sizes = map_sizes(program, height, width)
     (everything,) = cut(_settled(program), "nothing")
-    return _tile_size(program, everything, sizes, height, width)
+    return int(_ROUNDING * _tile_size(program, everything, sizes, height, width))
 
 
 def tiles_of(size: Size, tile: Size) -> Iterator[Window]:
