@@ -59,6 +59,16 @@ def test_without_bias_and_with_gradients_of_one_side_only():
     assert weight.grad.shape == weight.shape
 
 
+def test_pictures_and_weights_may_be_stored_as_channels_last():
+    tensors = some_tensors(2, 6, 4, 9, 12)
+    moved = [
+        tensor.detach().to(memory_format=torch.channels_last).requires_grad_() if tensor.ndim == 4 else tensor
+        for tensor in tensors
+    ]
+    for found, wanted in zip(results(winograd, moved, "reflect"), results(direct, tensors, "reflect"), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-11)
+
+
 def test_scratch_memory_used_in_inference_mode_serves_training_afterwards(monkeypatch):
     monkeypatch.setattr(module, "_scratch_memory", module._Scratch())
     x, weight, bias = some_tensors(1, 2, 2, 8, 8)

@@ -39,7 +39,7 @@ def downsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
     activation = [norm_layer(config.norm, double), nn.ReLU()]
     if config.downsampling == "strided":
         return [nn.Conv2d(channels, double, 3, stride=2, padding=1, bias=bias), *activation]
-    return [nn.Conv2d(channels, double, 3, padding=1, bias=bias), *activation, Blur()]
+    return [Conv3x3(channels, double, bias, border="zeros"), *activation, Blur()]
 
 
 def encoder_length(config: ResnetConfig) -> int:
@@ -61,10 +61,10 @@ def upsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
             return [nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=bias)]
         case "resize":
             larger = nn.Upsample(scale_factor=2, mode="nearest")
-            return [larger, nn.ReflectionPad2d(1), nn.Conv2d(channels, half, 3, bias=bias)]
+            return [larger, nn.ReflectionPad2d(1), Conv3x3(channels, half, bias)]
         case "bilinear":
             larger = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
-            return [larger, nn.Conv2d(channels, half, 3, padding=1, bias=bias)]
+            return [larger, Conv3x3(channels, half, bias, border="zeros")]
 
 
 class ResnetGenerator(Recomputable):

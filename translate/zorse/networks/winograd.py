@@ -1,4 +1,4 @@
-"""3x3 convolutions by Winograd's algorithm, forward and backward: about half the time of the direct ones on a CPU.
+"""3x3 convolutions by Winograd's algorithm, forward and backward: half the time of the direct ones on a CPU.
 
 4x4 results of a 3x3 convolution take 144 multiplications for each pair of channels; done so it takes 36:
 
@@ -105,7 +105,11 @@ def winograd(x: Tensor, weight: Tensor, bias: Tensor | None = None, border: Bord
 
 
 class _Winograd(torch.autograd.Function):
-    """Keeps nothing but x and the weights for the way back."""
+    """Keeps nothing but x and the weights for the way back.
+
+    Stacks of small matrices are multiplied, channel by channel or position by position: that is what occupies all
+    threads. `patches` are (in, 36, tiles), `tiles` (out, 16, tiles), and `products` in between (36, out, tiles).
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, border: Border) -> Tensor:
@@ -113,12 +117,13 @@ class _Winograd(torch.autograd.Function):
         ctx.border = border
         a, _, _ = _transforms(x.dtype)
         padded, weights = _padded(x, border), _transformed_weight(weight)
-        offset = weight.new_zeros(1) if bias is None else bias.view(-1, 1, 1, 1)
+        offset = weight.new_zeros(1) if bias is None else bias.view(-1, 1, 1, 1, 1, 1)
         y = x.new_empty(x.shape[0], weight.shape[0], padded.shape[2] - 2, padded.shape[3] - 2)
         for rows in _strips(padded):
-            products = _product(weights, _transformed_patches(padded, rows), "products")
+            products = _product(weights, _transformed_patches(padded, rows).transpose(0, 1), "products")
             tiles = _tiles(y, rows)
-            torch.add(_product(a.T, products.flatten(1), "results").view(tiles.shape), offset, out=tiles)
+            results = _product(a.T.expand(len(tiles), -1, -1), products.transpose(0, 1), "tiles")
+            torch.add(results.view(tiles.shape), offset, out=tiles)
         margin = 2 if border == "valid" else 0
         return _cropped(y, x.shape[2] - margin, x.shape[3] - margin)
 
@@ -131,23 +136,20 @@ class _Winograd(torch.autograd.Function):
         a, b, g = _transforms(x.dtype)
         padded, weights = _padded(x, ctx.border), _transformed_weight(weight)
         y_gradient = _grown(y_gradient, padded.shape[2] - 2, padded.shape[3] - 2).contiguous()
-        padded_gradient = torch.zeros_like(padded)
+        x_gradient = x.new_zeros(*x.shape[:2], padded.shape[2] + 2, padded.shape[3] + 2)
         weights_gradient = _scratch("weights' gradient", x.dtype, *weights.shape).zero_()
         for rows in _strips(padded):
-            products = _product(a, _flattened(_tiles(y_gradient, rows), "results"), "products")
-            products = products.view(PATCH**2, weight.shape[0], -1)
+            tiles = _flattened(_tiles(y_gradient, rows), "tiles")
+            products = _product(a.expand(len(tiles), -1, -1), tiles, "products").transpose(0, 1)
             if wants_weight:
-                weights_gradient.baddbmm_(products, _transformed_patches(padded, rows).transpose(1, 2))
+                weights_gradient.baddbmm_(products, _transformed_patches(padded, rows).permute(1, 2, 0))
             if wants_x:
-                patches = _product(weights.transpose(1, 2), products, "patches").flatten(1)
-                _pixels(padded_gradient, rows).add_(
-                    _overlaid(_product(b, patches, "transformed"), _pixels(padded, rows))
-                )
-        weight_gradient = (g.T @ weights_gradient.flatten(1)).view(3, 3, *weight.shape[:2]).permute(2, 3, 0, 1)
-        x_gradient = _border_folded(padded_gradient, x, ctx.border)
+                patches = _product(weights.transpose(1, 2), products, "patches").transpose(0, 1)
+                _add_patches(x_gradient, _product(b.expand(len(patches), -1, -1), patches, "transformed"), rows)
+        weight_gradient = torch.bmm(g.T.expand(len(weight), -1, -1), weights_gradient.transpose(0, 1))
         return (
-            x_gradient if wants_x else None,
-            weight_gradient if wants_weight else None,
+            _without_border(x_gradient, x, ctx.border) if wants_x else None,
+            weight_gradient.transpose(1, 2).reshape(weight.shape) if wants_weight else None,
             y_gradient.sum((0, 2, 3)) if wants_bias else None,
             None,
         )
@@ -160,6 +162,13 @@ def _transforms(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     return torch.kron(a, a).to(dtype), torch.kron(b, b).to(dtype), torch.kron(g, g).to(dtype)
 
 
+def _transformed_weight(weight: Tensor) -> Tensor:
+    """(out, in, 3, 3) -> (36, out, in)."""
+    _, _, g = _transforms(weight.dtype)
+    flat = weight.detach().flatten(2).transpose(1, 2)
+    return _product(g.expand(len(weight), -1, -1), flat, "weights").transpose(0, 1)
+
+
 def _padded(x: Tensor, border: Border) -> Tensor:
     """With what lies beyond the border, and with zeros that fill the last tiles."""
     if border == "reflect":
@@ -170,10 +179,10 @@ def _padded(x: Tensor, border: Border) -> Tensor:
     return _grown(x, height, width)
 
 
-def _border_folded(padded_gradient: Tensor, x: Tensor, border: Border) -> Tensor:
+def _without_border(gradient: Tensor, x: Tensor, border: Border) -> Tensor:
     """`_padded` on the way back: the gradient of x."""
     margin = 0 if border == "valid" else 2
-    gradient = _cropped(padded_gradient, x.shape[2] + margin, x.shape[3] + margin)
+    gradient = _cropped(gradient, x.shape[2] + margin, x.shape[3] + margin)
     if border == "reflect":
         folded: Tensor = torch.ops.aten.reflection_pad2d_backward(gradient, x, [1, 1, 1, 1])
         return folded
@@ -191,13 +200,6 @@ def _cropped(x: Tensor, height: int, width: int) -> Tensor:
     return x if x.shape[2:] == (height, width) else x[:, :, :height, :width].contiguous()
 
 
-def _transformed_weight(weight: Tensor) -> Tensor:
-    """(out, in, 3, 3) -> (36, out, in)."""
-    _, _, g = _transforms(weight.dtype)
-    flat = weight.detach().permute(2, 3, 0, 1).reshape(9, -1)
-    return _product(g, flat, "weights").view(PATCH**2, *weight.shape[:2])
-
-
 def _strips(padded: Tensor) -> Iterator[slice]:
     """Rows of tiles that are worked on together."""
     down, across = (padded.shape[2] - 2) // TILE, (padded.shape[3] - 2) // TILE
@@ -206,43 +208,43 @@ def _strips(padded: Tensor) -> Iterator[slice]:
         yield slice(first, min(first + step, down))
 
 
-def _pixels(padded: Tensor, rows: slice) -> Tensor:
-    """The part of the input that these rows of tiles depend on."""
-    return padded[:, :, rows.start * TILE : rows.stop * TILE + 2]
-
-
 def _transformed_patches(padded: Tensor, rows: slice) -> Tensor:
-    """(N, in, H, W) -> the transformed input of these tiles, (36, in, tiles)."""
+    """(N, in, H, W) -> the transformed input of these rows of tiles, (in, 36, tiles)."""
     _, b, _ = _transforms(padded.dtype)
-    patches = _pixels(padded, rows).unfold(2, PATCH, TILE).unfold(3, PATCH, TILE).permute(4, 5, 1, 0, 2, 3)
-    return _product(b.T, _flattened(patches, "patches"), "transformed").view(PATCH**2, padded.shape[1], -1)
+    pixels = padded[:, :, rows.start * TILE : rows.stop * TILE + 2]
+    patches = pixels.unfold(2, PATCH, TILE).unfold(3, PATCH, TILE).permute(1, 4, 5, 0, 2, 3)
+    return _product(b.T.expand(len(patches), -1, -1), _flattened(patches, "patches"), "transformed")
 
 
-def _overlaid(patches: Tensor, like: Tensor) -> Tensor:
-    """(36, in * tiles) -> (N, in, height, width) as in `like`: each pixel is the sum over the patches that hold it."""
-    n, channels, height, width = like.shape
-    columns = _scratch("patches", patches.dtype, n, channels, PATCH**2, patches.numel() // (n * channels * PATCH**2))
-    columns.copy_(patches.view(PATCH**2, channels, n, -1).permute(2, 1, 0, 3))
-    return F.fold(columns.flatten(1, 2), (height, width), PATCH, stride=TILE)
+def _add_patches(x: Tensor, patches: Tensor, rows: slice) -> None:
+    """Add (in, 36, tiles) to the pixels (N, in, H, W) of these rows of tiles; neighbours overlap by two pixels."""
+    n, channels, height, width = x.shape
+    grid = x.view(n, channels, height // TILE, TILE, width // TILE, TILE)
+    across = width // TILE - 1
+    parts = patches.view(channels, PATCH, PATCH, n, -1, across).permute(3, 0, 4, 1, 5, 2)
+    upper, lower = parts[:, :, :, :TILE], parts[:, :, :, TILE:]
+    here, below = slice(rows.start, rows.stop), slice(rows.start + 1, rows.stop + 1)
+    grid[:, :, here, :, :across].add_(upper[..., :TILE])
+    grid[:, :, here, :, 1:, :2].add_(upper[..., TILE:])
+    grid[:, :, below, :2, :across].add_(lower[..., :TILE])
+    grid[:, :, below, :2, 1:, :2].add_(lower[..., TILE:])
 
 
 def _tiles(y: Tensor, rows: slice) -> Tensor:
-    """(N, out, H, W) -> a view of these tiles, (4, 4, out, N, rows, tiles in a row)."""
+    """(N, out, H, W) -> a view of these rows of tiles, (out, 4, 4, N, rows, tiles in a row)."""
     n, channels, height, width = y.shape
     tiles = y.view(n, channels, height // TILE, TILE, width // TILE, TILE)[:, :, rows]
-    return tiles.permute(3, 5, 1, 0, 2, 4)
+    return tiles.permute(1, 3, 5, 0, 2, 4)
 
 
 def _flattened(x: Tensor, name: str) -> Tensor:
-    """The first two axes and all others made one axis each, in the scratch memory of that name."""
-    flat = _scratch(name, x.dtype, *x.shape)
-    return flat.copy_(x).view(x.shape[0] * x.shape[1], -1)
+    """(channels, side, side, N, rows, columns) -> (channels, side * side, tiles) in the scratch memory of that name."""
+    return _scratch(name, x.dtype, *x.shape).copy_(x).view(len(x), x.shape[1] * x.shape[2], -1)
 
 
 def _product(left: Tensor, right: Tensor, name: str) -> Tensor:
-    """left @ right, in the scratch memory of that name."""
-    out = _scratch(name, left.dtype, *left.shape[:-1], right.shape[-1])
-    return torch.matmul(left, right, out=out)
+    """Matrix products of two stacks, in the scratch memory of that name."""
+    return torch.bmm(left, right, out=_scratch(name, left.dtype, *left.shape[:-1], right.shape[-1]))
 
 
 class _Scratch(threading.local):
