@@ -15,7 +15,7 @@ from zorse.generator_file import load_generator
 from zorse.training import checkpoint, run
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.files import write_atomically
-from zorse.training.observers import forget_after
+from zorse.training.recorder.log import forget_after
 from zorse.training.run import train
 
 
@@ -35,7 +35,7 @@ class PowerCutError(Exception):
 
 def power_cut_after(monkeypatch, count: int) -> None:
     """The next run crashes when it asks for one more than `count` batches."""
-    load = run.batches
+    load = run.staged_batches
 
     def batches(*args):
         for number, batch in enumerate(load(*args)):
@@ -43,7 +43,7 @@ def power_cut_after(monkeypatch, count: int) -> None:
                 raise PowerCutError
             yield batch
 
-    monkeypatch.setattr(run, "batches", batches)
+    monkeypatch.setattr(run, "staged_batches", batches)
 
 
 def last(folder: Path) -> dict:
