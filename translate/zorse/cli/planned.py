@@ -29,7 +29,7 @@ def described(plan: "Plan") -> Iterator[str]:
 
 
 def _stage(stage: "StagePlan") -> str:
-    source = "measured" if stage.measured else "computed from smaller crops"
+    source = "measured" if stage.measured else "computed from smaller crops, rather too high than too low"
     time = f"{stage.seconds_per_iteration:.3g} s each, " if isfinite(stage.seconds_per_iteration) else ""
     return (
         f"{stage.crop_size} px: {stage.iterations} iterations, {time}{format_memory(stage.peak_bytes)} of memory "
