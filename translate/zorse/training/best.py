@@ -1,6 +1,5 @@
 """The best checkpoint of a run: generators are measured by KID now and then, and those nearest to reality are kept."""
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from zorse.training.checkpoint import save_checkpoint
 from zorse.training.config import TrainConfig, to_toml
 from zorse.training.files import RunFolder, write_atomically
 from zorse.training.loop import TrainingState, check_weights, device_of
+from zorse.training.recorder.log import append_line
 
 
 class BestRecord(Frozen):
@@ -100,9 +100,9 @@ class BestKeeper:
         value = float(np.mean([metric.value for metric in metrics.values()]))
         record = BestRecord(iteration=state.iteration, value=value, metrics=metrics)
         is_best = self._best is None or not _comparable(record, self._best) or value < self._best.value
-        self._tell(record, cards, is_best)
         if is_best:
             self._keep(state, record, cards)
+        self._tell(record, cards, is_best)  # Only now: a full disk must not leave word of what was not kept.
 
     def at_end(self, state: TrainingState) -> None:
         """Nothing: an interrupted run shall stop at once."""
@@ -132,8 +132,7 @@ class BestKeeper:
                 "best": is_best,
             },
         }
-        with self._run.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self._run.metrics, line)
         for name, figure in figures.items():
             self._writer.add_scalar(f"evaluation/{kind} {name}", figure, record.iteration)
         each = ", ".join(f"{cards[name].task} {figure:.1f}" for name, figure in figures.items())

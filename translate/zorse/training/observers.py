@@ -1,9 +1,7 @@
 """What watches a run: progress on the console, losses in files, grids of pictures, checkpoints."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import cv2
@@ -23,6 +21,7 @@ from zorse.training.cards import generator_cards
 from zorse.training.config import LoopConfig, TrainConfig
 from zorse.training.files import RunFolder, write_atomically
 from zorse.training.loop import TrainingState, device_of
+from zorse.training.recorder.log import append_line
 
 
 class LossMeans:
@@ -141,8 +140,7 @@ class MetricsLog:
         if signals := self._signals():
             line["signals"] = dict(signals)
         self._since, self._seconds, self._waited = now, state.seconds, state.waited
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self._file, line)
         for group in ("losses", "learning_rates", "gradient_norms", "signals"):
             for name, value in line.get(group, {}).items():
                 self._writer.add_scalar(f"{group}/{name}", value, state.iteration)
@@ -151,20 +149,6 @@ class MetricsLog:
     def at_end(self, state: TrainingState) -> None:
         """Flush what TensorBoard has not written yet."""
         self._writer.flush()
-
-
-def forget_after(metrics: Path, iteration: int) -> None:
-    """Drop the lines of iterations that a resumed run will do again, and a last line that was cut off."""
-    if not metrics.exists():
-        return
-    kept = []
-    for line in metrics.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["iteration"] <= iteration:
-                kept.append(line + "\n")
-        except (json.JSONDecodeError, KeyError):
-            continue
-    write_atomically(metrics, lambda file: file.write("".join(kept).encode()))
 
 
 class SampleGrids:

@@ -152,9 +152,8 @@ def _checkpoint_bytes(config: TrainConfig, state: TrainingState) -> int:
 def _disk_bytes(config: TrainConfig, state: TrainingState, checkpoint: int) -> int:
     settings = config.training
     keeps_best = settings.evaluate_every > 0
-    checkpoints = (
-        2 + int(settings.recorder) + int(keeps_best)
-    )  # The last one, one being written, the last healthy one, the best.
+    # The last one, one being written, the last healthy one, the best.
+    checkpoints = 2 + int(settings.recorder) + int(keeps_best)
     generators = sum(_n_bytes(average.state_dict()) for average in state.averages.values())
     return checkpoints * checkpoint + (2 if keeps_best else 1) * generators
 

@@ -1,6 +1,7 @@
 """A training run from its settings to its files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,23 @@ from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import collate
 from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
-from zorse.generator_file import save_generator
 from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
-from zorse.recipes.recipe import Recipe, StepResult
+from zorse.recipes.recipe import Recipe
 from zorse.training.best import best_keeper
-from zorse.training.cards import generator_cards
-from zorse.training.checkpoint import keep_checkpoint, restore_checkpoint, save_checkpoint
+from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder, disk_errors, write_atomically
 from zorse.training.freezing import freeze
-from zorse.training.loop import Device, Observer, TrainingState, check_weights, fit, make_accelerator, seed_everything
-from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids, forget_after
+from zorse.training.loop import Device, Observer, TrainingState, fit, make_accelerator, seed_everything
+from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids
 from zorse.training.processes import agreed, give_processes_their_own_chance
+from zorse.training.recorder.log import forget_after
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.recorder.rollback import roll_back
+from zorse.training.saver import Saver
 from zorse.training.stages import staged_batches
 from zorse.training.start import load_start, resumed
 
@@ -93,49 +94,6 @@ def total_iterations(config: TrainConfig, dataset: Dataset, done: int = 0, seen:
     return total
 
 
-class Saver:
-    """Writes a checkpoint and the generators with their cards every so often, and when the run ends.
-
-    Args:
-        run: where to.
-        config: of the run.
-        accelerator: of the run.
-        healthy: tells whether the run is, so that the checkpoint is kept until there is a newer healthy one.
-
-    Raises:
-        TrainingDivergedError: a weight is not finite; the checkpoint saved before is kept.
-    """
-
-    def __init__(
-        self, run: RunFolder, config: TrainConfig, accelerator: Accelerator, healthy: Callable[[], bool]
-    ) -> None:
-        self._healthy = healthy
-        self._run = run
-        self._config = config
-        self._accelerator = accelerator
-        self._saved_at = -1
-
-    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
-        """Save every `save_every` steps."""
-        if state.iteration % self._config.training.save_every == 0:
-            self._save(state)
-
-    def at_end(self, state: TrainingState) -> None:
-        """Save once more, unless that has just been done."""
-        if self._saved_at != state.iteration:
-            self._save(state)
-
-    def _save(self, state: TrainingState) -> None:
-        check_weights(state)
-        save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
-        if self._healthy():
-            keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
-        for name, card in generator_cards(self._config, state).items():
-            average = state.averages[name] if self._config.training.ema_decay > 0 else state.recipe.generators[name]
-            save_generator(self._run.generators / f"{name}.safetensors", average, card)
-        self._saved_at = state.iteration
-
-
 def train(
     config: TrainConfig,
     data: Path,
@@ -164,76 +122,91 @@ def train(
         ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
     """
     with disk_errors(out):
-        return _train(config, data, RunFolder(out), resume, device, console or Console(quiet=True), check)
+        run, console = RunFolder(out), console or Console(quiet=True)
+        config = resumed(config, run) if resume else config
+        accelerator = make_accelerator(config.training, device)
+        if accelerator.is_main_process and not resume:
+            _check_new(out)
+            if check:
+                check_before_training(config.data, data, console)
+        dataset = open_dataset(config.data, data, seed=config.training.seed)
+        session = _Session(config, data, dataset, run, accelerator, console)
+        state = _begin(session, resume)
+        _train(session, state)
+        return state
 
 
-def _train(
-    config: TrainConfig, data: Path, run: RunFolder, resume: bool, device: Device, console: Console, check: bool
-) -> TrainingState:
-    config = resumed(config, run) if resume else config
-    settings = config.training
-    accelerator = make_accelerator(settings, device)
-    if accelerator.is_main_process and not resume:
-        _check_new(run.root)
-        if check:
-            check_before_training(config.data, data, console)
-    dataset = open_dataset(config.data, data, seed=settings.seed)
-    state = fresh_state(config, accelerator, console, start=not resume)
+@dataclass(frozen=True)
+class _Session:
+    """What stays the same from the run's first iteration to its last."""
+
+    config: TrainConfig
+    data: Path
+    """Folder of the pictures."""
+    dataset: Dataset
+    run: RunFolder
+    accelerator: Accelerator
+    console: Console
+
+
+def _begin(session: _Session, resume: bool) -> TrainingState:
+    """The state to start from; the run folder is ready when it is given."""
+    config, run, accelerator = session.config, session.run, session.accelerator
+    state = fresh_state(config, accelerator, session.console, start=not resume)
     if resume:
         restore_checkpoint(run.last_checkpoint, state, accelerator)
-    state.total = total_iterations(config, dataset, state.iteration, state.samples, accelerator.num_processes)
+    state.total = total_iterations(config, session.dataset, state.iteration, state.samples, accelerator.num_processes)
     if accelerator.is_main_process:
         forget_after(run.metrics, state.iteration)
         write_atomically(run.config, lambda file: file.write(to_toml(config).encode()))
-        if settings.rollback and not run.healthy_checkpoint.exists():
+        if config.training.rollback and not run.healthy_checkpoint.exists():
             save_checkpoint(run.healthy_checkpoint, state, accelerator, to_toml(config))
+    return state
+
+
+def _train(session: _Session, state: TrainingState) -> None:
+    """Train to the end or an interruption; what fails is rolled back as often as the settings allow."""
+    config, accelerator = session.config, session.accelerator
     while True:
-        give_processes_their_own_chance(settings.seed, state.iteration, accelerator)
-        failure = _attempt(config, data, run, dataset, state, accelerator, console)
+        give_processes_their_own_chance(config.training.seed, state.iteration, accelerator)
+        failure = _attempt(session, state)
         if not agreed(failure is not None, accelerator):
-            return state
-        roll_back(run, config, state, accelerator, console, failure or "The main process saw the run fail.")
+            return
+        reason = failure or "The main process saw the run fail."
+        roll_back(session.run, config, state, accelerator, session.console, reason)
 
 
-def _attempt(
-    config: TrainConfig,
-    data: Path,
-    run: RunFolder,
-    dataset: Dataset,
-    state: TrainingState,
-    accelerator: Accelerator,
-    console: Console,
-) -> str | None:
+def _attempt(session: _Session, state: TrainingState) -> str | None:
     """Train until the end, an interruption or a failure; gives what failed."""
-    settings = config.training
-    source = staged_batches(
-        config,
-        data,
-        state.samples,
-        state.total - state.iteration,
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
+    config, run, accelerator = session.config, session.run, session.accelerator
+    settings, rank, world = config.training, accelerator.process_index, accelerator.num_processes
+    source = staged_batches(config, session.data, state.samples, state.total - state.iteration, rank, world)
     if not accelerator.is_main_process:  # One process writes; the others only compute.
         return _failure(lambda: fit(state, source, settings, accelerator))
     with (
         SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
-        ConsoleProgress(console, settings.log_every) as progress,
+        ConsoleProgress(session.console, settings.log_every) as progress,
     ):
-        best = best_keeper(run, config, data, state, accelerator, writer, console)
-        recorder = FlightRecorder(run, config, writer, console, state) if settings.recorder else None
-        observers: list[Observer] = [
-            progress,
-            *([recorder] if recorder else []),
-            MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {}),
-            SampleGrids(run, config, writer, _sample_batch(config, data, dataset)),
-            Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy),
-            *([best] if best else []),
-        ]
+        recorder = FlightRecorder(run, config, writer, session.console, state) if settings.recorder else None
+        observers = [progress, *_observers(session, state, writer, recorder)]
         failure = _failure(lambda: fit(state, source, settings, accelerator, observers))
         if failure and recorder:
             recorder.tell_failure(state, failure)
         return failure or state.collapse
+
+
+def _observers(
+    session: _Session, state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None
+) -> Iterator[Observer]:
+    """In the order in which they are called: what is measured is logged, and only what is healthy is kept as such."""
+    config, data, run, accelerator = session.config, session.data, session.run, session.accelerator
+    if recorder:
+        yield recorder
+    yield MetricsLog(run, config.training, writer, state, lambda: recorder.signals if recorder else {})
+    yield SampleGrids(run, config, writer, _sample_batch(config, data, session.dataset))
+    yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy)
+    if best := best_keeper(run, config, data, state, accelerator, writer, session.console):
+        yield best
 
 
 def _failure(work: Callable[[], None]) -> str | None:

@@ -16,6 +16,7 @@ Which alarms make sense for which task:
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal
 
 from zorse.training.config import AlarmName
@@ -189,7 +190,7 @@ class _Watch:
         self._window.append((iteration, value))
         while len(self._window) > READINGS and iteration - self._window[1][0] >= SPAN:
             self._window.popleft()
-        middle = median([seen for _, seen in self._window])
+        middle = median(seen for _, seen in self._window)
         full = len(self._window) >= READINGS and iteration - self._window[0][0] >= SPAN
         if full:
             self._highest = max(self._highest, middle)
@@ -244,10 +245,3 @@ class AlarmBoard:
     def collapse(self) -> Event | None:
         """What raised an alarm of a collapse that stands, perhaps before the run was resumed; None if none does."""
         return next((w.raised for w in self._watches.values() if w.alarm.collapse and w.raised), None)
-
-
-def median(values: list[float]) -> float:
-    """The middle one; of an even number the mean of the two in the middle."""
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -1,13 +1,16 @@
-"""metrics.jsonl as the recorder sees it: signals beside the losses, alarms and rollbacks as lines of their own.
+"""metrics.jsonl: losses with signals beside them; alarms, rollbacks and evaluations as lines of their own.
 
 {"iteration": 700, "losses": {...}, ..., "signals": {"diversity_fake_B": 0.04, ...}}
 {"iteration": 700, "alarm": {"name": "mode_collapse", "about": "fake_B", "state": "raised", "value": 0.04, ...}}
 {"iteration": 500, "rollback": {"from": 700, "number": 1, "rate_factor": 0.5, "reason": "...", "alarms": [...]}}
+{"iteration": 1000, "evaluation": {"figure": "...", "mean": 52.1, "generators": {...}, "best": true, ...}}
 """
 
 import json
 from pathlib import Path
 from typing import Any
+
+from zorse.training.files import write_atomically
 
 Line = dict[str, Any]
 
@@ -23,6 +26,20 @@ def read_log(metrics: Path) -> list[Line]:
     if not metrics.exists():
         return []
     return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+
+
+def forget_after(metrics: Path, iteration: int) -> None:
+    """Drop the lines of iterations that a resumed run will do again, and a last line that was cut off."""
+    if not metrics.exists():
+        return
+    kept = []
+    for line in metrics.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["iteration"] <= iteration:
+                kept.append(line + "\n")
+        except (json.JSONDecodeError, KeyError, TypeError):
+            continue
+    write_atomically(metrics, lambda file: file.write("".join(kept).encode()))
 
 
 def alarm_summary(lines: list[Line]) -> list[str]:

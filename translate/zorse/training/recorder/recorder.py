@@ -65,8 +65,10 @@ class FlightRecorder:
         self.signals = self._gauges.read(state, result)
         for event in self._board.update(state.iteration, self.signals):
             self._tell(event)
-        if self._rollback and (event := self._board.collapse):
-            state.collapse = f"In iteration {event.iteration} the alarm {event.alarm.name} was raised: {event.seen}"
+        if self._rollback and (collapse := self._board.collapse):
+            state.collapse = (
+                f"In iteration {collapse.iteration} the alarm {collapse.alarm.name} was raised: {collapse.seen}"
+            )
 
     def at_end(self, state: TrainingState) -> None:
         """List the alarms of the whole run."""

@@ -11,8 +11,7 @@ from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
 from zorse.training.config import LoopConfig, TrainConfig, to_toml
 from zorse.training.files import RunFolder
 from zorse.training.loop import TrainingState
-from zorse.training.observers import forget_after
-from zorse.training.recorder.log import append_line, read_log
+from zorse.training.recorder.log import append_line, forget_after, read_log
 
 
 def roll_back(

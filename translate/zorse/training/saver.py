@@ -1,0 +1,56 @@
+"""The observer that saves the run."""
+
+from collections.abc import Callable
+from typing import Any
+
+from accelerate import Accelerator
+
+from zorse.generator_file import save_generator
+from zorse.recipes.recipe import StepResult
+from zorse.training.cards import generator_cards
+from zorse.training.checkpoint import keep_checkpoint, save_checkpoint
+from zorse.training.config import TrainConfig, to_toml
+from zorse.training.files import RunFolder
+from zorse.training.loop import TrainingState, check_weights
+
+
+class Saver:
+    """Writes a checkpoint and the generators with their cards every so often, and when the run ends.
+
+    Args:
+        run: where to.
+        config: of the run.
+        accelerator: of the run.
+        healthy: tells whether the run is, so that the checkpoint is kept until there is a newer healthy one.
+
+    Raises:
+        TrainingDivergedError: a weight is not finite; the checkpoint saved before is kept.
+    """
+
+    def __init__(
+        self, run: RunFolder, config: TrainConfig, accelerator: Accelerator, healthy: Callable[[], bool]
+    ) -> None:
+        self._healthy = healthy
+        self._run = run
+        self._config = config
+        self._accelerator = accelerator
+        self._saved_at = -1
+
+    def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
+        """Save every `save_every` steps."""
+        if state.iteration % self._config.training.save_every == 0:
+            self._save(state)
+
+    def at_end(self, state: TrainingState) -> None:
+        """Save once more, unless that has just been done."""
+        if self._saved_at != state.iteration:
+            self._save(state)
+
+    def _save(self, state: TrainingState) -> None:
+        check_weights(state)
+        save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
+        if self._healthy():
+            keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
+        for name, card in generator_cards(self._config, state).items():
+            save_generator(self._run.generators / f"{name}.safetensors", state.averages[name], card)
+        self._saved_at = state.iteration
