@@ -1,7 +1,9 @@
 """The best checkpoint: when it is measured and kept, what a resumed run knows of it, and how it is used."""
 
+import errno
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tiny_training import difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.architecture import ProjectedConfig
-from zorse.errors import DatasetError
+from zorse.errors import DatasetError, ZorseError
 from zorse.generator_file import load_generator
 from zorse.loading import read_file_card
 from zorse.training import best
@@ -69,6 +71,18 @@ def test_the_lowest_mean_over_both_directions_is_kept(unpaired, tmp_path, values
     assert difference(dict(network.state_dict()), dict(kept)) is None
     log = EventAccumulator(str(run.tensorboard)).Reload()
     assert [e.value for e in log.Scalars("evaluation/KID x 1000 (EfficientNet-Lite0) G_BA")] == [70, 60, 90]
+
+
+def test_a_disk_that_is_full_leaves_no_word_of_a_best_that_was_not_kept(unpaired, tmp_path, monkeypatch):
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(best, "save_checkpoint", full)
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(ZorseError, match=r"could not be written \(No space left on device\)"):
+        train(tiny_cyclegan(*EVERY_TWO), unpaired, run.root)
+    assert evaluations(run) == []
+    assert read_record(run.best_record) is None
 
 
 def test_a_resumed_run_knows_what_there_is_to_beat(unpaired, tmp_path, values):

@@ -262,7 +262,7 @@ def test_a_log_that_cannot_grow_ends_the_run_with_a_paragraph(unpaired, tmp_path
 
 def test_lines_of_iterations_that_will_be_done_again_are_dropped(tmp_path):
     log = tmp_path / "metrics.jsonl"
-    log.write_text('{"iteration": 2}\n{"iteration": 4}\n{"iteration": 6}\n{"iterat')
+    log.write_text('{"iteration": 2}\n{"iteration": 4}\n{"iteration": 6}\n3\nnull\n{"iterat')
     forget_after(log, 4)
     assert log.read_text() == '{"iteration": 2}\n{"iteration": 4}\n'
     forget_after(tmp_path / "none.jsonl", 4)
