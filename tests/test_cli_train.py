@@ -204,6 +204,7 @@ def test_a_run_goes_on_with_its_own_settings_which_need_not_be_repeated(zorse, c
     assert (code, errors) == (0, "")
     assert read_config(out / "config.toml") == tiny_cyclegan("training.iterations=8")
     assert saved(out)["iteration"] == 8
+    assert "Nothing is left to do: the run is at iteration 8 of 8." in zorse(*command)[1]
     code, _, errors = zorse("train", "pix2pix_facades", *command[2:])
     assert code == 1
     assert errors.startswith(f"Error: The run in {out} trains cyclegan, but the preset")
