@@ -158,8 +158,8 @@ def _begin(session: _Session, resume: bool) -> TrainingState:
     state.total = total_iterations(config, session.dataset, state.iteration, state.samples, accelerator.num_processes)
     if state.iteration >= state.total:
         session.console.print(
-            f"Nothing is left to do: the run is at iteration {state.iteration} of {state.total}. To train longer, raise "
-            "training.iterations or training.epochs."
+            f"Nothing is left to do: the run is at iteration {state.iteration} of {state.total}. To train longer, "
+            "raise training.iterations or training.epochs."
         )
     if accelerator.is_main_process:
         forget_after(run.metrics, state.iteration)
