@@ -17,7 +17,7 @@ from zorse.card import ModelCard
 from zorse.errors import ImageError, IncompatibleWeights
 from zorse.inference import as_tested
 from zorse.networks.build import build_generator
-from zorse.runtime.streamed import execute
+from zorse.runtime.streamed import execute, plan
 from zorse.runtime.streamed.execute import Progress, stream
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
@@ -202,13 +202,23 @@ def test_a_settled_plan_with_the_pictures_own_statistics_is_exact():
     for config in (RESNETS[0], COMPACTS[0], UNETS[0]):
         tiny = generator(config)
         picture = picture_of(64, 48)
-        plan = plan_exact(tiny.onnx.program, 64, 48, PLENTY)
-        norms = stream(plan, tiny.onnx, lambda w, p=picture: p[:, :, *w.slices].copy(), lambda _window, _tile: None)
-        for keep in (True, False):
-            settled = plan_settled(tiny.onnx.program, 64, 48, PLENTY, keep=keep)
-            assert keep or len(settled.stages) == 1
+        measuring = plan_exact(tiny.onnx.program, 64, 48, PLENTY)
+        norms = stream(
+            measuring, tiny.onnx, lambda w, p=picture: p[:, :, *w.slices].copy(), lambda _window, _tile: None
+        )
+        kept = plan_settled(tiny.onnx.program, 64, 48, PLENTY, sees_far=False)
+        at_once = plan._plan(plan._settled(tiny.onnx.program), 64, 48, PLENTY, "nothing", PLENTY)
+        assert 1 == len(at_once.stages) < len(kept.stages)
+        for settled in (kept, at_once):
             result = streamed(tiny.onnx, in_tiles(settled, 11, 48), picture, norms=norms)
             np.testing.assert_allclose(result, tiny.whole(picture), atol=TOLERANCE)
+
+
+def test_tiles_are_independent_where_kept_maps_would_not_fit():
+    program = generator_program(card_of(CompactConfig()), Everything())
+    assert len(plan_settled(program, 2048, 2048, 10**9, sees_far=False).stages) > 1
+    assert len(plan_settled(program, 2048, 2048, 10**8, sees_far=False).stages) == 1
+    assert len(plan_settled(program, 2048, 2048, 10**8, sees_far=True).stages) > 1
 
 
 def test_moments_of_tiles_are_those_of_the_whole():

@@ -158,10 +158,10 @@ class _Job:
         stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed))
 
     def fast(self, kernels: Kernels) -> None:
-        # A U-Net sees too much around each pixel for tiles that overlap by all of it.
-        keep = isinstance(self.card.architecture, UnetConfig)
+        sees_far = isinstance(self.card.architecture, UnetConfig)
         memory = max(self.memory - kernels.held, 0)
-        plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, keep=keep)
+        height, width = self.seen.height, self.seen.width
+        plan = plan_settled(kernels.program, height, width, memory, kernels.comfortable, sees_far=sees_far)
         norms = self._thumbnail_norms(kernels, memory)
         stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed), norms)
 

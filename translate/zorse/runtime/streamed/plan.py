@@ -35,7 +35,9 @@ _CAUTION = 1.2
 COMFORTABLE = 16 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
-"""Likewise for tiles that overlap by much, and on a GPU."""
+"""Likewise on a GPU."""
+_INDEPENDENT = 2**28
+"""Likewise for tiles that overlap by much."""
 _FLAT = 32
 """Rows below which a strip is rather made narrower: it would consist of halo."""
 _NARROW = 32
@@ -110,24 +112,30 @@ def plan_exact(program: Program, height: int, width: int, memory: int, comfortab
     return _plan(program, height, width, memory, "costly", room)
 
 
-def plan_settled(program: Program, height: int, width: int, memory: int, *, keep: bool) -> Plan:
-    """A run with statistics that are known before.
+def plan_settled(
+    program: Program, height: int, width: int, memory: int, comfortable: int = COMFORTABLE, *, sees_far: bool
+) -> Plan:
+    """A run with statistics that are known before: each stage is computed once.
+
+    Where the maps that it keeps would not fit into memory, tiles go from the picture to the translation at once and
+    overlap by all that the network sees around a pixel.
 
     Args:
         program: the generator.
         height: of the picture, a multiple of what the generator wants.
         width: likewise.
         memory: bytes that may be used beyond those of the picture and the translation.
-        keep: whether costly maps are kept; else tiles go from the picture to the translation at once, and overlap by
-            all that the network sees around a pixel.
+        comfortable: bytes for a tile beyond which it gains nothing.
+        sees_far: whether the network sees too much around a pixel for such tiles.
 
     Raises:
         TooLittleMemory: not even the smallest tiles fit.
     """
     settled = _settled(program)
-    if keep:
-        return _plan(settled, height, width, memory, "costly", min(memory // 3, COMFORTABLE))
-    return _plan(settled, height, width, memory, "nothing", min(memory, LARGE))
+    plan = _plan(settled, height, width, memory, "costly", min(memory // 3, comfortable))
+    if sees_far or not plan.spilled:
+        return plan
+    return _plan(settled, height, width, memory, "nothing", _INDEPENDENT)
 
 
 def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, room: int) -> Plan:
