@@ -221,6 +221,17 @@ def test_a_healthy_flight_is_silent(pictures):
     }
 
 
+def test_crops_that_grow_between_two_readings_interrupt_nothing(pictures):
+    small = {name: batch[:3, :, :40, :40] for name, batch in pictures.items()}
+    flight = Flight(small)
+    assert flight.fly(EVERY) == []
+    flight.gauges.add(flight.state, StepResult({}, small, {}))
+    flight.pictures = {name: batch[3:6] for name, batch in pictures.items()}
+    assert flight.fly(3 * EVERY) == []
+    assert flight.signals["checkerboard_fake_B"] < 0.01
+    assert "diversity_fake_B" in flight.signals
+
+
 def checkered(pictures):
     index = torch.arange(64)
     return {**pictures, "fake_B": pictures["fake_B"] + 0.05 * (-1.0) ** (index + index[:, None])}
