@@ -1,0 +1,112 @@
+"""What several tabs are made of: pictures in, models to choose from, results, and errors that a visitor can read."""
+
+import html
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+
+from zorse.errors import ImageError, ZorseError
+from zorse_app import texts
+from zorse_app.service import Outcome, Service, Upload
+
+# Translations wait for each other: each uses all cores.
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "translate", "concurrency_limit": 1, "trigger_mode": "always_last"}
+
+_log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class ResultView:
+    """The components that show one `Outcome`."""
+
+    slider: gr.ImageSlider
+    caption: gr.Markdown
+    download: gr.DownloadButton
+
+    @property
+    def components(self) -> list[gr.components.Component]:
+        """In the order of `shown`."""
+        return [self.slider, self.caption, self.download]
+
+
+def present_models(service: Service, models: Sequence[str]) -> list[str]:
+    """Those of the models that are here; says on the page which are not."""
+    present = [name for name in models if name in service.shelf.names]
+    missing = ", ".join(name for name in models if name not in present)
+    if missing:
+        gr.Markdown((texts.PARTLY_MISSING if present else texts.MISSING).format(names=missing))
+    return present
+
+
+def picture_input(label: str, hint: str) -> gr.Image:
+    """Where a picture is dropped, pasted or chosen; its value is a file, as it was sent."""
+    return gr.Image(
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "clipboard"],
+        label=label,
+        placeholder=hint,
+        buttons=[],
+        height="min(320px, 64vw)",
+    )
+
+
+def model_choice(models: Sequence[str], label: str) -> gr.Radio:
+    """One of the models by the titles that the page gives them; its value is the name."""
+    choices = [(texts.MODEL_TITLES.get(name, name), name) for name in models]
+    return gr.Radio(choices, value=models[0], label=label)
+
+
+def result_view() -> ResultView:
+    """Where a result is compared with its picture, explained and downloaded; empty at first."""
+    return ResultView(
+        slider=gr.ImageSlider(
+            type="filepath", label=texts.RESULT, interactive=False, buttons=["fullscreen"], max_height=560
+        ),
+        caption=gr.Markdown(elem_classes="caption"),
+        download=gr.DownloadButton(texts.DOWNLOAD, interactive=False, variant="primary"),
+    )
+
+
+def shown(outcome: Outcome) -> tuple[Any, ...]:
+    """Values of a `ResultView`'s components."""
+    pictures = (str(outcome.before), str(outcome.after))
+    return pictures, outcome.caption, gr.update(value=str(outcome.download), interactive=True)
+
+
+def nothing() -> tuple[Any, ...]:
+    """Values of a `ResultView`'s components while there is no picture."""
+    return None, "", gr.update(value=None, interactive=False)
+
+
+def upload(payload: dict[str, Any]) -> Upload:
+    """A picture component's raw value. Gradio has checked that the path is one that a visitor uploaded."""
+    path = payload.get("path")
+    if not path:
+        raise ImageError(texts.NOT_UPLOADED)
+    return Upload(Path(path), str(payload.get("orig_name") or Path(path).name))
+
+
+def told(function: Callable[P, R]) -> Callable[P, R]:
+    """Turns Zorse's errors into messages on the page; others go to the log and are only mentioned."""
+
+    @wraps(function)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except ZorseError as error:
+            message = str(error)
+        except Exception:
+            _log.exception("The page could not answer")
+            message = texts.UNEXPECTED
+        raise gr.Error(html.escape(message), print_exception=False)
+
+    return answered
