@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zorse.architecture import CompactConfig
 from zorse.card import CARD_KEY, ModelCard
+from zorse.runtime.onnx import CORE_INPUT, CORE_OUTPUT
 
 SHAPE = ["N", 3, "H", "W"]
 
@@ -67,3 +68,46 @@ def write(
         helper.set_model_props(model, {CARD_KEY: (model_card or card()).model_dump_json()})
     onnx.save(model, path)
     return path
+
+
+def write_uint8(path: Path, graph=negation, model_card: ModelCard | None = None) -> Path:
+    """A file of the kind that takes and gives uint8 (N, H, W, 3); for sides that are multiples already."""
+    nodes, tensors = graph()
+    core = [_renamed(node, {"image": CORE_INPUT, "translation": CORE_OUTPUT}) for node in nodes]
+    numbers = {"half": 127.5, "one": 1.0}
+    tensors += [numpy_helper.from_array(np.array(value, np.float32), name) for name, value in numbers.items()]
+    before = [
+        helper.make_node("Cast", ["image"], ["image_scaled"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["image_scaled"], ["image_planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Div", ["image_planes", "half"], ["image_divided"]),
+        helper.make_node("Sub", ["image_divided", "one"], [CORE_INPUT]),
+    ]
+    after = [
+        helper.make_node("Add", [CORE_OUTPUT, "one"], ["translation_above"]),
+        helper.make_node("Mul", ["translation_above", "half"], ["translation_scaled"]),
+        helper.make_node("Round", ["translation_scaled"], ["translation_rounded"]),
+        helper.make_node("Transpose", ["translation_rounded"], ["translation_pixels"], perm=[0, 2, 3, 1]),
+        helper.make_node("Cast", ["translation_pixels"], ["translation"], to=TensorProto.UINT8),
+    ]
+    shape = ["N", "H", "W", 3]
+    model = helper.make_model(
+        helper.make_graph(
+            [*before, *core, *after],
+            "tiny",
+            [helper.make_tensor_value_info("image", TensorProto.UINT8, shape)],
+            [helper.make_tensor_value_info("translation", TensorProto.UINT8, shape)],
+            tensors,
+        ),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    helper.set_model_props(model, {CARD_KEY: (model_card or card()).model_dump_json(), "zorse.io": "uint8"})
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return path
+
+
+def _renamed(node, names):
+    for values in (node.input, node.output):
+        values[:] = [names.get(name, name) for name in values]
+    return node

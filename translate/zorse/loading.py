@@ -9,7 +9,7 @@ from pathlib import Path
 from zorse.card import ModelCard, read_card
 from zorse.errors import MissingExtraError, WeightsError
 from zorse.registry import model_file
-from zorse.runtime.onnx import Device, OnnxBackend
+from zorse.runtime.onnx import Device, OnnxBackend, read_onnx
 from zorse.runtime.translator import Translator
 
 PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
@@ -82,7 +82,7 @@ def read_file_card(file: Path) -> ModelCard:
     """
     if file.suffix.lower() == ".safetensors":
         return read_card(_safetensors_metadata(file), str(file))
-    return OnnxBackend(file, "cpu").card
+    return read_card(read_onnx(file).metadata, str(file))
 
 
 def _safetensors_metadata(file: Path) -> dict[str, str]:

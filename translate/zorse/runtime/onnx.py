@@ -1,13 +1,19 @@
 """The ONNX backend: a model file, run by ONNX Runtime on the CPU or on an NVIDIA GPU.
 
-The contract of a model file: one input `image` and one output `translation`, both float32 (N, 3, H, W) in [-1, 1] with
-dynamic N, H, W, where H and W are multiples of the card's `size_multiple`; the card's JSON in `metadata_props`.
+The contract of a model file: one input `image` and one output `translation` of the same shape, with dynamic N, H, W,
+and the card's JSON in `metadata_props`. Two kinds:
+
+- uint8: both uint8 (N, H, W, 3) RGB. Scaling, padding, cropping and rounding are in the graph, around a core between
+  two tensors of fixed names, which are like those of the other kind. The core alone is run here: 16-bit pictures,
+  blends and streaming need what it computes.
+- float: both float32 (N, 3, H, W) in [-1, 1], where H and W are multiples of the card's `size_multiple`.
 """
 
 import contextlib
 import ctypes
 import io
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +22,7 @@ import onnxruntime
 from zorse.card import ModelCard, read_card
 from zorse.errors import DeviceError, WeightsError
 from zorse.imaging.tensor import Tensor
+from zorse.runtime.onnx_file import OnnxFile, Value, parse_onnx
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
@@ -24,6 +31,14 @@ Device = Literal["auto", "cpu", "cuda"]
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "translation"
+
+CORE_INPUT = "image_float"
+"""What the core of a uint8 file takes: float32 (N, 3, H', W') in [-1, 1], H' and W' multiples of the size multiple."""
+CORE_OUTPUT = "translation_float"
+"""What it gives: the same shape and range."""
+
+IO_KEY = "zorse.io"
+"""Key in a model file's metadata: which of the two kinds it is, "uint8" or "float"."""
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -55,12 +70,12 @@ class OnnxBackend:
 
     def __init__(self, file: str | Path, device: Device = "auto", threads: int | None = None) -> None:
         self.file = Path(file)
-        content = _model_bytes(self.file)
+        network = read_network(self.file)
+        self.card = network.card
+        self._input, self._output = network.input, network.output
         self._threads = threads
-        self._session = _session(self.file, content, device, threads)
+        self._session = _session(self.file, network.content, device, threads)
         self.provider = self._session.get_providers()[0]
-        self.card = read_card(self._session.get_modelmeta().custom_metadata_map, str(self.file))
-        self._check_contract()
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Runs the network.
@@ -69,7 +84,7 @@ class OnnxBackend:
             MemoryError: the memory does not suffice for pictures of this size.
             WeightsError: the network cannot compute pictures of this size.
         """
-        return self._run(self._session, [OUTPUT_NAME], {INPUT_NAME: pictures})[0]
+        return self._run(self._session, [self._output], {self._input: pictures})[0]
 
     @property
     def on_gpu(self) -> bool:
@@ -114,14 +129,64 @@ class OnnxBackend:
             ) from error
         return results
 
-    def _check_contract(self) -> None:
-        inputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_inputs()]
-        outputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
-        if inputs != [(INPUT_NAME, "tensor(float)", 4)] or outputs != [(OUTPUT_NAME, "tensor(float)", 4)]:
-            raise WeightsError(
-                f"{self.file} has the inputs {inputs} and the outputs {outputs}; Zorse runs models with one input "
-                f"{INPUT_NAME!r} and one output {OUTPUT_NAME!r}, both float32 (N, 3, H, W). 'zorse export' writes them."
-            )
+
+@dataclass(frozen=True)
+class Network:
+    """What a model file holds, cut down to what computes with float32 (N, 3, H, W) in [-1, 1]."""
+
+    card: ModelCard
+    content: bytes
+    """An ONNX model."""
+    input: str
+    output: str
+
+
+def read_network(file: Path) -> Network:
+    """Reads a model file of either kind.
+
+    Raises:
+        WeightsError: missing, damaged, not a Zorse model.
+    """
+    whole = read_onnx(file)
+    card = read_card(whole.metadata, _described(file, whole))
+    if _holds(whole, INPUT_NAME, OUTPUT_NAME, "float32"):
+        return Network(card, whole.content, INPUT_NAME, OUTPUT_NAME)
+    if _holds(whole, INPUT_NAME, OUTPUT_NAME, "uint8") and {CORE_INPUT, CORE_OUTPUT} <= whole.tensors:
+        channels = card.architecture.in_channels, card.architecture.out_channels
+        source, result = (
+            Value(name, "float32", ("batch", count, "height", "width"))
+            for name, count in zip((CORE_INPUT, CORE_OUTPUT), channels, strict=True)
+        )
+        return Network(card, whole.between(source, result), CORE_INPUT, CORE_OUTPUT)
+    raise WeightsError(
+        f"{_described(file, whole)}; Zorse translates with models that have one input {INPUT_NAME!r} and one output "
+        f"{OUTPUT_NAME!r}, both uint8 (N, H, W, 3) around tensors named {CORE_INPUT!r} and {CORE_OUTPUT!r}, or both "
+        "float32 (N, 3, H, W). 'zorse export' writes them."
+    )
+
+
+def read_onnx(file: Path) -> OnnxFile:
+    """Reads an ONNX file, whatever it computes, without opening a session.
+
+    Raises:
+        WeightsError: missing, damaged, not an ONNX file.
+    """
+    content = _model_bytes(file)
+    try:
+        return parse_onnx(content)
+    except ValueError as error:
+        raise WeightsError(f"{file} is damaged or not an ONNX model: {error}. Get or export it again.") from error
+
+
+def _described(file: Path, whole: OnnxFile) -> str:
+    inputs, outputs = (", ".join(map(str, values)) or "none" for values in (whole.inputs, whole.outputs))
+    return f"{file} (inputs: {inputs}; outputs: {outputs})"
+
+
+def _holds(whole: OnnxFile, source: str, result: str, element: str) -> bool:
+    """Whether the graph has just this input and this output, of these numbers and four dimensions."""
+    values = [(value.name, value.element, len(value.shape)) for value in (*whole.inputs, *whole.outputs)]
+    return values == [(source, element, 4), (result, element, 4)] and len(whole.inputs) == 1
 
 
 def cuda_devices() -> int:
