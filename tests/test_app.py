@@ -1,5 +1,7 @@
 """The page without a browser: its functions, its limits, and its endpoints over HTTP."""
 
+import base64
+import io
 import os
 import signal
 import socket
@@ -16,11 +18,12 @@ from PIL import Image
 
 import tiny_onnx
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
-from zorse.imaging.io import read_picture
+from zorse.imaging.io import open_pictures, read_picture
 from zorse_app import Service, Shelf, examples, launch, service
 from zorse_app.page import EDGES, HORSES, PAINTINGS
 from zorse_app.service import Upload, caption
 from zorse_app.sketch import clean_lines
+from zorse_app.stops import Stopped
 
 NATIVE = 64
 COMMAND = "from zorse.cli import main; main()"
@@ -82,6 +85,12 @@ def picture_file(folder, name="horse.jpg", size=(90, 70), **options):
     return path
 
 
+def png_url(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
 def size_of(path):
     picture = read_picture(path)
     return picture.width, picture.height
@@ -113,10 +122,66 @@ def test_large_pictures_are_shown_small_and_downloaded_whole(zorse_service, tmp_
 
 
 def test_a_drawing_is_translated_at_the_models_size(zorse_service):
-    outcome = zorse_service.translate_drawing(np.dstack([examples.t_shirt()] * 3), "edges2clothes")
+    outcome = zorse_service.translate_drawing(png_url(examples.t_shirt()), "edges2clothes")
     result = read_picture(outcome.download).rgb[:, :, 0]
     assert result.shape == (NATIVE, NATIVE)
     assert 0.02 < (result == 255).mean() < 0.2  # the negation of thin black lines
+
+
+@pytest.mark.parametrize("drawing", ["", "/etc/passwd", "data:image/png;base64,%%%", "data:image/png;base64,AAAA"])
+def test_what_is_no_drawing_is_said(zorse_service, drawing):
+    with pytest.raises(ImageError, match="drawing"):
+        zorse_service.translate_drawing(drawing, "edges2clothes")
+
+
+def test_of_an_animation_each_frame_is_translated(zorse_service, tmp_path):
+    frames = [Image.new("RGB", (40, 30), (shade, shade, shade)) for shade in (0, 100, 200)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=[50, 70, 90], lossless=True)
+    told = []
+    outcome = zorse_service.translate_photo(
+        upload(tmp_path / "a.webp"), "horse2zebra", "keep", tell=lambda done, _: told.append(done)
+    )
+    assert told == sorted(told)
+    assert told[-1] == 1
+    with open_pictures(outcome.download) as file:
+        assert [int(frame.rgb.mean().round()) for frame in file] == [255, 155, 55]
+        assert file.animation().durations == (50, 70, 90)
+
+
+def test_what_is_told_how_far_the_work_is_may_end_it(zorse_service, tmp_path):
+    with zorse_service.stops.watch("ann") as check, zorse_service.stops.watch("bob") as others:
+        zorse_service.stops.stop("ann")
+        with pytest.raises(Stopped):
+            zorse_service.translate_photo(
+                upload(picture_file(tmp_path)), "horse2zebra", tell=lambda done, remaining: check()
+            )
+        others()
+    zorse_service.stops.stop("ann")
+    with zorse_service.stops.watch("ann") as check:
+        check()
+
+
+def test_a_video_is_translated_and_a_long_one_refused(zorse_service, tmp_path, monkeypatch):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "v.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height = 64, 48
+        for _ in range(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200, np.uint8), "rgb24")))
+        container.mux(stream.encode(None))
+    result = zorse_service.translate_video(upload(tmp_path / "v.mp4"), "horse2zebra")
+    assert result.name == "v_horse2zebra.mp4"
+    with av.open(str(result)) as container:
+        shades = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(video=0)]
+    assert len(shades) == 6
+    assert shades == pytest.approx([55] * 6, abs=4)
+    monkeypatch.setattr(service, "MAX_VIDEO_FRAMES", 5)
+    with pytest.raises(ImageError, match="6 pictures; this page takes at most 5"):
+        zorse_service.translate_video(upload(tmp_path / "v.mp4"), "horse2zebra")
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    with pytest.raises(ImageError, match=r"called\.mp4") as error:
+        zorse_service.translate_video(Upload(tmp_path / "bad.mp4", "called.mp4"), "horse2zebra")
+    assert str(tmp_path) not in str(error.value)
 
 
 def test_a_photographed_sketch_becomes_lines_on_white_paper():
@@ -142,16 +207,14 @@ def test_more_detail_finds_more_edges(zorse_service, tmp_path):
         (128, 128), Image.Resampling.BICUBIC
     )
     blobs.save(tmp_path / "blobs.png")
-    ink = [
-        (
-            read_picture(
-                zorse_service.translate_edges(upload(tmp_path / "blobs.png"), "edges2shoes", detail).download
-            ).rgb
-            > 0
-        ).mean()
-        for detail in (0.0, 1.0)
-    ]
+    photo = upload(tmp_path / "blobs.png")
+    ink = [(zorse_service.lines_of(photo, "edges2shoes", detail) == 0).mean() for detail in (0.0, 1.0)]
     assert 0 < ink[0] < ink[1]
+    assert (zorse_service.lines_of(photo, "edges2shoes", 1.0, shortest=40) == 0).mean() < ink[1]
+    with pytest.raises(ConfigError, match="detail"):
+        zorse_service.lines_of(photo, "edges2shoes", 2)
+    with pytest.raises(ConfigError, match="canny, xdog, contour"):
+        zorse_service.lines_of(photo, "edges2shoes", method="pencil")
 
 
 def test_the_caption_tells_the_models_state(models):
@@ -184,10 +247,7 @@ def test_files_that_are_no_pictures_are_named_without_their_folder(zorse_service
 
 def test_limits(zorse_service, tmp_path, monkeypatch):
     file = upload(picture_file(tmp_path, size=(300, 300)))
-    monkeypatch.setattr(service, "MAX_KEPT_PIXELS", 200 * 200)
-    with pytest.raises(ImageError, match="smaller size"):
-        zorse_service.translate_photo(file, "horse2zebra", "keep")
-    zorse_service.translate_photo(file, "horse2zebra", "native")
+    zorse_service.translate_photo(file, "horse2zebra", "keep")
     monkeypatch.setattr(service, "MAX_PIXELS", 200 * 200)
     with pytest.raises(ImageError, match="pixels"):
         zorse_service.translate_photo(file, "horse2zebra")
@@ -255,17 +315,17 @@ def test_the_page_answers_over_http(page, models, tmp_path):
     assert "painting" not in told
     _, told, _ = page.predict(file, "day2night", 0.5, "512", api_name="/translate")
     assert "day to night" in told
-    _, told, _ = page.predict(file, "edges2shoes", 1, api_name="/edges")
+    lines, _, told, _ = page.predict(file, "edges2shoes", 1, 4, "canny", api_name="/edges")
+    assert size_of(lines) == (NATIVE * 90 // 70, NATIVE)
     assert "edges to shoes" in told
 
 
 def test_a_drawing_over_http(page, tmp_path):
     Image.fromarray(examples.sneaker()).convert("RGB").save(tmp_path / "drawing.png")
-    drawing = gradio_client.handle_file(tmp_path / "drawing.png")
-    value = {"background": None, "layers": [], "composite": drawing}
-    _, told, download = page.predict(value, "edges2shoes", api_name="/draw")
+    _, told, download = page.predict(png_url(examples.sneaker()), "edges2shoes", api_name="/draw")
     assert "edges to shoes" in told
     assert Path(download["value"]).name == "drawing_edges2shoes.png"
+    drawing = gradio_client.handle_file(tmp_path / "drawing.png")
     _, told, download = page.predict(drawing, "edges2shoes", api_name="/sketch")
     assert Path(download["value"]).name == "drawing_edges2shoes.png"
 

@@ -12,7 +12,8 @@ import gradio as gr
 
 from zorse.errors import ImageError, ZorseError
 from zorse_app import texts
-from zorse_app.service import Outcome, Service, Upload
+from zorse_app.service import Outcome, Service, Tell, Upload
+from zorse_app.stops import Stopped
 
 # Translations wait for each other: each uses all cores.
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "translate", "concurrency_limit": 1, "trigger_mode": "always_last"}
@@ -51,7 +52,8 @@ def picture_input(label: str, hint: str) -> gr.Image:
     return gr.Image(
         type="filepath",
         image_mode=None,
-        sources=["upload", "clipboard"],
+        sources=["upload", "webcam", "clipboard"],
+        webcam_options=gr.WebcamOptions(mirror=False),
         label=label,
         placeholder=hint,
         buttons=[],
@@ -65,15 +67,42 @@ def model_choice(models: Sequence[str], label: str) -> gr.Radio:
     return gr.Radio(choices, value=models[0], label=label)
 
 
-def result_view() -> ResultView:
-    """Where a result is compared with its picture, explained and downloaded; empty at first."""
-    return ResultView(
-        slider=gr.ImageSlider(
-            type="filepath", label=texts.RESULT, interactive=False, buttons=["fullscreen"], max_height=560
-        ),
-        caption=gr.Markdown(elem_classes="caption"),
-        download=gr.DownloadButton(texts.DOWNLOAD, interactive=False, variant="primary"),
+def result_view(service: Service) -> ResultView:
+    """Where a result is compared with its picture, explained and downloaded, or stopped on its way; empty at first."""
+    slider = gr.ImageSlider(
+        type="filepath", label=texts.RESULT, interactive=False, buttons=["fullscreen"], max_height=560
     )
+    caption = gr.Markdown(elem_classes="caption")
+    with gr.Row():
+        download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, variant="primary", scale=3)
+        stop_button(service)
+    return ResultView(slider, caption, download)
+
+
+def stop_button(service: Service) -> None:
+    """Ends what goes on for the visitor who presses it."""
+    button = gr.Button(texts.STOP, scale=1, min_width=80)
+
+    def stop(request: gr.Request) -> None:
+        service.stops.stop(visitor(request))
+
+    # Not in the queue: there it would wait for what it shall end.
+    button.click(stop, None, None, queue=False, api_visibility="private")
+
+
+def visitor(request: gr.Request) -> str:
+    """Who asks: one open page, or one client of the API."""
+    return request.session_hash or ""
+
+
+def progress_of(progress: gr.Progress, check: Callable[[], None]) -> Tell:
+    """Shows on the page how far the work is, and ends it where `check` raises."""
+
+    def tell(done: float, remaining: float | None) -> None:
+        check()
+        progress(done, desc=None if remaining is None else texts.PROGRESS.format(seconds=remaining))
+
+    return tell
 
 
 def shown(outcome: Outcome) -> tuple[Any, ...]:
@@ -102,6 +131,8 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
     def answered(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
+        except Stopped as stopped:
+            raise gr.Error(str(stopped), title=texts.STOPPED_TITLE, print_exception=False) from stopped
         except ZorseError as error:
             message = str(error)
         except Exception:

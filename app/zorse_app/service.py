@@ -1,39 +1,56 @@
 """What the page does, without the page: a picture comes in, files to show and to download come out."""
 
+import base64
+import binascii
 import io
 import re
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError
-from zorse.imaging.edges import Lines, extract_edges
-from zorse.imaging.io import Picture, encode_picture, read_picture
+from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
+from zorse.imaging.io import Picture, encode_picture, encode_pictures, holds_frames, open_pictures, suffix_of
 from zorse.imaging.tensor import resize
+from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse_app import texts
 from zorse_app.shelf import Shelf
 from zorse_app.sketch import clean_lines, over_white
+from zorse_app.stops import Stops
+
+if TYPE_CHECKING:
+    from zorse.imaging.video.rewrite import VideoProgress
 
 MAX_BYTES = 50 * 10**6
 """Larger files are refused."""
 
 MAX_PIXELS = 60 * 10**6
-"""Larger pictures are refused: a page has several visitors, and decoding alone takes 10 bytes per pixel."""
+"""Larger pictures are refused, of animations all frames together: a page has several visitors, and decoding alone takes
+10 bytes per pixel."""
 
-MAX_KEPT_PIXELS = 4 * 10**6
-"""A network that works at the picture's own size takes about 1 KB per pixel of it."""
+MAX_VIDEO_FRAMES = 900
+"""Longer videos are refused: half a minute of them takes minutes."""
 
 SHOWN_SIDE = 1600
 """Long side, in pixels, of the pictures in the before/after slider; the download has the full size."""
 
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
+_PNG_URL = "data:image/png;base64,"
+
+Tell = Callable[[float, float | None], None]
+"""Is told which share of the work is done, 0 to 1, and how many seconds the rest will take, if that is known. What it
+raises ends the work."""
+
+
+def silence(done: float, remaining: float | None) -> None:
+    """Told how far the work is, for who does not want to know."""
 
 
 @dataclass(frozen=True)
@@ -69,30 +86,69 @@ class Service:
 
     def __init__(self, shelf: Shelf, folder: Path) -> None:
         self.shelf = shelf
+        self.stops = Stops()
         self._folder = folder
 
-    def translate_photo(self, photo: Upload, model: str, size: Size = "native", strength: float = 1.0) -> Outcome:
-        """Translates a photo or painting at its own size.
+    def translate_photo(
+        self, photo: Upload, model: str, size: Size = "native", strength: float = 1.0, tell: Tell = silence
+    ) -> Outcome:
+        """Translates a photo or painting; of an animation, each frame.
 
         Args:
             photo: what the visitor sent.
             model: a name on the shelf.
             size: see `Translator.translate`.
             strength: 0 is the picture, 1 the translation.
+            tell: is told how far the work is.
 
         Raises:
             ImageError: not a picture, damaged, or too large.
             UnknownModel: no such model.
             ConfigError: size or strength make no sense.
         """
-        picture = _read(photo)
         translator = self.shelf.translator(model)
-        _check_working_size(picture, size, translator.card.native_size)
-        start = time.perf_counter()
-        translated = translator.translate(picture, size=size, strength=strength)
-        seconds = time.perf_counter() - start
-        name = f"{_plain(Path(photo.name).stem)}_{model}{_SUFFIXES.get(picture.format, '.png')}"
-        return self._outcome(picture, translated, name, translator, seconds)
+        with open_pictures(_content(photo), max_pixels=None) as file:
+            suffix = suffix_of(file.format)
+            count = len(file) if holds_frames(suffix) else 1
+            _check_pixels(count * file.pixels)
+            start = time.perf_counter()
+            translated = []
+            for number in range(count):
+                report = partial(_tell_of_frame, tell, number, count)
+                translated.append(translator.translate(file.frame(number), size=size, strength=strength, report=report))
+                tell((number + 1) / count, None)
+            seconds = time.perf_counter() - start
+            before = file.frame(0)
+            content = encode_pictures(translated, suffix, file.animation())
+        name = f"{_plain(Path(photo.name).stem)}_{model}{suffix}"
+        return self._outcome(before, translated[0], content, name, translator, seconds)
+
+    def translate_video(self, video: Upload, model: str, strength: float = 1.0, tell: Tell = silence) -> Path:
+        """Translates a short video with its sound.
+
+        Args:
+            video: what the visitor sent.
+            model: a name on the shelf.
+            strength: 0 is the video, 1 the translation.
+            tell: is told how far the work is.
+
+        Returns:
+            The new file; .webm for .webm, else .mp4.
+
+        Raises:
+            ImageError: not a video, or too long.
+            UnknownModel: no such model.
+            MissingExtraError: the package av is not installed.
+        """
+        translator = self.shelf.translator(model)
+        _check_bytes(video)
+        suffix = ".webm" if Path(video.name).suffix.lower() == ".webm" else ".mp4"
+        target = self._new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
+        try:
+            translator.video(video.path, target, strength=strength, progress=partial(_tell_of_video, tell))
+        except ImageError as error:  # must not name a path of this computer
+            raise ImageError(str(error).replace(str(video.path), video.name)) from error
+        return target
 
     def translate_sketch(self, sketch: Upload, model: str) -> Outcome:
         """Turns an uploaded sketch, also a photographed one, into a photo.
@@ -110,41 +166,63 @@ class Service:
         lines = clean_lines(picture, translator.card.native_size)
         return self._from_lines(lines, translator, Path(sketch.name).stem)
 
-    def translate_drawing(self, drawing: NDArray[np.uint8], model: str) -> Outcome:
-        """Turns a drawing from the page's canvas into a photo.
+    def translate_drawing(self, drawing: str, model: str) -> Outcome:
+        """Turns a drawing from the page's sheet of paper into a photo.
 
         Args:
-            drawing: (height, width, 3) sRGB.
+            drawing: a PNG file as a data URL.
             model: a name on the shelf, of a model that takes edges.
 
         Raises:
-            ImageError: nothing is drawn.
+            ImageError: not such a URL, or nothing is drawn.
             UnknownModel: no such model.
         """
         translator = self.shelf.translator(model)
-        lines = clean_lines(Picture(drawing), translator.card.native_size)
+        lines = clean_lines(_decoded(drawing), translator.card.native_size)
         return self._from_lines(lines, translator, "drawing")
 
-    def translate_edges(self, photo: Upload, model: str, detail: float = 0.5) -> Outcome:
-        """Draws the edges of a photo and turns them into another photo.
+    def lines_of(
+        self, photo: Upload, model: str, detail: float = 0.5, shortest: int = 8, method: EdgeMethod = "canny"
+    ) -> Lines:
+        """The edges of a photo, at the size that a model works at.
 
         Args:
             photo: what the visitor sent.
             model: a name on the shelf, of a model that takes edges.
             detail: from 0, only the strongest edges, to 1, nearly all.
+            shortest: edges of fewer pixels are left out.
+            method: see `zorse.imaging.edges.extract_edges`.
+
+        Returns:
+            (height, width) uint8, 0 on 255.
 
         Raises:
-            ImageError: not a picture, damaged, too large, or without edges.
+            ImageError: not a picture, damaged, or too large.
             UnknownModel: no such model.
-            ConfigError: `detail` is outside 0..1.
+            ConfigError: a setting makes no sense.
         """
         if not 0 <= detail <= 1:
             raise ConfigError(f"The detail {detail!r} is not between 0 (the strongest edges) and 1 (nearly all).")
+        if method not in EDGE_METHODS:
+            raise ConfigError(f"The kind of lines {method!r} is none of {', '.join(EDGE_METHODS)}.")
         picture = _read(photo)
-        translator = self.shelf.translator(model)
-        height, width = working_size(picture.height, picture.width, "native", translator.card.native_size)
-        lines = extract_edges(resize(over_white(picture), height, width), detail=detail)
-        return self._from_lines(lines, translator, f"{Path(photo.name).stem}_edges")
+        native_size = self.shelf.translator(model).card.native_size
+        height, width = working_size(picture.height, picture.width, "native", native_size)
+        return extract_edges(resize(over_white(picture), height, width), method, detail, shortest)
+
+    def translate_lines(self, lines: Lines, model: str, name: str) -> Outcome:
+        """Turns thin lines into a photo.
+
+        Args:
+            lines: (height, width) uint8, 0 on 255.
+            model: a name on the shelf, of a model that takes edges.
+            name: what the download is called after.
+
+        Raises:
+            ImageError: there are no lines.
+            UnknownModel: no such model.
+        """
+        return self._from_lines(lines, self.shelf.translator(model), name)
 
     def _from_lines(self, lines: Lines, translator: Translator, name: str) -> Outcome:
         if lines.min() == 255:
@@ -153,11 +231,13 @@ class Service:
         start = time.perf_counter()
         translated = translator.translate(picture, size="keep")
         seconds = time.perf_counter() - start
-        return self._outcome(picture, translated, f"{_plain(name)}_{translator.card.name}.png", translator, seconds)
+        name = f"{_plain(name)}_{translator.card.name}.png"
+        return self._outcome(picture, translated, encode_picture(translated, ".png"), name, translator, seconds)
 
-    def _outcome(self, before: Picture, after: Picture, name: str, translator: Translator, seconds: float) -> Outcome:
-        folder = self._folder / secrets.token_hex(16)
-        folder.mkdir(parents=True)
+    def _outcome(
+        self, before: Picture, after: Picture, content: bytes, name: str, translator: Translator, seconds: float
+    ) -> Outcome:
+        folder = self._new_folder()
         outcome = Outcome(
             before=folder / "before.jpg",
             after=folder / "after.jpg",
@@ -166,8 +246,13 @@ class Service:
         )
         outcome.before.write_bytes(_shown(before))
         outcome.after.write_bytes(_shown(after))
-        outcome.download.write_bytes(encode_picture(after, outcome.download.suffix))
+        outcome.download.write_bytes(content)
         return outcome
+
+    def _new_folder(self) -> Path:
+        folder = self._folder / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        return folder
 
 
 def caption(card: ModelCard, provider: str, seconds: float) -> str:
@@ -179,34 +264,55 @@ def caption(card: ModelCard, provider: str, seconds: float) -> str:
     return " · ".join(parts)
 
 
+def _tell_of_frame(tell: Tell, number: int, count: int, progress: Progress) -> None:
+    """Of the frames before only their number is known; a picture tells of its own tiles."""
+    tell((number + progress.done) / count, progress.remaining if count == 1 else None)
+
+
+def _tell_of_video(tell: Tell, progress: "VideoProgress") -> None:
+    frames = max(progress.frames, progress.total or 0)
+    if frames > MAX_VIDEO_FRAMES:
+        raise ImageError(texts.VIDEO_TOO_LONG.format(frames=frames, limit=MAX_VIDEO_FRAMES))
+    tell(min(progress.frames / progress.total, 1.0) if progress.total else 0.0, progress.remaining)
+
+
+def _content(upload: Upload) -> io.BytesIO:
+    """Read into memory, so that no error can name a path of this computer."""
+    _check_bytes(upload)
+    file = io.BytesIO(upload.path.read_bytes())
+    file.name = upload.name  # what errors call it
+    return file
+
+
 def _read(upload: Upload) -> Picture:
-    """Reads from memory, so that no error can name a path of this computer."""
+    return _picture(_content(upload))
+
+
+def _decoded(url: str) -> Picture:
+    if not url.startswith(_PNG_URL):
+        raise ImageError(texts.NO_DRAWING)
+    try:
+        file = io.BytesIO(base64.b64decode(url.removeprefix(_PNG_URL), validate=True))
+    except binascii.Error:
+        raise ImageError(texts.NO_DRAWING) from None
+    file.name = texts.DRAWING
+    return _picture(file)
+
+
+def _picture(file: io.BytesIO) -> Picture:
+    with open_pictures(file, max_pixels=None) as pictures:
+        _check_pixels(pictures.pixels)
+        return pictures.frame(0)
+
+
+def _check_bytes(upload: Upload) -> None:
     if upload.path.stat().st_size > MAX_BYTES:
         raise ImageError(texts.FILE_TOO_LARGE.format(limit=MAX_BYTES // 10**6))
-    data = upload.path.read_bytes()
-    _check_pixels(data)
-    file = io.BytesIO(data)
-    file.name = upload.name  # what errors call it
-    return read_picture(file)
 
 
-def _check_pixels(data: bytes) -> None:
-    """Refuses pictures that unfold to too much, from their header; what is wrong otherwise `read_picture` says."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(texts.PICTURE_TOO_LARGE.format(limit=MAX_PIXELS // 10**6)) from None
-    except Exception:  # decoders raise everything from OSError to struct.error for a damaged file
-        return
-    if width * height > MAX_PIXELS:
+def _check_pixels(pixels: int) -> None:
+    if pixels > MAX_PIXELS:
         raise ImageError(texts.PICTURE_TOO_LARGE.format(limit=MAX_PIXELS // 10**6))
-
-
-def _check_working_size(picture: Picture, size: Size, native_size: int) -> None:
-    height, width = working_size(picture.height, picture.width, size, native_size)
-    if height * width > MAX_KEPT_PIXELS:
-        raise ImageError(texts.WORK_TOO_LARGE.format(size=f"{width}x{height}", limit=f"{MAX_KEPT_PIXELS / 10**6:.0f}"))
 
 
 def _shown(picture: Picture) -> bytes:

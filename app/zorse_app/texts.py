@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from zorse.imaging.edges import EdgeMethod
+
 NAME = "Zorse"
 HEADING = "# Zorse\nTurn a picture into another one. It never leaves the computer that runs this page."
 
@@ -28,6 +30,13 @@ PICTURE_HINT = "Drop a picture here\n- or -\nclick to choose one"
 SKETCH = "Your sketch"
 SKETCH_HINT = "Drop a sketch here: drawn, scanned or photographed\n- or -\nclick to choose one"
 CANVAS = "Draw here"
+PAD_TOOLS = "Drawing tools"
+PAD_PEN = "Pen"
+PAD_ERASER = "Eraser"
+PAD_MIRROR = "Symmetric"
+PAD_UNDO = "Undo"
+PAD_REDO = "Redo"
+PAD_CLEAR = "Clear"
 EDGES_PHOTO_HINT = "Drop a photo here to see its edges\n- or -\nclick to choose one"
 
 WAY_DRAW = "Draw"
@@ -35,16 +44,38 @@ WAY_SKETCH = "Use a sketch"
 WAY_PHOTO = "Use a photo"
 DETAIL = "Detail"
 DETAIL_HINT = "Left: only the strongest edges. Right: nearly all."
+SHORTEST = "Shortest line"
+SHORTEST_HINT = "Shorter ones are left out; in pixels of the small picture that the model works on."
+LINES = "Its lines"
+METHOD = "Kind of lines"
+METHODS: list[tuple[str, EdgeMethod]] = [
+    ("steps of brightness", "canny"),
+    ("ink drawing", "xdog"),
+    ("outlines", "contour"),
+]
 
 MORE = "More"
 STRENGTH = "Strength"
 STRENGTH_HINT = "0 is your picture, 1 the translation."
 SIZE = "Work at"
-SIZE_HINT = "The result always has your picture's size. Larger than the model's own takes longer and changes less."
-SIZES: list[tuple[str, str]] = [("the model's own size", "native"), ("512 px", "512"), ("full size", "keep")]
+SIZE_HINT = "The result always has your picture's size. Working at a larger one takes longer and changes finer things."
+SIZES: list[tuple[str, str]] = [("automatic", "native"), ("512 px", "512"), ("the original's size", "keep")]
 
 RESULT = "Before / after"
 DOWNLOAD = "Download the result"
+USE_AS_INPUT = "Use it as the next input"
+STOP = "Stop"
+STOPPED = "You stopped this. Your input is still there."
+STOPPED_TITLE = "Stopped"
+PROGRESS = "about {seconds:.0f} s left"
+PICTURE_WAY = "Picture"
+VIDEO_WAY = "Short video"
+VIDEO = "Your video"
+VIDEO_RESULT = "The translated video"
+VIDEO_GO = "Translate the video"
+VIDEO_TOO_LONG = (
+    "The video has {frames} pictures; this page takes at most {limit}. Cut it shorter, or use 'zorse translate'."
+)
 EXAMPLES = "Or try one of these"
 
 STATES: dict[Literal["release", "preview"], str] = {
@@ -62,9 +93,19 @@ PARTLY_MISSING = "Not part of this installation: {names}."
 NO_LINES = "No lines were found in this picture. Draw dark lines on a light ground, or choose more detail for a photo."
 FILE_TOO_LARGE = "The file is larger than {limit} MB. Save the picture smaller or as a JPEG, then try again."
 PICTURE_TOO_LARGE = "The picture has more than {limit} million pixels. Make it smaller, then try again."
-WORK_TOO_LARGE = (
-    "Working at {size} pixels takes more memory than this page may use (at most {limit} million pixels). Under 'More', "
-    "choose a smaller size; the result keeps your picture's size."
-)
+NO_DRAWING = "The drawing is no PNG picture written as a data URL (data:image/png;base64,...). Draw it on the page."
+DRAWING = "The drawing"
 NOT_UPLOADED = "No picture came. Upload a file and try again."
 UNEXPECTED = "Something went wrong that should not have. The terminal that runs the page shows the details."
+
+BUSY = "Many pictures are waiting for their turn here, and there is no room for another one. Try again in a minute."
+TIME_USED_UP = "You have used up the {limit} seconds of work that one visitor may have in ten minutes. Try again in {wait} seconds."
+WRONG_HOST = (
+    "This page was started for this computer alone and answers only to its own address (127.0.0.1 or localhost). Behind "
+    "a proxy, let the proxy call it by that address."
+)
+CROSS_SITE = "Another website tried to send something here. Open this page itself and try again."
+PASSWORD_NEEDED = "A name and a password are needed here (HTTP Basic). Ask who runs this page for them."
+CLOSED = "There is nothing here."
+NO_ADDRESSES = "Files at other addresses are not fetched from here. Send the file itself: upload it, or as a data URL."
+REQUEST_TOO_LARGE = "The request is larger than {limit} MB. Send fewer or smaller files."

@@ -124,8 +124,21 @@ def test_a_picture_is_translated_compared_and_downloaded(tab, photo, tmp_path):
     tab.get_by_text("Zebra → horse").click()
     told(tab, "zebra to horse")
     tab.get_by_text("More", exact=True).locator("visible=true").click()
-    tab.get_by_text("full size").locator("visible=true").click()
+    tab.get_by_text("the original's size").locator("visible=true").click()
     shoot(tab, "photo_more")
+    tab.get_by_text("Use it as the next input").locator("visible=true").click()
+    told(tab, "horse to zebra")
+    shoot(tab, "photo_back")
+
+
+def test_a_photo_shows_its_lines(tab, photo):
+    tab.get_by_role("tab", name="Edges → Photo").click()
+    tab.get_by_role("tab", name="Use a photo").click()
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_text("Drop a photo here to see its edges").click()
+    chooser.value.set_files(photo)
+    told(tab, "edges to shoes")
+    shoot(tab, "edges_of_photo")
 
 
 def test_a_file_that_is_no_picture_is_told(tab, tmp_path):
@@ -142,26 +155,52 @@ def test_strokes_on_the_canvas_become_a_photo(tab):
     shoot(tab, "draw_result")
     tab.get_by_text("Clothes").locator("visible=true").click()
     told(tab, "edges to clothes")
-    tab.locator('#canvas button[aria-label="Clear canvas"]').click()
+    tab.locator("#canvas button", has_text="Clear").click()
     tab.locator(".prose.caption:visible", has_text="edges").wait_for(state="detached")
     shoot(tab, "draw_cleared")
+    tab.locator("#canvas button", has_text="Symmetric").click()
     draw(tab, offset=40)
     told(tab, "edges to clothes")
+    assert ink(tab, "left") == ink(tab, "right") > 100
+    draw(tab, offset=80)
+    twice = ink(tab, "left")
+    tab.locator("#canvas button", has_text="Eraser").click()
+    draw(tab, offset=80)
+    assert ink(tab, "left") < twice
+    tab.locator("#canvas button", has_text="Undo").click()
+    assert ink(tab, "left") == twice
+    shoot(tab, "draw_symmetric")
 
 
-def draw(tab, offset):
-    """A stroke through the middle of the canvas, with the brush that is in the hand."""
+def test_the_translation_follows_the_pen(tab):
+    tab.get_by_role("tab", name="Edges → Photo").click()
+    draw(tab, offset=0, lift=False)
+    told(tab, "edges to shoes")
+    tab.mouse.up()
+
+
+def draw(tab, offset, lift=True):
+    """A stroke through the left half of the paper, with the tool that is in the hand."""
     canvas = tab.locator("#canvas canvas").first
     canvas.wait_for()
     canvas.scroll_into_view_if_needed()
-    tab.wait_for_timeout(3000)  # until the editor has drawn its paper
     box = canvas.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + offset
-    tab.mouse.move(x - 60, y)
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2 + offset
+    tab.mouse.move(x - 40, y)
     tab.mouse.down()
     tab.mouse.move(x, y + 20, steps=3)
-    tab.mouse.move(x + 60, y, steps=3)
-    tab.mouse.up()
+    tab.mouse.move(x + 40, y, steps=3)
+    if lift:
+        tab.mouse.up()
+
+
+def ink(tab, half):
+    """Dark pixels in one half of the paper."""
+    left = 0 if half == "left" else 256
+    return tab.evaluate(
+        f"""() => document.querySelector("#canvas canvas").getContext("2d").getImageData({left}, 0, 256, 512).data
+        .filter((value, index) => index % 4 === 0 && value < 128).length"""
+    )
 
 
 def test_examples_are_translated(tab):

@@ -1,14 +1,15 @@
 """Lines in, a photo out: drawn on the page, sketched on paper, or found in another photo."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from gradio.components.image_editor import EditorValue
 from PIL import Image
 
+from zorse.imaging.edges import EdgeMethod
 from zorse_app import examples, texts
+from zorse_app.pad import drawing_pad
 from zorse_app.parts import (
     ONE_AT_A_TIME,
     model_choice,
@@ -40,44 +41,24 @@ def edges_tab(service: Service, models: Sequence[str]) -> None:
 def _draw_tab(service: Service, models: Sequence[str]) -> None:
     with gr.Row():
         with gr.Column():
-            canvas = gr.ImageEditor(
-                value=_blank_canvas(),
-                type="numpy",
-                image_mode="RGB",
-                label=texts.CANVAS,
-                height="min(480px, 92vw)",
-                canvas_size=(examples.CANVAS_SIDE, examples.CANVAS_SIDE),
-                fixed_canvas=True,
-                sources=(),
-                transforms=(),
-                layers=False,
-                buttons=[],
-                brush=gr.Brush(default_size=3, colors=["#000000"], color_mode="fixed"),
-                eraser=gr.Eraser(default_size=20),
-                elem_id="canvas",
-            )
+            pad = drawing_pad()
             model = model_choice(models, texts.WANTED)
         with gr.Column():
-            result = result_view()
+            result = result_view(service)
 
     @told
-    def translate(canvas: dict[str, Any] | None, model: str) -> tuple[Any, ...]:
-        drawing = None if canvas is None else canvas["composite"]
-        if drawing is None or drawing.min() == 255:
-            return nothing()
-        return shown(service.translate_drawing(drawing, model))
+    def translate(drawing: str | None, model: str) -> tuple[Any, ...]:
+        return shown(service.translate_drawing(drawing, model)) if drawing else nothing()
 
-    # The editor keeps its first `change` to itself, and its later `input`s come a stroke too early: together they do.
     gr.on(
-        [canvas.input, canvas.change, model.change],
+        [pad.input, model.change],
         translate,
-        [canvas, model],
+        [pad, model],
         result.components,
         api_name="draw",
         show_progress="hidden",
         **ONE_AT_A_TIME,
     )
-    canvas.clear(_blank_canvas, None, canvas, api_visibility="private", queue=False)
 
 
 def _sketch_tab(service: Service, models: Sequence[str]) -> None:
@@ -88,7 +69,7 @@ def _sketch_tab(service: Service, models: Sequence[str]) -> None:
             drawn = [[Image.fromarray(draw()), name] for draw, name in examples.SKETCHES if name in models]
             gr.Examples(drawn, [sketch, model], label=texts.EXAMPLES, visible_columns=[0], api_visibility="private")
         with gr.Column():
-            result = result_view()
+            result = result_view(service)
 
     @told
     def translate(sketch: dict[str, Any] | None, model: str) -> tuple[Any, ...]:
@@ -112,26 +93,31 @@ def _edges_of_photo_tab(service: Service, models: Sequence[str]) -> None:
             photo = picture_input(texts.PICTURE, texts.EDGES_PHOTO_HINT)
             detail = gr.Slider(0, 1, 0.5, step=0.05, label=texts.DETAIL, info=texts.DETAIL_HINT)
             model = model_choice(models, texts.WANTED)
+            with gr.Accordion(texts.MORE, open=False):
+                shortest = gr.Slider(1, 60, 8, step=1, label=texts.SHORTEST, info=texts.SHORTEST_HINT)
+                method = gr.Radio(texts.METHODS, value="canny", label=texts.METHOD)
         with gr.Column():
-            result = result_view()
+            lines = gr.Image(label=texts.LINES, interactive=False, buttons=[], height="min(240px, 48vw)", format="png")
+            result = result_view(service)
 
     @told
-    def translate(photo: dict[str, Any] | None, model: str, detail: float) -> tuple[Any, ...]:
-        return nothing() if photo is None else shown(service.translate_edges(upload(photo), model, detail))
+    def translate(
+        photo: dict[str, Any] | None, model: str, detail: float, shortest: int, method: EdgeMethod
+    ) -> tuple[Any, ...]:
+        if photo is None:
+            return None, *nothing()
+        sent = upload(photo)
+        found = service.lines_of(sent, model, detail, shortest, method)
+        outcome = service.translate_lines(found, model, f"{Path(sent.name).stem}_edges")
+        return found, *shown(outcome)
 
     gr.on(
-        [photo.change, model.change, detail.change],
+        [photo.change, model.change, detail.change, shortest.change, method.change],
         translate,
-        [photo, model, detail],
-        result.components,
+        [photo, model, detail, shortest, method],
+        [lines, *result.components],
         preprocess=False,
         api_name="edges",
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,
     )
-
-
-def _blank_canvas() -> EditorValue:
-    """White paper. With a background the editor starts with its brush in the hand."""
-    side = examples.CANVAS_SIDE
-    return {"background": np.full((side, side, 3), 255, np.uint8), "layers": [], "composite": None}

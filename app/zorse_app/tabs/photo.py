@@ -15,10 +15,13 @@ from zorse_app.parts import (
     nothing,
     picture_input,
     present_models,
+    progress_of,
     result_view,
     shown,
+    stop_button,
     told,
     upload,
+    visitor,
 )
 from zorse_app.service import Service
 
@@ -30,18 +33,26 @@ def photo_tab(service: Service, models: Sequence[str], label: str, api_name: str
 
     Args:
         service: what translates.
-        models: names of those that the tab offers.
+        models: names of those that the tab offers. If there are two, each is taken for the other's way back.
         label: of their choice.
-        api_name: of the endpoint.
+        api_name: of the endpoint for pictures; that for videos has "_video" behind it.
     """
     present = present_models(service, models)
     if not present:
         return
+    with gr.Tabs():
+        with gr.Tab(texts.PICTURE_WAY):
+            _pictures(service, present, label, api_name)
+        with gr.Tab(texts.VIDEO_WAY):
+            _videos(service, present, label, f"{api_name}_video")
+
+
+def _pictures(service: Service, models: Sequence[str], label: str, api_name: str) -> None:
     with gr.Row():
         with gr.Column():
             picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
-            model = model_choice(present, label)
-            painted = [[Image.fromarray(paint()), name] for paint, name in scenery.SCENES if name in present]
+            model = model_choice(models, label)
+            painted = [[Image.fromarray(paint()), name] for paint, name in scenery.SCENES if name in models]
             if painted:
                 gr.Examples(
                     painted, [picture, model], label=texts.EXAMPLES, visible_columns=[0], api_visibility="private"
@@ -50,16 +61,26 @@ def photo_tab(service: Service, models: Sequence[str], label: str, api_name: str
                 strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
                 size = gr.Radio(texts.SIZES, value="native", label=texts.SIZE, info=texts.SIZE_HINT)
         with gr.Column():
-            result = result_view()
+            result = result_view(service)
+            again = gr.Button(texts.USE_AS_INPUT, size="sm")
 
     @told
-    def translate(picture: dict[str, Any] | None, model: str, strength: float, size: str) -> tuple[Any, ...]:
+    def translate(
+        picture: dict[str, Any] | None,
+        model: str,
+        strength: float,
+        size: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
+    ) -> tuple[Any, ...]:
         if picture is None:
             return nothing()
-        return shown(service.translate_photo(upload(picture), model, _size(size), strength))
+        with service.stops.watch(visitor(request)) as check:
+            tell = progress_of(progress, check)
+            return shown(service.translate_photo(upload(picture), model, _size(size), strength, tell))
 
     gr.on(
-        [picture.change, model.change, strength.change, size.change],
+        [picture.change, model.change, strength.release, size.change],
         translate,
         [picture, model, strength, size],
         result.components,
@@ -68,6 +89,43 @@ def photo_tab(service: Service, models: Sequence[str], label: str, api_name: str
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,
     )
+
+    def turn_round(download: str | None, model: str) -> tuple[Any, Any]:
+        if download is None:
+            return gr.skip(), gr.skip()
+        others = [name for name in models if name != model]
+        return download, others[0] if len(others) == 1 else model
+
+    again.click(turn_round, [result.download, model], [picture, model], api_visibility="private")
+
+
+def _videos(service: Service, models: Sequence[str], label: str, api_name: str) -> None:
+    with gr.Row():
+        with gr.Column():
+            video = gr.Video(label=texts.VIDEO, sources=["upload", "webcam"], buttons=[], height="min(320px, 64vw)")
+            model = model_choice(models, label)
+            with gr.Accordion(texts.MORE, open=False):
+                strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
+            go = gr.Button(texts.VIDEO_GO, variant="primary")
+        with gr.Column():
+            result = gr.Video(label=texts.VIDEO_RESULT, interactive=False, buttons=["download"])
+            stop_button(service)
+
+    @told
+    def translate(
+        video: dict[str, Any] | None,
+        model: str,
+        strength: float,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
+    ) -> str | None:
+        if video is None:
+            return None
+        with service.stops.watch(visitor(request)) as check:
+            sent = upload(video.get("video", video))
+            return str(service.translate_video(sent, model, strength, progress_of(progress, check)))
+
+    go.click(translate, [video, model, strength], result, preprocess=False, api_name=api_name, **ONE_AT_A_TIME)
 
 
 def _size(choice: str) -> Size:

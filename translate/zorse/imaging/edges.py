@@ -16,7 +16,7 @@ EdgeMethod = Literal["canny", "xdog", "contour"]
 EDGE_METHODS: tuple[EdgeMethod, ...] = ("canny", "xdog", "contour")
 
 
-def extract_edges(photo: Photo, method: EdgeMethod = "canny", detail: float = 0.5) -> Lines:
+def extract_edges(photo: Photo, method: EdgeMethod = "canny", detail: float = 0.5, shortest: int = 8) -> Lines:
     """Lines of a photo, one pixel wide; the same photo always gives the same lines.
 
     Lines are searched at the scale of the pixels: resize the photo first to the size that the model works at.
@@ -26,13 +26,14 @@ def extract_edges(photo: Photo, method: EdgeMethod = "canny", detail: float = 0.
         method: `canny` follows every step of brightness or colour, `xdog` draws dark lines and seams as an ink
             drawing would, `contour` ignores texture and keeps outlines.
         detail: from 0, only the strongest lines, to 1, nearly all.
+        shortest: lines of fewer pixels are left out.
 
     Returns:
         (height, width) uint8, 0 on 255.
 
     Source: Canny 1986; Winnemöller et al. 2012, XDoG; lines thinned with Guo and Hall 1989.
     """
-    return _ink(_without_specks(find_lines(photo, method, detail, blur=1.2), shortest=8), width=1)
+    return _ink(_without_specks(find_lines(photo, method, detail, blur=1.2), shortest), width=1)
 
 
 def random_edges(photo: Photo, rng: np.random.Generator) -> Lines:
