@@ -20,6 +20,8 @@ import tiny_onnx
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
 from zorse.imaging.io import open_pictures, read_picture
 from zorse_app import Service, Shelf, examples, launch, service
+from zorse_app.gate import Gate
+from zorse_app.limits import Limits, TooLarge
 from zorse_app.page import EDGES, HORSES, PAINTINGS
 from zorse_app.service import Upload, caption
 from zorse_app.sketch import clean_lines
@@ -245,15 +247,20 @@ def test_files_that_are_no_pictures_are_named_without_their_folder(zorse_service
     assert str(tmp_path) not in str(error.value)
 
 
-def test_limits(zorse_service, tmp_path, monkeypatch):
+def test_limits(models, tmp_path):
     file = upload(picture_file(tmp_path, size=(300, 300)))
-    zorse_service.translate_photo(file, "horse2zebra", "keep")
-    monkeypatch.setattr(service, "MAX_PIXELS", 200 * 200)
-    with pytest.raises(ImageError, match="pixels"):
-        zorse_service.translate_photo(file, "horse2zebra")
-    monkeypatch.setattr(service, "MAX_BYTES", 100)
-    with pytest.raises(ImageError, match="MB"):
-        zorse_service.translate_photo(file, "horse2zebra")
+
+    def translate(size="native", **limits):
+        limited = Service(Shelf(models, Gate(Limits(**limits))), tmp_path / "results")
+        return limited.translate_photo(file, "horse2zebra", size)
+
+    translate("keep", pixels=300 * 300)
+    with pytest.raises(TooLarge, match="pixels"):
+        translate(pixels=200 * 200)
+    with pytest.raises(TooLarge, match="MB"):
+        translate(file_bytes=100)
+    with pytest.raises(TooLarge, match="smaller size to work at"):
+        translate(400, pixels=300 * 300)
 
 
 def test_nothing_drawn_is_said(zorse_service, tmp_path):
@@ -313,7 +320,7 @@ def test_the_page_answers_over_http(page, models, tmp_path):
     assert [size_of(side) for side in slider] == [(90, 70)] * 2
     assert "zebra to horse" in told
     assert "painting" not in told
-    _, told, _ = page.predict(file, "day2night", 0.5, "512", api_name="/translate")
+    _, told, _ = page.predict(file, "day2night", 0.5, "512", api_name="/own_models")
     assert "day to night" in told
     lines, _, told, _ = page.predict(file, "edges2shoes", 1, 4, "canny", api_name="/edges")
     assert size_of(lines) == (NATIVE * 90 // 70, NATIVE)

@@ -11,9 +11,10 @@ from zorse.errors import MissingExtraError
 if find_spec("gradio") is None:
     raise MissingExtraError("The page", "app")
 
-from zorse_app.launch import RunningPage, launch
+from zorse_app.launch import RunningPage, is_local, launch
+from zorse_app.limits import Limits
 from zorse_app.page import build
 from zorse_app.service import Service
 from zorse_app.shelf import Shelf
 
-__all__ = ["RunningPage", "Service", "Shelf", "build", "launch"]
+__all__ = ["Limits", "RunningPage", "Service", "Shelf", "build", "is_local", "launch"]

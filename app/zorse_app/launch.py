@@ -1,20 +1,28 @@
 """Starts the page and stops it."""
 
+import contextlib
 import errno
+import io
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from zorse.errors import ConfigError
+from zorse_app.api import PREFIX, api_routes, current_visitor
+from zorse_app.gate import Gate
+from zorse_app.guard import LOCAL_HOSTS, Door, Guard
+from zorse_app.limits import Limits
 from zorse_app.page import build
-from zorse_app.service import MAX_BYTES, Service
+from zorse_app.service import Service
 from zorse_app.shelf import Shelf
+from zorse_app.visitors_folder import folder_for_visitors
 
 # Fonts of the visitor's own computer: nothing is fetched from the internet.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -31,6 +39,16 @@ class RunningPage:
     share_url: str | None
     """Public address; None unless asked for and granted."""
 
+    @property
+    def api_url(self) -> str:
+        """Where the programming interface is documented."""
+        return f"{self.url.rstrip('/')}{PREFIX}/docs"
+
+    @property
+    def protocol_url(self) -> str | None:
+        """Where programs that speak the model context protocol find the tool `translate`; None without `mcp`."""
+        return f"{self.url.rstrip('/')}/gradio_api/mcp/" if has_protocol() else None
+
     def wait(self) -> None:
         """Returns when the page is stopped with Ctrl-C."""
         self.blocks.block_thread()
@@ -38,7 +56,12 @@ class RunningPage:
 
 @contextmanager
 def launch(
-    host: str = "127.0.0.1", port: int = 7860, share: bool = False, models: Path | None = None
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    share: bool = False,
+    models: Path | None = None,
+    limits: Limits | None = None,
+    user: tuple[str, str] | None = None,
 ) -> Iterator[RunningPage]:
     """Serves the page until the `with` block is left; then everything that visitors sent is deleted.
 
@@ -47,58 +70,64 @@ def launch(
         port: 1..65535.
         share: ask Gradio's servers for a public address that leads here.
         models: a folder with .onnx files to offer beside the shipped models.
+        limits: of what visitors may ask for; None for the usual ones.
+        user: name and password that the page and the interfaces ask for; None lets everybody in.
 
     Raises:
         ConfigError: the address cannot be used.
         WeightsError: a file in `models` is not a model.
     """
     _check_address(host, port)
-    shelf = Shelf(models)
-    with _folder_for_visitors() as folder:
-        blocks = build(Service(shelf, folder / "results"))
+    limits = limits or Limits()
+    shelf = Shelf(models, Gate(limits, current_visitor))
+    hosts = LOCAL_HOSTS | {host.lower()} if is_local(host) and not share else None
+    with folder_for_visitors() as folder:
+        service = Service(shelf, folder / "results")
+        blocks = build(service)
         try:
-            yield _start(blocks, host, port, share)
+            yield _start(blocks, service, Door(limits, user, hosts), host, port, share)
         finally:
             blocks.close(verbose=False)
 
 
-def _start(blocks: gr.Blocks, host: str, port: int, share: bool) -> RunningPage:
+def is_local(host: str) -> bool:
+    """Whether only this computer reaches that address."""
+    return host.lower() in LOCAL_HOSTS or host.startswith("127.")
+
+
+def has_protocol() -> bool:
+    """Whether the package for the model context protocol is there."""
+    return find_spec("mcp") is not None
+
+
+def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int, share: bool) -> RunningPage:
     try:
-        _, url, share_url = blocks.launch(
-            server_name=host,
-            server_port=port,
-            share=share,
-            prevent_thread_lock=True,
-            quiet=True,
-            inbrowser=False,
-            max_file_size=MAX_BYTES,
-            theme=gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS),
-            css_paths=_STYLE,
-            footer_links=["api"],
-            run_history=False,
-            enable_monitoring=False,
-            ssr_mode=False,
-        )
+        with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own news of the server; ours follow
+            _, url, share_url = blocks.launch(
+                server_name=host,
+                server_port=port,
+                share=share,
+                prevent_thread_lock=True,
+                quiet=True,
+                inbrowser=False,
+                max_file_size=door.limits.file_bytes,
+                theme=gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS),
+                css_paths=_STYLE,
+                footer_links=["api"],
+                run_history=False,
+                enable_monitoring=False,
+                ssr_mode=False,
+                mcp_server=has_protocol(),
+                app_kwargs={"routes": api_routes(service), "middleware": [Middleware(Guard, door=door)]},
+            )
     except Exception as error:  # Gradio asks its own address for an answer: all that HTTP can raise
         raise ConfigError(
             f"The page could not start on {host}, port {port} ({error}). Choose others with --host and --port; "
             "behind a proxy, set the environment variable NO_PROXY=localhost,127.0.0.1."
         ) from error
+    if blocks.mcp_server_obj is not None:  # Gradio would make a tool of every button
+        blocks.mcp_server_obj.tool_to_endpoint = {"translate": "/translate"}
     return RunningPage(blocks, url, share_url or None)
-
-
-@contextmanager
-def _folder_for_visitors() -> Iterator[Path]:
-    """A private folder for uploads and results, deleted afterwards; Gradio looks for it in the environment."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    with tempfile.TemporaryDirectory(prefix="zorse-", ignore_cleanup_errors=True) as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        try:
-            yield Path(folder)
-        finally:
-            del os.environ["GRADIO_TEMP_DIR"]
-            if before is not None:
-                os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def _check_address(host: str, port: int) -> None:

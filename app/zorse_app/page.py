@@ -3,6 +3,7 @@
 import gradio as gr
 
 from zorse_app import texts
+from zorse_app.api import add_translate_tool
 from zorse_app.service import Service
 from zorse_app.tabs.edges import edges_tab
 from zorse_app.tabs.photo import photo_tab
@@ -29,6 +30,7 @@ def build(service: Service) -> gr.Blocks:
             others = [name for name in service.shelf.names if name not in HORSES + PAINTINGS + EDGES]
             if others:
                 with gr.Tab(texts.TAB_OTHERS):
-                    photo_tab(service, others, texts.MODEL, "translate")
-    page.queue(max_size=32)
+                    photo_tab(service, others, texts.MODEL, "own_models")
+        add_translate_tool(service)
+    page.queue(max_size=service.limits.queue, api_open=False)
     return page

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from zorse.errors import ImageError, ZorseError
 from zorse_app import texts
@@ -117,9 +118,9 @@ def nothing() -> tuple[Any, ...]:
 
 
 def upload(payload: dict[str, Any]) -> Upload:
-    """A picture component's raw value. Gradio has checked that the path is one that a visitor uploaded."""
+    """A picture component's raw value. Its path is opened only if it leads to what a visitor uploaded."""
     path = payload.get("path")
-    if not path:
+    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
         raise ImageError(texts.NOT_UPLOADED)
     return Upload(Path(path), str(payload.get("orig_name") or Path(path).name))
 

@@ -22,19 +22,13 @@ from zorse.imaging.tensor import resize
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse_app import texts
+from zorse_app.limits import Limits
 from zorse_app.shelf import Shelf
 from zorse_app.sketch import clean_lines, over_white
 from zorse_app.stops import Stops
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import VideoProgress
-
-MAX_BYTES = 50 * 10**6
-"""Larger files are refused."""
-
-MAX_PIXELS = 60 * 10**6
-"""Larger pictures are refused, of animations all frames together: a page has several visitors, and decoding alone takes
-10 bytes per pixel."""
 
 MAX_VIDEO_FRAMES = 900
 """Longer videos are refused: half a minute of them takes minutes."""
@@ -86,8 +80,9 @@ class Service:
 
     def __init__(self, shelf: Shelf, folder: Path) -> None:
         self.shelf = shelf
+        self.limits = shelf.gate.limits
+        self.folder = folder
         self.stops = Stops()
-        self._folder = folder
 
     def translate_photo(
         self, photo: Upload, model: str, size: Size = "native", strength: float = 1.0, tell: Tell = silence
@@ -107,10 +102,10 @@ class Service:
             ConfigError: size or strength make no sense.
         """
         translator = self.shelf.translator(model)
-        with open_pictures(_content(photo), max_pixels=None) as file:
+        with open_pictures(_content(photo, self.limits), max_pixels=None) as file:
             suffix = suffix_of(file.format)
             count = len(file) if holds_frames(suffix) else 1
-            _check_pixels(count * file.pixels)
+            self.limits.check_pixels(count * file.pixels)
             start = time.perf_counter()
             translated = []
             for number in range(count):
@@ -141,7 +136,7 @@ class Service:
             MissingExtraError: the package av is not installed.
         """
         translator = self.shelf.translator(model)
-        _check_bytes(video)
+        self.limits.check_bytes(video.path.stat().st_size)
         suffix = ".webm" if Path(video.name).suffix.lower() == ".webm" else ".mp4"
         target = self._new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
         try:
@@ -161,7 +156,7 @@ class Service:
             ImageError: not a picture, damaged, too large, or without lines.
             UnknownModel: no such model.
         """
-        picture = _read(sketch)
+        picture = _read(sketch, self.limits)
         translator = self.shelf.translator(model)
         lines = clean_lines(picture, translator.card.native_size)
         return self._from_lines(lines, translator, Path(sketch.name).stem)
@@ -178,7 +173,7 @@ class Service:
             UnknownModel: no such model.
         """
         translator = self.shelf.translator(model)
-        lines = clean_lines(_decoded(drawing), translator.card.native_size)
+        lines = clean_lines(_decoded(drawing, self.limits), translator.card.native_size)
         return self._from_lines(lines, translator, "drawing")
 
     def lines_of(
@@ -205,7 +200,7 @@ class Service:
             raise ConfigError(f"The detail {detail!r} is not between 0 (the strongest edges) and 1 (nearly all).")
         if method not in EDGE_METHODS:
             raise ConfigError(f"The kind of lines {method!r} is none of {', '.join(EDGE_METHODS)}.")
-        picture = _read(photo)
+        picture = _read(photo, self.limits)
         native_size = self.shelf.translator(model).card.native_size
         height, width = working_size(picture.height, picture.width, "native", native_size)
         return extract_edges(resize(over_white(picture), height, width), method, detail, shortest)
@@ -250,7 +245,7 @@ class Service:
         return outcome
 
     def _new_folder(self) -> Path:
-        folder = self._folder / secrets.token_hex(16)
+        folder = self.folder / secrets.token_hex(16)
         folder.mkdir(parents=True)
         return folder
 
@@ -276,19 +271,19 @@ def _tell_of_video(tell: Tell, progress: "VideoProgress") -> None:
     tell(min(progress.frames / progress.total, 1.0) if progress.total else 0.0, progress.remaining)
 
 
-def _content(upload: Upload) -> io.BytesIO:
+def _content(upload: Upload, limits: Limits) -> io.BytesIO:
     """Read into memory, so that no error can name a path of this computer."""
-    _check_bytes(upload)
+    limits.check_bytes(upload.path.stat().st_size)
     file = io.BytesIO(upload.path.read_bytes())
     file.name = upload.name  # what errors call it
     return file
 
 
-def _read(upload: Upload) -> Picture:
-    return _picture(_content(upload))
+def _read(upload: Upload, limits: Limits) -> Picture:
+    return _picture(_content(upload, limits), limits)
 
 
-def _decoded(url: str) -> Picture:
+def _decoded(url: str, limits: Limits) -> Picture:
     if not url.startswith(_PNG_URL):
         raise ImageError(texts.NO_DRAWING)
     try:
@@ -296,23 +291,13 @@ def _decoded(url: str) -> Picture:
     except binascii.Error:
         raise ImageError(texts.NO_DRAWING) from None
     file.name = texts.DRAWING
-    return _picture(file)
+    return _picture(file, limits)
 
 
-def _picture(file: io.BytesIO) -> Picture:
+def _picture(file: io.BytesIO, limits: Limits) -> Picture:
     with open_pictures(file, max_pixels=None) as pictures:
-        _check_pixels(pictures.pixels)
+        limits.check_pixels(pictures.pixels)
         return pictures.frame(0)
-
-
-def _check_bytes(upload: Upload) -> None:
-    if upload.path.stat().st_size > MAX_BYTES:
-        raise ImageError(texts.FILE_TOO_LARGE.format(limit=MAX_BYTES // 10**6))
-
-
-def _check_pixels(pixels: int) -> None:
-    if pixels > MAX_PIXELS:
-        raise ImageError(texts.PICTURE_TOO_LARGE.format(limit=MAX_PIXELS // 10**6))
 
 
 def _shown(picture: Picture) -> bytes:

@@ -5,10 +5,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 import zorse
+from zorse.card import ModelCard
 from zorse.errors import UnknownModel, WeightsError
-from zorse.loading import read_file_card
+from zorse.loading import locate, read_file_card
 from zorse.registry import find_file, shipped_models
-from zorse.runtime.translator import Translator
+from zorse_app.gate import Gate, GatedTranslator
 
 KEPT_WARM = 6
 """Translators held in memory; the one that was unused longest makes room."""
@@ -21,16 +22,19 @@ class Shelf:
 
     Args:
         folder: holds .onnx files, each with its card; None for the shipped models alone.
+        gate: lets translations in; None for one of its own.
 
     Raises:
         WeightsError: no such folder, no model in it, a file that is not a model, or two models of one name.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, gate: Gate | None = None) -> None:
+        self.gate = gate or Gate()
         shipped = {name: name for name, entry in shipped_models().items() if find_file(entry)}
         own = {} if folder is None else _models_in(folder)
         self._sources: dict[str, str | Path] = {**shipped, **own}
-        self._warm: OrderedDict[str, Translator] = OrderedDict()
+        self._warm: OrderedDict[str, GatedTranslator] = OrderedDict()
+        self._lent: dict[str, GatedTranslator] = {}
         self._lock = threading.Lock()
 
     @property
@@ -38,7 +42,17 @@ class Shelf:
         """Names of all models, the shipped ones first."""
         return tuple(self._sources)
 
-    def translator(self, name: str) -> Translator:
+    def lend(self, name: str, translator: GatedTranslator) -> None:
+        """Takes in a visitor's own model, for who knows its name; `names` does not show it."""
+        with self._lock:
+            self._lent[name] = translator
+
+    def take_back(self, name: str) -> None:
+        """Forgets a visitor's own model."""
+        with self._lock:
+            self._lent.pop(name, None)
+
+    def translator(self, name: str) -> GatedTranslator:
         """A model, ready to use.
 
         Raises:
@@ -46,12 +60,23 @@ class Shelf:
             WeightsError: its file is damaged or gone.
         """
         with self._lock:  # held while loading: two requests must not load one model twice
+            if name in self._lent:
+                return self._lent[name]
             if name not in self._warm:
-                self._warm[name] = zorse.load(self._source(name))
+                self._warm[name] = GatedTranslator(zorse.load(self._source(name)), self.gate)
             self._warm.move_to_end(name)
             while len(self._warm) > KEPT_WARM:
                 self._warm.popitem(last=False)
             return self._warm[name]
+
+    def card(self, name: str) -> ModelCard:
+        """What a model says of itself, read without loading the model.
+
+        Raises:
+            UnknownModel: there is no such model here.
+            WeightsError: its file is damaged or gone.
+        """
+        return read_file_card(locate(self._source(name)))
 
     def _source(self, name: str) -> str | Path:
         if name not in self._sources:

@@ -99,13 +99,50 @@ NOT_UPLOADED = "No picture came. Upload a file and try again."
 UNEXPECTED = "Something went wrong that should not have. The terminal that runs the page shows the details."
 
 BUSY = "Many pictures are waiting for their turn here, and there is no room for another one. Try again in a minute."
-TIME_USED_UP = "You have used up the {limit} seconds of work that one visitor may have in ten minutes. Try again in {wait} seconds."
+TIME_USED_UP = (
+    "You have used up the {limit} seconds of work that one visitor may have in ten minutes. Try again in {wait} "
+    "seconds."
+)
 WRONG_HOST = (
-    "This page was started for this computer alone and answers only to its own address (127.0.0.1 or localhost). Behind "
-    "a proxy, let the proxy call it by that address."
+    "This page was started for this computer alone and answers only to its own address (127.0.0.1 or localhost). "
+    "Behind a proxy, let the proxy call it by that address."
 )
 CROSS_SITE = "Another website tried to send something here. Open this page itself and try again."
 PASSWORD_NEEDED = "A name and a password are needed here (HTTP Basic). Ask who runs this page for them."
 CLOSED = "There is nothing here."
 NO_ADDRESSES = "Files at other addresses are not fetched from here. Send the file itself: upload it, or as a data URL."
 REQUEST_TOO_LARGE = "The request is larger than {limit} MB. Send fewer or smaller files."
+
+API_DESCRIPTION = (
+    "Pictures in, pictures out. Everything that goes wrong is answered with a 4xx or 5xx status and one sentence in "
+    "the field 'error' that says what to do."
+)
+API_EXAMPLE = "curl -F picture=@horse.jpg -F model=horse2zebra http://127.0.0.1:7860{prefix}/translate -o zebra.jpg"
+API_TRANSLATE = "Translate a picture"
+API_MODELS = "Which models there are"
+API_PICTURE = "JPEG, PNG, WebP, TIFF, GIF or BMP; of animations every frame is translated."
+API_MODEL = "Name of a model."
+API_SIZE = (
+    "At which size the network works: native (the model's own), keep (the picture's own), or a short side in pixels."
+)
+API_STRENGTH = "0 gives the picture, 1 the translation."
+API_RESULT = "The translated picture, in the size and format of the picture."
+API_FAILURES: dict[int | str, str] = {
+    404: "There is no such model.",
+    413: "The file or the picture is larger than this server takes.",
+    422: "Not a picture, damaged, or a setting that makes no sense.",
+    429: "You have used up your time for now; Retry-After says for how many seconds.",
+    503: "Too many are waiting; try again later.",
+}
+API_MISUNDERSTOOD = (
+    "The request was not understood ({problems}). Send a form (multipart/form-data) with the fields picture and model."
+)
+API_FIELDS = "Fields of the form"
+API_ANSWERS = "Answers"
+API_FILE = "file"
+API_REQUIRED = "must be there"
+API_OPTIONAL = "default {default}"
+WORK_TOO_LARGE = (
+    "Working at {size} pixels is more than this page does (at most {limit} million pixels). Choose a smaller size to "
+    "work at; the result keeps your picture's size."
+)

@@ -1,5 +1,6 @@
 """`zorse ui`: the web page."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,11 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.errors import ConfigError
+
+_USER = "ZORSE_USER"
+_SHARED_SECONDS = 300
+"""Seconds of work in ten minutes that a visitor may take where others than the owner come in."""
 
 
 @app.command()
@@ -18,15 +24,68 @@ def ui(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of .onnx files to offer; one replaces the shipped model of its name."),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME:PASSWORD",
+            help=f"Ask for them, on the page and by HTTP Basic in the API. Better in the environment ({_USER}): others "
+            "can see command lines.",
+        ),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="For all translations together, such as 4GB. [default: half of what is free]"
+        ),
+    ] = None,
+    max_file: Annotated[str, typer.Option(metavar="SIZE", help="Largest file that may be sent.")] = "50MB",
+    max_pixels: Annotated[
+        float, typer.Option(metavar="MILLIONS", min=0.01, max=250, help="Largest picture, in millions of pixels.")
+    ] = 60,
+    max_queue: Annotated[int, typer.Option(min=1, max=1000, help="Pictures that may wait for their turn.")] = 64,
+    max_seconds: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Seconds of work that one visitor may take in ten minutes; 0 for no limit. "
+            f"[default: 0, or {_SHARED_SECONDS} where other computers can come in]",
+        ),
+    ] = None,
 ) -> None:
-    """Open the page: drop a picture or draw a sketch, compare before and after, download."""
-    from zorse_app import launch
+    """Open the page: drop a picture or draw a sketch, compare before and after, download. There is an API, too."""
+    from zorse.runtime.memory import parse_memory
+    from zorse_app import Limits, is_local, launch
 
+    if max_seconds is None:
+        max_seconds = 0 if is_local(host) and not share else _SHARED_SECONDS
+    limits = Limits(
+        file_bytes=parse_memory(max_file),
+        pixels=int(max_pixels * 10**6),
+        queue=max_queue,
+        seconds=max_seconds or None,
+        memory=None if max_memory is None else parse_memory(max_memory),
+    )
     console = Console(highlight=False, soft_wrap=True)
-    with launch(host, port, share, models) as page:
+    with launch(host, port, share, models, limits, _credentials(user)) as page:
         console.print(f"The page is open at {page.url} (Ctrl-C stops it)", markup=False)
         if page.share_url is not None:
             console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)
         elif share:
             console.print("Gradio's servers gave no public address; the page works on this computer.", markup=False)
+        console.print(f"API: {page.api_url}", markup=False)
+        if page.protocol_url is not None:
+            console.print(f"MCP: {page.protocol_url}", markup=False)
         page.wait()
+
+
+def _credentials(option: str | None) -> tuple[str, str] | None:
+    given = os.environ.get(_USER) if option is None else option
+    if given is None:
+        return None
+    name, colon, password = given.partition(":")
+    if not (name and colon and password):
+        raise ConfigError(
+            "The user is not a name and a password with a colon between them. Write --user NAME:PASSWORD, or set the "
+            f"environment variable {_USER}=NAME:PASSWORD."
+        )
+    return name, password

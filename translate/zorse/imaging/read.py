@@ -60,6 +60,16 @@ class PictureFile:
         return self._image.mode
 
     @property
+    def height(self) -> int:
+        """Rows of a frame as the file stores it, in pixels."""
+        return self._image.height
+
+    @property
+    def width(self) -> int:
+        """Columns of a frame as the file stores it, in pixels."""
+        return self._image.width
+
+    @property
     def pixels(self) -> int:
         """Of one frame."""
         return self._image.width * self._image.height

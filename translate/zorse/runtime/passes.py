@@ -129,7 +129,7 @@ class _Job:
 
     def whole_or_exact(self) -> None:
         """One pass where it fits; what cannot be streamed goes in one pass wherever nobody has set a limit."""
-        needed = whole_pass_size(generator_program(self.card, _All()), self.seen.height, self.seen.width)
+        needed = one_pass_size(self.card, self.seen.height, self.seen.width)
         if not isinstance(self.backend, Streamable):
             if self.limits.max_memory is not None and needed > self.memory:
                 raise TooLittleMemory(needed)
@@ -188,6 +188,11 @@ class _Job:
 
     def _read(self, window: Window) -> Tensor:
         return to_tensor(self.seen.pixels(window))
+
+
+def one_pass_size(card: ModelCard, height: int, width: int) -> int:
+    """Bytes that one pass of a network over a picture of that height and width takes, estimated rather too high."""
+    return whole_pass_size(generator_program(card, _All()), height, width)
 
 
 class _All:

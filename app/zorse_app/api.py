@@ -1,0 +1,276 @@
+"""The programming interface beside the page: plain HTTP under /api/v1, and the tool `translate` for Gradio's clients.
+
+POST /api/v1/translate   a picture in, a picture out
+GET  /api/v1/models      which models there are
+GET  /api/v1/docs        this, for people; openapi.json beside it for programs
+GET  /healthz            whether the server is alive
+"""
+
+import html
+import math
+import os
+import secrets
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import anyio
+import anyio.to_thread
+import gradio as gr
+from fastapi import FastAPI, File, Form, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from gradio.context import LocalContext
+from gradio.events import api as gradio_api
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Mount, Route
+
+import zorse
+from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError
+from zorse.runtime.translator import Size
+from zorse_app import texts
+from zorse_app.api_page import api_page
+from zorse_app.gate import Busy, TimeUsedUp
+from zorse_app.limits import TooLarge
+from zorse_app.parts import told, upload
+from zorse_app.picture_files import PictureFile, Wish, translate_file
+from zorse_app.service import Service
+
+PREFIX = "/api/v1"
+
+_MEDIA_TYPES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+}
+_UNREADABLE = 422
+
+R = TypeVar("R")
+
+_visitor: ContextVar[str] = ContextVar("visitor", default="")
+
+
+class Model(BaseModel):
+    """One model of the page."""
+
+    name: str
+    task: str
+    """What it does: "horse to zebra"."""
+    state: Literal["release", "preview"]
+    """`preview`: does its job on some pictures only."""
+    native_size: int
+    """Short side, in pixels, of the pictures that it was trained on."""
+
+
+class Failure(BaseModel):
+    """Why there is no result."""
+
+    error: str
+    """What was wanted, what came, what to do."""
+
+
+def current_visitor() -> str:
+    """The address of who is being worked for, on this thread; "" for nobody."""
+    request = LocalContext.request.get(None)
+    if request is not None and request.client is not None:
+        return str(request.client.host)
+    return _visitor.get()
+
+
+def api_routes(service: Service) -> list[BaseRoute]:
+    """The routes to put beside the page."""
+
+    def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": zorse.__version__})
+
+    return [Route("/healthz", health), Mount(PREFIX, plain_api(service))]
+
+
+def plain_api(service: Service) -> FastAPI:
+    """The interface without Gradio.
+
+    Args:
+        service: what translates.
+    """
+    api = FastAPI(
+        title=f"{texts.NAME} API",
+        version=zorse.__version__,
+        description=texts.API_DESCRIPTION,
+        docs_url=None,  # these load scripts from elsewhere
+        redoc_url=None,
+        responses={status: {"model": Failure, "description": reason} for status, reason in texts.API_FAILURES.items()},
+    )
+    crew = _Crew(service)
+
+    @api.post("/translate", response_class=Response, responses={200: _PICTURE}, summary=texts.API_TRANSLATE)
+    async def translate(
+        request: Request,
+        picture: Annotated[UploadFile, File(description=texts.API_PICTURE)],
+        model: Annotated[str, Form(description=texts.API_MODEL)],
+        size: Annotated[str, Form(description=texts.API_SIZE)] = "native",
+        strength: Annotated[float, Form(ge=0, le=1, description=texts.API_STRENGTH)] = 1.0,
+    ) -> Response:
+        """The result has the size and format of the picture; its metadata, transparency and profile are kept."""
+        _visitor.set(request.client.host if request.client else "")
+        wish = Wish(model, _size(size), strength)
+        name = Path(picture.filename or "picture").name[:100]
+        file = PictureFile(lambda: _all_of(picture), name, picture.size or 0)
+        result = await crew.run(lambda: translate_file(service.shelf, file, wish))
+        return Response(
+            result.content,
+            media_type=_MEDIA_TYPES.get(result.suffix, "application/octet-stream"),
+            headers={"Content-Disposition": f'inline; filename="{wish.model}{result.suffix}"'},
+        )
+
+    @api.get("/models", summary=texts.API_MODELS)
+    def models() -> list[Model]:
+        cards = ((name, service.shelf.card(name)) for name in service.shelf.names)
+        return [
+            Model(name=name, task=card.task, state=card.state, native_size=card.native_size) for name, card in cards
+        ]
+
+    @api.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(api_page(api.openapi(), PREFIX))
+
+    api.add_exception_handler(ZorseError, _told)
+    api.add_exception_handler(RequestValidationError, _misunderstood)
+    api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(Exception, _unexpected)
+    return api
+
+
+def add_translate_tool(service: Service) -> None:
+    """Gives the page under construction the endpoint `translate`, which is also the tool for language models."""
+    crew = _Crew(service)
+
+    @told
+    def translated(picture: dict[str, Any], wish: Wish) -> Path:
+        sent = upload(picture)
+        file = PictureFile(sent.path.read_bytes, sent.name, sent.path.stat().st_size)
+        result = translate_file(service.shelf, file, wish)
+        target = service.folder / secrets.token_hex(16) / f"{wish.model}{result.suffix}"
+        target.parent.mkdir(parents=True)
+        target.write_bytes(result.content)
+        return target
+
+    async def translate(picture: gr.FileData, model: str, size: str = "native", strength: float = 1.0) -> gr.FileData:
+        """Translates a picture with one of Zorse's models, for example a photo of a horse into one of a zebra.
+
+        Args:
+            picture: The picture: JPEG, PNG, WebP, TIFF, GIF or BMP; a data URL, or a file uploaded to this server.
+            model: Name of a model: horse2zebra, zebra2horse, photo2monet, monet2photo, edges2shoes, edges2clothes.
+            size: At which size the network works: "native" (the model's own, the default), "keep" (the picture's
+                own), or a short side in pixels. The result always has the picture's own size.
+            strength: 0 gives the picture, 1 the translation, anything between a blend.
+
+        Returns:
+            The translated picture, in the format and size of the input.
+        """
+        try:
+            wish = Wish(model, _size(size), strength)
+            target = await crew.run(lambda: translated(dict(picture), wish))
+        except ZorseError as error:
+            raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        return gr.FileData(path=str(target), orig_name=target.name)
+
+    # Not in the queue: the gate is one already, and protocol servers then need not call this server over HTTP.
+    gradio_api(translate, api_name="translate", queue=False)
+
+
+class _Crew:
+    """Threads for work that waits at the gate, apart from those that serve the page."""
+
+    def __init__(self, service: Service) -> None:
+        self._most = service.limits.queue + (os.cpu_count() or 1)
+        self._busy = 0
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """Does it on a thread.
+
+        Raises:
+            Busy: all threads have work.
+        """
+        if self._busy >= self._most:
+            raise Busy
+        self._busy += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=anyio.CapacityLimiter(1))
+        finally:
+            self._busy -= 1
+
+
+_PICTURE: dict[str, Any] = {
+    "description": texts.API_RESULT,
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/png")},
+}
+
+
+def _all_of(picture: UploadFile) -> bytes:
+    picture.file.seek(0)
+    return picture.file.read()
+
+
+def _size(text: str) -> Size:
+    """`Translator` says what is wrong with a number."""
+    if text in ("native", "keep"):
+        return "keep" if text == "keep" else "native"
+    if text.isdecimal() and 0 < len(text) <= 5:
+        return int(text)
+    raise ConfigError(f"The size {text[:100]!r} is none of 'native', 'keep' and a short side in pixels.")
+
+
+def _status(error: ZorseError) -> int:
+    match error:
+        case Busy():
+            return 503
+        case TimeUsedUp():
+            return 429
+        case TooLarge():
+            return 413
+        case UnknownModel():
+            return 404
+        case ImageError() | ConfigError():
+            return _UNREADABLE
+        case _:
+            return 500
+
+
+def _failure(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(Failure(error=message).model_dump(), status, headers)
+
+
+def _told(_: Request, error: Exception) -> Response:
+    match error:
+        case TimeUsedUp(wait=wait):
+            return _failure(_status(error), str(error), {"Retry-After": str(math.ceil(wait))})
+        case Busy():
+            return _failure(_status(error), str(error), {"Retry-After": "10"})
+        case ZorseError():
+            return _failure(_status(error), str(error))
+    raise error
+
+
+def _unexpected(_: Request, __: Exception) -> Response:
+    """Starlette writes the details to the terminal."""
+    return _failure(500, texts.UNEXPECTED)
+
+
+def _misunderstood(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    problems = "; ".join(f"{detail['loc'][-1]}: {detail['msg']}" for detail in error.errors())
+    return _failure(_UNREADABLE, texts.API_MISUNDERSTOOD.format(problems=problems))
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return _failure(error.status_code, str(error.detail))

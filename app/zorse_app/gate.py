@@ -1,0 +1,239 @@
+"""The gate that all translations go through: as many at a time as the memory holds, the others wait in line.
+
+The page, its tabs and the API share one gate. It bounds memory, the length of the queue and each visitor's time.
+"""
+
+import os
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Unpack
+
+from zorse.errors import ZorseError
+from zorse.imaging.io import Picture
+from zorse.runtime.memory import available_memory, parse_memory
+from zorse.runtime.passes import one_pass_size
+from zorse.runtime.streamed.execute import Progress, Report
+from zorse.runtime.translator import Options, Translator, working_size
+from zorse_app import texts
+from zorse_app.limits import WINDOW, Limits, TooLarge
+
+PIXEL_BYTES = 24
+"""Bytes that a pixel of a picture takes around the network: decoded, translated, at 16 bits with alpha, encoded."""
+
+_LEAST = 64 * 10**6
+"""Bytes that any work is reckoned with: a tiny picture still needs Python objects, file contents, a slice of the
+network's own memory."""
+
+
+class Busy(ZorseError):
+    """Too many wait already."""
+
+    def __init__(self) -> None:
+        super().__init__(texts.BUSY)
+
+
+class TimeUsedUp(ZorseError):
+    """A visitor has had what one may take for now.
+
+    Args:
+        limit: seconds of work in ten minutes.
+        wait: seconds until there is some again.
+    """
+
+    def __init__(self, limit: float, wait: float) -> None:
+        super().__init__(texts.TIME_USED_UP.format(limit=f"{limit:.0f}", wait=max(1, round(wait))))
+        self.wait = wait
+
+
+class Gate:
+    """Lets work in by memory, in the order in which it comes. Safe to use from several threads.
+
+    Args:
+        limits: memory, length of the queue, and time for each visitor.
+        visitor: says for whom the calling thread works; "" for nobody in particular, whose time is not counted.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        visitor: Callable[[], str] = lambda: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        limits = limits or Limits()
+        self.memory = limits.memory or max(available_memory() // 2, _LEAST)
+        self.limits = limits
+        self._visitor = visitor
+        self._clock = clock
+        self._places = os.cpu_count() or 1
+        self._used = 0
+        self._inside = 0
+        self._line: deque[object] = deque()
+        self._changed = threading.Condition()
+        self._spent: defaultdict[str, deque[tuple[float, float]]] = defaultdict(deque)
+        self._granted: ContextVar[int | None] = ContextVar("granted", default=None)
+
+    @property
+    def waiting(self) -> int:
+        """How many are in line."""
+        return len(self._line)
+
+    @property
+    def working(self) -> int:
+        """How many are inside."""
+        return self._inside
+
+    @contextmanager
+    def work(self, needed: int) -> Iterator[int]:
+        """Waits for a turn; work inside of work that was let in goes on with what it has.
+
+        Args:
+            needed: bytes that the work takes.
+
+        Yields:
+            Bytes that it may take: what it needs, or all that the page has.
+
+        Raises:
+            Busy: too many wait.
+            TimeUsedUp: this visitor has used up the time that one may take.
+        """
+        had = self._granted.get()
+        if had is not None:
+            yield had
+            return
+        visitor = self._visitor()
+        share = min(max(needed, _LEAST), self.memory)
+        self._check_time(visitor)
+        self._enter(share)
+        token, start = self._granted.set(share), self._clock()
+        try:
+            yield share
+        finally:
+            self._granted.reset(token)
+            self._leave(share)
+            self._book(visitor, start)
+
+    def timed(self, report: Report | None) -> Report:
+        """A report of streamed work that also ends the work when it takes longer than a visitor's time in all.
+
+        Args:
+            report: is told as well.
+        """
+        start = self._clock()
+
+        def told(progress: Progress) -> None:
+            limit = self.limits.seconds
+            if limit is not None and self._visitor() and self._clock() - start > limit:
+                raise TimeUsedUp(limit, WINDOW)
+            if report is not None:
+                report(progress)
+
+        return told
+
+    def _enter(self, share: int) -> None:
+        ticket = object()
+        with self._changed:
+            if self._line and len(self._line) >= self.limits.queue:
+                raise Busy
+            self._line.append(ticket)
+            try:
+                self._changed.wait_for(lambda: self._line[0] is ticket and self._has_room(share))
+            finally:
+                self._line.remove(ticket)
+                self._changed.notify_all()
+            self._used += share
+            self._inside += 1
+
+    def _has_room(self, share: int) -> bool:
+        return self._inside < self._places and self._used + share <= self.memory
+
+    def _leave(self, share: int) -> None:
+        with self._changed:
+            self._used -= share
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def _check_time(self, visitor: str) -> None:
+        limit = self.limits.seconds
+        if limit is None or not visitor:
+            return
+        with self._changed:
+            spent = self._recent(visitor)
+            excess = sum(seconds for _, seconds in spent) - limit
+            if excess < 0:
+                return
+            for end, seconds in spent:
+                excess -= seconds
+                if excess < 0:
+                    raise TimeUsedUp(limit, end + WINDOW - self._clock())
+
+    def _book(self, visitor: str, start: float) -> None:
+        if self.limits.seconds is None or not visitor:
+            return
+        with self._changed:
+            self._recent(visitor).append((self._clock(), self._clock() - start))
+            for other in [name for name in self._spent if not self._recent(name)]:
+                del self._spent[other]
+
+    def _recent(self, visitor: str) -> deque[tuple[float, float]]:
+        """End and length of a visitor's work in the last ten minutes, oldest first."""
+        spent = self._spent[visitor]
+        while spent and spent[0][0] < self._clock() - WINDOW:
+            spent.popleft()
+        return spent
+
+
+class GatedTranslator(Translator):
+    """A translator whose every picture goes through the gate, with the memory that it is granted there.
+
+    Args:
+        translator: what translates.
+        gate: what lets it.
+        own_memory: bytes that its network takes whatever the picture; None where they follow from the card.
+    """
+
+    def __init__(self, translator: Translator, gate: Gate, own_memory: int | None = None) -> None:
+        super().__init__(translator.card, translator.backend, translator.provider)
+        self._gate = gate
+        self._own_memory = own_memory
+
+    def translate(self, picture: Picture, **options: Unpack[Options]) -> Picture:
+        """Waits for its turn, then translates; see `Translator.translate`.
+
+        Raises:
+            TooLarge: the picture, or the size to work at, is beyond the page's limits.
+            Busy: too many wait.
+            TimeUsedUp: the visitor has used up the time that one may take.
+        """
+        with self._gate.work(self.needed(picture.height, picture.width, options)) as granted:
+            wanted = options.get("max_memory")
+            wanted = parse_memory(wanted) if isinstance(wanted, str) else wanted
+            options["max_memory"] = granted if wanted is None else min(wanted, granted)
+            options["report"] = self._gate.timed(options.get("report"))
+            return super().translate(picture, **options)
+
+    def needed(self, height: int, width: int, options: Options, frames: int = 1) -> int:
+        """Bytes that it takes to translate a picture in one pass, the picture and its result included.
+
+        Args:
+            height: of the picture, pixels.
+            width: of the picture, pixels.
+            options: as for `translate`.
+            frames: of an animation, which is held as a whole.
+
+        Raises:
+            TooLarge: the picture, or the size to work at, is beyond the page's limits.
+        """
+        limit = self._gate.limits.pixels
+        self._gate.limits.check_pixels(height * width * frames)
+        wanted = options.get("size", "native")
+        is_size = wanted in ("native", "keep") or (isinstance(wanted, int) and wanted >= 1)
+        size = working_size(height, width, wanted if is_size else "native", self.card.native_size)
+        if size[0] * size[1] > limit:
+            raise TooLarge(texts.WORK_TOO_LARGE.format(size=f"{size[1]}x{size[0]}", limit=f"{limit / 10**6:.3g}"))
+        around = PIXEL_BYTES * (height * width * frames + size[0] * size[1])
+        return around + (one_pass_size(self.card, *size) if self._own_memory is None else self._own_memory)

@@ -1,0 +1,253 @@
+"""What comes before the page: who may enter, how much may be sent, and which of Gradio's doors stay closed."""
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zorse_app import texts
+from zorse_app.limits import Limits
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+# What the page does not use: fetching other addresses, turning recordings into videos, links to somebody's inputs,
+# figures about visitors, and Gradio's tools for developers.
+_CLOSED = (
+    "/gradio_api/file=http:",
+    "/gradio_api/file=https:",
+    "/gradio_api/proxy=",
+    "/gradio_api/process_recording",
+    "/gradio_api/deep_link",
+    "/gradio_api/vibe-",
+    "/gradio_api/undo-vibe-",
+    "/gradio_api/dev/",
+    "/monitoring",
+)
+
+# Open without a password: is the server alive (says nothing else), and the question that Gradio asks itself at start.
+_OPEN = ("/healthz", "/gradio_api/startup-events")
+
+# The browser itself refuses to fetch from, or send to, any other place.
+_CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+_HEADERS = {
+    "content-security-policy": _CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+
+_DRAINED = 4
+"""Too large a request is read to its end, so that its sender hears why, up to this many times what is allowed."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who may enter, and with how much."""
+
+    limits: Limits
+    user: tuple[str, str] | None = None
+    """Name and password that everything asks for; None for nobody in particular."""
+    hosts: frozenset[str] | None = None
+    """Names by which the server may be called; None for any. On this computer alone, other names are a website's
+    that points its own name here to read along."""
+
+
+class Guard:
+    """ASGI middleware; see the module.
+
+    Args:
+        app: what is guarded.
+        door: who may enter, and with how much.
+    """
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers what is refused, passes on the rest."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return  # no websockets here
+        sending = _Sending(send)
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, sending)
+            return
+        body = _Body(receive, _allowed(scope, self._door.limits), headers)
+        if body.is_too_large:
+            await body.drain()
+            await _too_large(body.allowed)(scope, receive, sending)
+            return
+        if scope["method"] == "POST" and scope["path"].startswith("/gradio_api/") and _is_json(headers):
+            content = await body.content()
+            if not body.is_too_large and _asks_to_fetch(content, scope["path"]):
+                await _answer(400, texts.NO_ADDRESSES)(scope, receive, sending)
+                return
+        sending.body = body
+        try:
+            await self._app(scope, body, sending)
+        except Exception:  # what an application makes of a request that was cut off is of no interest
+            if not body.is_too_large:
+                raise
+        if body.is_too_large and not sending.has_begun:
+            await _too_large(body.allowed)(scope, receive, _Sending(send))
+
+    def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        path: str = scope["path"]
+        if self._door.hosts is not None and _hostname(headers.get("host", "")) not in self._door.hosts:
+            return _answer(403, texts.WRONG_HOST)
+        if scope["method"] not in ("GET", "HEAD", "OPTIONS") and headers.get("sec-fetch-site") == "cross-site":
+            return _answer(403, texts.CROSS_SITE)
+        if path not in _OPEN and not self._is_known(headers.get("authorization", "")):
+            return _answer(401, texts.PASSWORD_NEEDED, {"WWW-Authenticate": 'Basic realm="Zorse", charset="UTF-8"'})
+        if path.startswith(_CLOSED):
+            return _answer(404, texts.CLOSED)
+        return None
+
+    def _is_known(self, authorization: str) -> bool:
+        if self._door.user is None:
+            return True
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "basic":
+            return False
+        try:
+            given = base64.b64decode(token, validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return secrets.compare_digest(given, ":".join(self._door.user).encode())
+
+
+class _Body:
+    """A request's body on its way in: counted, and read ahead where it must be looked at."""
+
+    def __init__(self, receive: Receive, allowed: int, headers: Headers) -> None:
+        length = headers.get("content-length", "")
+        self.allowed = allowed
+        self.is_too_large = length.isdecimal() and int(length) > allowed
+        self._is_hopeless = length.isdecimal() and int(length) > _DRAINED * allowed
+        self._receive = receive
+        self._count = 0
+        self._ahead: list[Message] = []
+
+    async def __call__(self) -> Message:
+        """The next part; beyond the limit, the news that the sender has gone."""
+        if self._ahead:
+            return self._ahead.pop(0)
+        message = await self._receive()
+        self._count += len(message.get("body", b""))
+        if self._count > self.allowed:
+            self.is_too_large = True
+            return {"type": "http.disconnect"}
+        return message
+
+    async def content(self) -> bytes:
+        """All of it; the application gets it afterwards."""
+        messages = []
+        while True:
+            message = await self()
+            messages.append(message)
+            if message["type"] != "http.request" or not message.get("more_body"):
+                break
+        self._ahead = messages
+        return b"".join(message.get("body", b"") for message in messages)
+
+    async def drain(self) -> None:
+        """Reads what is not wanted, up to a point."""
+        while not self._is_hopeless and self._count <= _DRAINED * self.allowed:
+            message = await self._receive()
+            self._count += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+
+
+class _Sending:
+    """The way out: adds headers, and holds back answers to a request that was cut off here."""
+
+    def __init__(self, send: Send) -> None:
+        self.body: _Body | None = None
+        self.has_begun = False
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if not self.has_begun and self.body is not None and self.body.is_too_large:
+            return
+        if message["type"] == "http.response.start":
+            self.has_begun = True
+            MutableHeaders(scope=message).update(_HEADERS)
+        await self._send(message)
+
+
+def _allowed(scope: Scope, limits: Limits) -> int:
+    return limits.file_bytes + 10**6 if scope["path"].startswith("/api/") else limits.request_bytes
+
+
+def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _too_large(allowed: int) -> JSONResponse:
+    return _answer(413, texts.REQUEST_TOO_LARGE.format(limit=allowed // 10**6))
+
+
+def _is_json(headers: Headers) -> bool:
+    """Gradio reads everything as JSON that does not say that it is something else."""
+    return not headers.get("content-type", "").startswith("multipart/form-data")
+
+
+def _hostname(host: str) -> str:
+    """Without the port; IPv6 without its brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+
+
+def _asks_to_fetch(content: bytes, path: str) -> bool:
+    """Whether a request names the address of a file that Gradio would fetch for it.
+
+    Such files are named by "path" in Gradio's own requests, by any argument in those of the model context protocol.
+    """
+    try:
+        request = json.loads(content)
+    except (ValueError, RecursionError):
+        return False  # Gradio will say that it is no JSON
+    is_protocol = path.startswith("/gradio_api/mcp")
+    return any(
+        isinstance(value, str) and value.lower().startswith(("http:", "https:"))
+        for key, value in _items(request)
+        if is_protocol or key == "path"
+    )
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    """Each key with its value, of all objects in a JSON value."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield from value.items()
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)

@@ -1,0 +1,86 @@
+"""Whole picture files through a model, from content to content: every frame, in the format that came."""
+
+import io
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zorse.imaging.io import encode_pictures, open_pictures, suffix_of
+from zorse.runtime.translator import Size
+from zorse_app.gate import GatedTranslator
+from zorse_app.shelf import Shelf
+
+_looking = threading.Lock()
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A file that somebody sent."""
+
+    content: Callable[[], bytes]
+    """Reads it: what waits for its turn should not wait in memory."""
+    name: str
+    """What errors call it."""
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How it shall be translated."""
+
+    model: str
+    size: Size = "native"
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class TranslatedFile:
+    """What became of it."""
+
+    content: bytes
+    suffix: str
+    """Of its format: ".jpg"."""
+
+
+def translate_file(
+    shelf: Shelf, file: PictureFile, wish: Wish, check: Callable[[], None] = lambda: None
+) -> TranslatedFile:
+    """Translates a picture or animation; metadata, transparency and profile stay.
+
+    Its turn comes once for all that it takes: reading, translating and writing.
+
+    Args:
+        shelf: the models.
+        file: the picture.
+        wish: model, size and strength.
+        check: is called between the frames; what it raises ends the work.
+
+    Raises:
+        TooLarge: beyond the limits.
+        ImageError: not a picture, or damaged.
+        UnknownModel: no such model.
+        ConfigError: size or strength make no sense.
+        Busy, TimeUsedUp: see `Gate.work`.
+    """
+    shelf.gate.limits.check_bytes(file.n_bytes)
+    translator = shelf.translator(wish.model)
+    needed = _needed(translator, file, wish)
+    with shelf.gate.work(needed), open_pictures(_named(file), max_pixels=None) as pictures:
+        frames = []
+        for picture in pictures:
+            check()
+            frames.append(translator.translate(picture, size=wish.size, strength=wish.strength))
+        suffix = suffix_of(pictures.format)
+        return TranslatedFile(encode_pictures(frames, suffix, pictures.animation()), suffix)
+
+
+def _needed(translator: GatedTranslator, file: PictureFile, wish: Wish) -> int:
+    """Bytes that the work takes, from the file's header. One file at a time is looked at."""
+    with _looking, open_pictures(_named(file), max_pixels=None) as pictures:
+        return translator.needed(pictures.height, pictures.width, {"size": wish.size}, len(pictures))
+
+
+def _named(file: PictureFile) -> io.BytesIO:
+    content = io.BytesIO(file.content())
+    content.name = file.name
+    return content
