@@ -43,8 +43,11 @@ def evaluate(
         typer.Option(help="Which side of --data is translated. auto: as the run or the model's card says."),
     ] = "auto",
     size: Annotated[
-        str, typer.Option(metavar="native|keep|N", help="Size at which the network sees the pictures, as in translate.")
-    ] = "native",
+        str,
+        typer.Option(
+            metavar="auto|native|keep|N", help="Size at which the network sees the pictures, as in translate."
+        ),
+    ] = "auto",
     grid: Annotated[
         Path | None, typer.Option(help="Write 16 inputs and outputs side by side to this picture.", show_default=False)
     ] = None,

@@ -24,15 +24,17 @@ def parse_max_memory(text: str) -> int:
 
 
 def parse_size(text: str) -> "Size":
-    """The value of `--size`: native, keep, or a short side in pixels.
+    """The value of `--size`: auto, native, keep, or a short side in pixels.
 
     Raises:
         typer.BadParameter: anything else.
     """
+    if text == "auto":
+        return "auto"
     if text == "native":
         return "native"
     if text == "keep":
         return "keep"
     if text.isdecimal() and int(text) > 0:
         return int(text)
-    raise typer.BadParameter(f"{text!r} is none of native, keep and a number of pixels.", param_hint="--size")
+    raise typer.BadParameter(f"{text!r} is none of auto, native, keep and a number of pixels.", param_hint="--size")

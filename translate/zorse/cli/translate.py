@@ -43,11 +43,12 @@ def translate(
     size: Annotated[
         str,
         typer.Option(
-            metavar="native|keep|N",
-            help="Short side at which the network sees the picture: as in training, the picture's own, or N pixels. "
-            "The result always has the picture's own size.",
+            metavar="auto|native|keep|N",
+            help="Short side at which the network sees the picture: as in training (auto), the picture's own (keep), "
+            "or N pixels. The result always has the picture's own size and detail: the change is enlarged along its "
+            "contours. native is another word for auto.",
         ),
-    ] = "native",
+    ] = "auto",
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 is the picture, 1 the translation.")] = 1.0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
     quality: Annotated[
@@ -115,7 +116,7 @@ def translate(
     memory = None if max_memory is None else parse_max_memory(max_memory)
     name = model or _only_model()
     selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
-    jobs = plan(inputs, out, Path(name).stem if Path(name).suffix else name, selection)
+    jobs = plan(inputs, out, Path(name).stem, selection)
     n_workers, threads = share_cores(len(jobs), workers, wanted_size)
     translator = load(name, device, threads)
     console = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -92,7 +92,7 @@ def evaluate(
     translator: Translator,
     pictures: EvaluationSet,
     *,
-    size: Size = "native",
+    size: Size = "auto",
     back: Translator | None = None,
     instruments: Instruments | None = None,
     on_example: Callable[[Example, Picture], None] = lambda example, translated: None,
@@ -130,7 +130,7 @@ def evaluate(
         target.add(decode(path), None)
         on_target()
     card = translator.card
-    seen = f"{card.native_size} px" if size == "native" else "their own size" if size == "keep" else f"{size} px"
+    seen = "their own size" if size == "keep" else f"{size if isinstance(size, int) else card.native_size} px"
     sets = described_sets(pictures, f"translated at {seen}")
     figures = [*_figures(target, translated, sets), *cycle.means(sets)]
     untouched = _figures(target, source, described_sets(pictures, "untouched"))

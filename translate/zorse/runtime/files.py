@@ -100,7 +100,7 @@ def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | 
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = min(jobs, workers or min(cores, _MOST_WORKERS))
-    is_small = size == "native" or (isinstance(size, int) and size <= _SMALL_SIDE)
+    is_small = size in ("auto", "native") or (isinstance(size, int) and size <= _SMALL_SIDE)
     return workers, max(1, cores // workers) if workers > 1 and is_small else None
 
 

@@ -15,6 +15,7 @@ from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.io import Picture, Pixels, picture_from_pil, picture_to_pil, read_picture
 from zorse.imaging.tensor import Tensor, resize, to_pixels, to_tensor
+from zorse.runtime.guided import FIT_PLANES, LinearChange, linear_change
 from zorse.runtime.memory import parse_memory
 from zorse.runtime.passes import Backend, Limits, Seen, Tiling, translate_seen
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import Report as VideoReport
     from zorse.imaging.video.rewrite import Rewritten
 
-Size = Literal["native", "keep"] | int
+Size = Literal["auto", "native", "keep"] | int
 
 MAX_ENLARGED = 4
 """A picture is enlarged until its long side reaches this many times the wanted short side, not further."""
@@ -103,7 +104,7 @@ class Translator:
         self,
         picture: Picture,
         *,
-        size: Size = "native",
+        size: Size = "auto",
         strength: float = 1.0,
         max_memory: int | str | None = None,
         tiling: Tiling = "auto",
@@ -114,12 +115,13 @@ class Translator:
         Args:
             picture: what to translate. Transparent parts are shown to the network over white; the colours of fully
                 transparent ones stay as they are.
-            size: at which size the network sees the picture. "native": with the short side that the model was trained
-                on, the fastest and usually the best; "keep": at the picture's own size; a number: with that short
-                side, in pixels. The result always has the picture's own size. Coming back from a smaller size, the
-                *change* is enlarged and added to the picture, which keeps its detail, unless the card says that the
-                domains do not share it (`keeps_detail`). Small pictures are enlarged for the network, but not beyond
-                4 times the wanted short side on the long one.
+            size: at which size the network sees the picture. "auto", or "native": with the short side that the model
+                was trained on, the fastest and usually the best; "keep": at the picture's own size; a number: with
+                that short side, in pixels. The result always has the picture's own size.
+                Coming back from a smaller size, the *change* is enlarged along the picture's own contours and added to
+                it, so that it keeps its detail, unless the card says that the domains do not share it
+                (`keeps_detail`). Small pictures are enlarged for the network, but not beyond 4 times the wanted short
+                side on the long one.
             strength: 0 gives the picture, 1 the translation, anything between a blend.
             max_memory: bytes, or an amount such as "2GB", that the process may take for this picture, the picture and
                 its translation included. None: half of what is free.
@@ -202,8 +204,13 @@ class Translator:
             after[:, :, *window.slices] = tile
 
         seen = Seen(height, width, lambda window: pixels[window.slices])
-        held = _size(picture) + picture.rgb.nbytes + pixels.nbytes + after.nbytes
+        enlarges_change = self.card.keeps_detail and picture.height * picture.width > height * width
+        fit = FIT_PLANES * height * width * after.itemsize if enlarges_change else 0
+        held = _size(picture) + picture.rgb.nbytes + pixels.nbytes + after.nbytes + fit
         translate_seen(self.card, self.backend, seen, write, limits, held)
+        if enlarges_change:
+            before = to_tensor(pixels)
+            return _changed(picture, linear_change(before[0], (after - before)[0]), strength)
         return self._brought_to_size(picture, pixels, after, strength)
 
     def _brought_to_size(self, picture: Picture, seen: Pixels, after: Tensor, strength: float) -> Pixels:
@@ -224,18 +231,36 @@ class Translator:
         return rgb
 
 
+def _changed(picture: Picture, change: LinearChange, strength: float) -> Pixels:
+    """The picture with a change that was fitted at a smaller size; one channel at a time, and strips of that."""
+    rgb = np.empty_like(picture.rgb)
+    small_width = change.offsets.shape[2]
+    for channel in range(3):
+        fits = [change.offsets[channel], *change.slopes[channel]]
+        offset, *slopes = (resize(plane, picture.height, small_width) for plane in fits)
+        for rows in _strips(picture.height):
+            strip = Window(Span(rows.start, rows.stop), Span(0, picture.width))
+            seen = to_tensor(_over_white(picture, strip))
+            difference = resize(offset[rows], *seen.shape[2:])
+            for slope, colour in zip(slopes, seen[0], strict=True):
+                difference += resize(slope[rows], *seen.shape[2:]) * colour
+            original = to_tensor(picture.rgb[rows, :, channel : channel + 1])
+            rgb[rows, :, channel : channel + 1] = to_pixels(original + np.float32(strength) * difference, rgb.dtype)
+    return rgb
+
+
 def working_size(height: int, width: int, size: Size, native_size: int) -> tuple[int, int]:
     """Height and width, in pixels, at which the network sees a picture.
 
     Args:
         height: of the picture, pixels.
         width: of the picture, pixels.
-        size: "keep", "native", or the wanted short side in pixels.
+        size: "keep", "auto" or "native", or the wanted short side in pixels.
         native_size: the model's own short side in pixels.
     """
     if size == "keep":
         return height, width
-    wanted = native_size if size == "native" else size
+    wanted = size if isinstance(size, int) else native_size
     scale = wanted / min(height, width)
     if scale > 1:
         scale = max(1.0, min(scale, MAX_ENLARGED * wanted / max(height, width)))
@@ -243,8 +268,10 @@ def working_size(height: int, width: int, size: Size, native_size: int) -> tuple
 
 
 def _check_settings(size: Size, strength: float, tiling: Tiling) -> None:
-    if isinstance(size, bool) or not (size in ("native", "keep") or (isinstance(size, int) and size >= 1)):
-        raise ConfigError(f"The size {size!r} is none of 'native', 'keep' and a short side of at least 1 pixel.")
+    if isinstance(size, bool) or not (size in ("auto", "native", "keep") or (isinstance(size, int) and size >= 1)):
+        raise ConfigError(
+            f"The size {size!r} is none of 'auto', 'native', 'keep' and a short side of at least 1 pixel."
+        )
     if not (math.isfinite(strength) and 0 <= strength <= 1):
         raise ConfigError(f"The strength {strength!r} is not between 0 (the picture) and 1 (the translation).")
     if tiling not in get_args(Tiling):
