@@ -5,7 +5,7 @@ Around each place of the small picture the change is fitted as a linear function
     change = a . colour + b.
 
 Slopes a and offsets b can be enlarged; with the colours of the large picture they give the change at full detail. What
-the network paints ends where the picture has an edge, and stripes that it wipes out (a = -1) go at full resolution, too,
+the network paints ends where the picture has an edge, and stripes that it wipes out (a = -1) go at full resolution too,
 instead of staying behind as thin lines. What colours do not explain, such as stripes on a plain coat, is part of b, so
 that nothing of the change is lost.
 

@@ -241,7 +241,7 @@ def _changed(picture: Picture, change: LinearChange, strength: float) -> Pixels:
         for rows in _strips(picture.height):
             strip = Window(Span(rows.start, rows.stop), Span(0, picture.width))
             seen = to_tensor(_over_white(picture, strip))
-            difference = resize(offset[rows], *seen.shape[2:])
+            difference: Tensor = resize(offset[rows], *seen.shape[2:])
             for slope, colour in zip(slopes, seen[0], strict=True):
                 difference += resize(slope[rows], *seen.shape[2:]) * colour
             original = to_tensor(picture.rgb[rows, :, channel : channel + 1])
