@@ -1,0 +1,157 @@
+// The worker: reads a picture file, translates it with ONNX Runtime, writes a picture file. Nothing leaves it but
+// messages to the page.
+
+import { translate } from "./translate.js";
+
+// The script and, beside it, the WebAssembly file that it fetches. Only the one that is used is loaded.
+const RUNTIMES = { wasm: "./ort/ort.wasm.min.mjs", webgpu: "./ort/ort.webgpu.min.mjs" };
+const LEAST_PIXELS = 256 * 256; // smaller tiles are not tried
+
+/** Something that the visitor can do something about. */
+class Complaint extends Error {}
+
+let opened = null; // { key, session, Tensor, threads } of the model that was used last
+
+self.onmessage = async ({ data: job }) => {
+  try {
+    const result = await answer(job, (stage) => self.postMessage({ stage }));
+    self.postMessage({ result });
+  } catch (error) {
+    self.postMessage({ failure: error instanceof Complaint ? error.message : `Something went wrong: ${reason(error)}` });
+  }
+};
+
+/**
+ * @param job.file the picture, a File or Blob.
+ * @param job.model an entry of models.json.
+ * @param job.size "keep" or the short side in pixels.
+ * @param job.device "wasm" or "webgpu".
+ * @param job.maxPixels how many the network may see at a time.
+ */
+async function answer(job, tell) {
+  tell({ text: "Reading the picture …" });
+  const picture = await decode(job.file);
+  tell({ text: "Loading the model …" });
+  let { device, note } = { device: job.device, note: "" };
+  try {
+    await open(job.model, device);
+  } catch (error) {
+    if (device === "wasm") throw new Complaint(`The model cannot be loaded: ${reason(error)}. Reload the page.`);
+    [device, note] = ["wasm", `The graphics card could not be used (${reason(error)}).`];
+    await open(job.model, device);
+  }
+  const started = performance.now();
+  const done = await withinMemory(job, device, picture, tell);
+  const seconds = (performance.now() - started) / 1000;
+  tell({ text: "Writing the picture …" });
+  return {
+    file: await encode(picture, done.rgb, job.file.type),
+    seen: [done.width, done.height],
+    whole: [picture.width, picture.height],
+    tiles: done.tiles,
+    seconds,
+    device,
+    threads: opened.threads,
+    note,
+  };
+}
+
+/** Where the memory does not suffice for as many pixels as hoped, fewer are tried at a time. */
+async function withinMemory(job, device, picture, tell) {
+  for (let maxPixels = job.maxPixels; ; maxPixels = Math.floor(maxPixels / 2)) {
+    try {
+      tell({ text: "Translating …" });
+      return await translate(picture, {
+        run,
+        size: job.size,
+        keepsDetail: job.model.keeps_detail,
+        maxPixels,
+        progress: (done, all) => tell({ text: `Translating: ${done} of ${all} tiles`, done, all }),
+      });
+    } catch (error) {
+      if (!/alloc|memory|out of bounds/i.test(reason(error))) throw error;
+      if (maxPixels / 2 < LEAST_PIXELS) throw new Complaint("This browser has too little memory for this model.");
+      opened = null; // after running out of memory a session is not to be trusted
+      await open(job.model, device);
+    }
+  }
+}
+
+async function run(rgb, height, width) {
+  const { session, Tensor } = opened;
+  const pixels = new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length);
+  const { translation } = await session.run({ image: new Tensor("uint8", pixels, [1, height, width, 3]) });
+  const result = await translation.getData();
+  translation.dispose();
+  return new Uint8ClampedArray(result.buffer, result.byteOffset, result.length);
+}
+
+async function open(model, device) {
+  const key = `${device} ${model.file}`;
+  if (opened?.key === key) return;
+  const { env, InferenceSession, Tensor } = await import(RUNTIMES[device]);
+  // Threads share memory, which browsers allow only where the server isolates the page (COOP and COEP headers).
+  const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
+  env.wasm.numThreads = threads;
+  env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
+  const session = await InferenceSession.create(new URL(model.file, import.meta.url).href, {
+    executionProviders: [device],
+    // Sizes vary from picture to picture, so what one leaves behind is of no use to the next.
+    enableCpuMemArena: false,
+    enableMemPattern: false,
+  });
+  await opened?.session.release();
+  opened = { key, session, Tensor, threads };
+}
+
+async function decode(file) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" });
+  } catch {
+    throw new Complaint(`This browser cannot read ${file.name ?? "this file"} as a picture. Save it as JPEG or PNG.`);
+  }
+  const { height, width } = bitmap;
+  const pixels = pixelsOf(bitmap);
+  const rgb = new Uint8ClampedArray(height * width * 3);
+  const alpha = new Uint8ClampedArray(height * width);
+  for (let i = 0; i < alpha.length; i++) {
+    rgb[3 * i] = pixels[4 * i];
+    rgb[3 * i + 1] = pixels[4 * i + 1];
+    rgb[3 * i + 2] = pixels[4 * i + 2];
+    alpha[i] = pixels[4 * i + 3];
+  }
+  return { height, width, rgb, alpha: alpha.every((value) => value === 255) ? null : alpha };
+}
+
+function pixelsOf(bitmap) {
+  const { height, width } = bitmap;
+  try {
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context.drawImage(bitmap, 0, 0);
+    return context.getImageData(0, 0, width, height).data;
+  } catch {
+    throw new Complaint(`A picture of ${width} × ${height} pixels is too large for this browser. Make it smaller first.`);
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** A JPEG stays a JPEG, where nothing is transparent; all else becomes a PNG. */
+async function encode({ height, width, alpha }, rgb, type) {
+  const image = new ImageData(width, height);
+  for (let i = 0; i < height * width; i++) {
+    image.data[4 * i] = rgb[3 * i];
+    image.data[4 * i + 1] = rgb[3 * i + 1];
+    image.data[4 * i + 2] = rgb[3 * i + 2];
+    image.data[4 * i + 3] = alpha ? alpha[i] : 255;
+  }
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  const jpeg = type === "image/jpeg" && !alpha;
+  return canvas.convertToBlob(jpeg ? { type: "image/jpeg", quality: 0.95 } : { type: "image/png" });
+}
+
+function reason(error) {
+  return String(error?.message ?? error).trim().split("\n")[0];
+}
