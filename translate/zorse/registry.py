@@ -157,7 +157,7 @@ def download(name: str, progress: Progress = lambda done, total: None) -> Path:
     part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(entry.url, part, progress)
+        fetch(entry.url, part, progress)
         try:
             verify(part, entry.sha256)
         except ChecksumMismatch:
@@ -172,8 +172,13 @@ def download(name: str, progress: Progress = lambda done, total: None) -> Path:
     return target
 
 
-def _fetch(url: str, part: Path, progress: Progress) -> None:
-    """Appends what is missing to `part`, or starts anew where the server cannot continue."""
+def fetch(url: str, part: Path, progress: Progress) -> None:
+    """Downloads a file: appends what is missing to `part`, or starts anew where the server cannot continue.
+
+    Raises:
+        OSError: the server or the disk failed; what came stays in `part`.
+        HTTPException: what came is no answer to the request.
+    """
     there = part.stat().st_size if part.exists() else 0
     with _answer(url, there) as (body, done, length):
         total = None if length is None else done + length
