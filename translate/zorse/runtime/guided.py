@@ -23,8 +23,9 @@ Planes = NDArray[np.float32]
 
 RADIUS = 2
 """Pixels of the small picture to each side that a fit looks at."""
-NOISE = 1e-3
-"""Variance of colours, in [-1, 1], that counts as none: four levels of 255. Slopes in flat areas become zero."""
+NOISE = 0.01
+"""Variance of colours, in [-1, 1], below which a fit does not trust them: 13 levels of 255. Where the network paints on
+a plain coat, a fit to its faint shades would be steep, and would multiply the grain of the large picture."""
 STRIP = 64
 """Rows that are fitted at a time: the sums that a fit needs take several times what it gives."""
 
