@@ -67,6 +67,8 @@ class LoopConfig(Frozen):
     """Steps between grids of pictures in samples/ and TensorBoard."""
     save_every: PositiveInt = 500
     """Steps between checkpoints."""
+    keep_every: NonNegativeInt = 0
+    """Steps between generators that are kept for good, in generators_kept/, to compare them later; 0: none."""
     evaluate_every: NonNegativeInt = 1000
     """Steps between measurements of KID, by which the best checkpoint is kept; 0: never."""
     evaluation_pictures: int = Field(default=100, ge=2)

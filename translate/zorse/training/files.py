@@ -109,6 +109,11 @@ class RunFolder:
         return self.root / "generators"
 
     @property
+    def kept_generators(self) -> Path:
+        """Folder of folders: generators as they were after so many iterations, by which the folders are named."""
+        return self.root / "generators_kept"
+
+    @property
     def best_checkpoint(self) -> Path:
         """The checkpoint that measured best."""
         return self.root / "checkpoints" / "best.pt"

@@ -1,6 +1,7 @@
 """The observer that saves the run."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
@@ -37,9 +38,13 @@ class Saver:
         self._saved_at = -1
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
-        """Save every `save_every` steps."""
-        if state.iteration % self._config.training.save_every == 0:
+        """Save every `save_every` steps; keep generators for good every `keep_every` steps."""
+        settings = self._config.training
+        if state.iteration % settings.save_every == 0:
             self._save(state)
+        if settings.keep_every and state.iteration % settings.keep_every == 0:
+            check_weights(state)
+            self._save_generators(state, self._run.kept_generators / f"{state.iteration:08d}")
 
     def at_end(self, state: TrainingState) -> None:
         """Save once more, unless that has just been done."""
@@ -51,6 +56,9 @@ class Saver:
         save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
         if self._healthy():
             keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
-        for name, card in generator_cards(self._config, state).items():
-            save_generator(self._run.generators / f"{name}.safetensors", state.averages[name], card)
+        self._save_generators(state, self._run.generators)
         self._saved_at = state.iteration
+
+    def _save_generators(self, state: TrainingState, folder: Path) -> None:
+        for name, card in generator_cards(self._config, state).items():
+            save_generator(folder / f"{name}.safetensors", state.averages[name], card)
