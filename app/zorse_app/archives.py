@@ -43,7 +43,7 @@ class ArchiveError(ZorseError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ZipLimits:
     """What a zip may unfold to."""
 
     files: int = 20_000
@@ -72,7 +72,7 @@ class ArchivedPicture:
 
 
 def read_pictures(
-    archive: Path, called: str, limits: Limits | None = None, contents: Contents | None = None
+    archive: Path, called: str, limits: ZipLimits | None = None, contents: Contents | None = None
 ) -> Iterator[ArchivedPicture]:
     """The pictures in a zip, one after the other, in the order of their names.
 
@@ -86,7 +86,7 @@ def read_pictures(
         ArchiveError: no zip, damaged, encrypted, with names that lead out of it, larger than allowed, or without
             pictures. Names and limits are checked before the first picture is given.
     """
-    limits, contents = limits or Limits(), contents or Contents()
+    limits, contents = limits or ZipLimits(), contents or Contents()
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = _pictures(opened, called, limits, contents)
@@ -100,7 +100,9 @@ def read_pictures(
         raise ArchiveError(_damaged(archive, called, error)) from error
 
 
-def unpack_pictures(archive: Path, called: str, folder: Path, limits: Limits | None = None) -> Contents:
+def unpack_pictures(
+    archive: Path, called: str, folder: Path, limits: ZipLimits | None = None, contents: Contents | None = None
+) -> None:
     """Writes the pictures of a zip into a folder, in subfolders as they are in the zip.
 
     Args:
@@ -108,19 +110,15 @@ def unpack_pictures(archive: Path, called: str, folder: Path, limits: Limits | N
         called: its name on the visitor's computer, for messages.
         folder: where to; it is made.
         limits: what the zip may unfold to.
-
-    Returns:
-        What came out.
+        contents: counts what comes out, also that of several zips together.
 
     Raises:
         ArchiveError: see `read_pictures`; what had been written by then stays in the folder.
     """
-    contents = Contents()
     for picture in read_pictures(archive, called, limits, contents):
         target = folder / picture.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(picture.data)
-    return contents
 
 
 def is_zip(file: Path) -> bool:
@@ -128,7 +126,7 @@ def is_zip(file: Path) -> bool:
     return zipfile.is_zipfile(file)
 
 
-def _pictures(opened: zipfile.ZipFile, called: str, limits: Limits, contents: Contents) -> list[zipfile.ZipInfo]:
+def _pictures(opened: zipfile.ZipFile, called: str, limits: ZipLimits, contents: Contents) -> list[zipfile.ZipInfo]:
     files = [entry for entry in opened.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
     if len(files) > limits.files:
         raise ArchiveError(
@@ -152,7 +150,7 @@ def _pictures(opened: zipfile.ZipFile, called: str, limits: Limits, contents: Co
     return sorted(pictures, key=lambda entry: entry.filename)
 
 
-def _read(file: IO[bytes], entry: str, called: str, limits: Limits, contents: Contents) -> bytes:
+def _read(file: IO[bytes], entry: str, called: str, limits: ZipLimits, contents: Contents) -> bytes:
     """All of one file; stops as soon as it unfolds to more than allowed."""
     parts, length = [], 0
     while part := file.read(_CHUNK):
@@ -169,11 +167,9 @@ def _read(file: IO[bytes], entry: str, called: str, limits: Limits, contents: Co
     return b"".join(parts)
 
 
-def _too_much(called: str, limits: Limits) -> str:
-    return (
-        f"{called} unfolds to more than {limits.total_bytes / 10**9:.3g} GB. Send fewer or smaller pictures; 512 pixels are "
-        "plenty to learn from."
-    )
+def _too_much(called: str, limits: ZipLimits) -> str:
+    gigabytes = f"{limits.total_bytes / 10**9:.3g} GB"
+    return f"{called} unfolds to more than {gigabytes}. Send fewer or smaller pictures; 512 pixels are plenty."
 
 
 def _damaged(archive: Path, called: str, error: Exception) -> str:
@@ -219,7 +215,7 @@ def _names(raw: list[str]) -> list[str]:
     taken: set[str] = set()
     names = []
     for parts in paths:
-        name = "/".join(_written(part) for part in parts[shared:])
+        name = "/".join(written_name(part) for part in parts[shared:])
         while name.lower() in taken:
             path = PurePosixPath(name)
             name = str(path.with_name(f"{path.stem}_{path.suffix}"))
@@ -228,8 +224,8 @@ def _names(raw: list[str]) -> list[str]:
     return names
 
 
-def _written(part: str) -> str:
-    """A name that every system takes; names that differ stay different, equal ones equal, also across zips."""
+def written_name(part: str) -> str:
+    """A file name that every system takes; names that differ stay different, equal ones equal, also across zips."""
     plain = re.sub(r'[\x00-\x1f\x7f<>:"|?*/\\]', "_", part).strip(" ") or "_"
     plain = f"_{plain[1:]}" if plain.startswith(".") else plain
     if plain == part and len(part.encode()) <= _LONGEST_PART:

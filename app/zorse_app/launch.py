@@ -22,6 +22,8 @@ from zorse_app.limits import Limits
 from zorse_app.page import build
 from zorse_app.service import Service
 from zorse_app.shelf import Shelf
+from zorse_app.tabs.train import is_installed
+from zorse_app.training_desk import Desk, trainings_folder
 from zorse_app.visitors_folder import folder_for_visitors
 
 # Fonts of the visitor's own computer: nothing is fetched from the internet.
@@ -62,6 +64,7 @@ def launch(
     models: Path | None = None,
     limits: Limits | None = None,
     user: tuple[str, str] | None = None,
+    runs: Path | None = None,
 ) -> Iterator[RunningPage]:
     """Serves the page until the `with` block is left; then everything that visitors sent is deleted.
 
@@ -72,6 +75,8 @@ def launch(
         models: a folder with .onnx files to offer beside the shipped models.
         limits: of what visitors may ask for; None for the usual ones.
         user: name and password that the page and the interfaces ask for; None lets everybody in.
+        runs: where trainings are kept, which outlive the page; None for the user's data folder. None are offered to
+            strangers: where other computers can come in without a password.
 
     Raises:
         ConfigError: the address cannot be used.
@@ -83,9 +88,12 @@ def launch(
     hosts = LOCAL_HOSTS | {host.lower()} if is_local(host) and not share else None
     with folder_for_visitors() as folder:
         service = Service(shelf, folder / "results")
-        blocks = build(service)
+        is_private = user is not None or (is_local(host) and not share)
+        desk = Desk(runs or trainings_folder()) if is_private and is_installed() else None
+        blocks = build(service, desk)
         try:
-            yield _start(blocks, service, Door(limits, user, hosts), host, port, share)
+            with desk.open() if desk else contextlib.nullcontext():
+                yield _start(blocks, service, Door(limits, user, hosts), host, port, share)
         finally:
             blocks.close(verbose=False)
 

@@ -2,11 +2,13 @@
 
 import gradio as gr
 
-from zorse_app import texts
+from zorse_app import texts, training_texts
 from zorse_app.api import add_translate_tool
 from zorse_app.service import Service
 from zorse_app.tabs.edges import edges_tab
 from zorse_app.tabs.photo import photo_tab
+from zorse_app.tabs.train import train_tab
+from zorse_app.training_desk import Desk
 
 HORSES = ("horse2zebra", "zebra2horse")
 PAINTINGS = ("photo2monet", "monet2photo")
@@ -15,8 +17,13 @@ EDGES = ("edges2shoes", "edges2clothes")
 _HOUR = 3600  # after it, in seconds, uploads and results are deleted, also while the page runs
 
 
-def build(service: Service) -> gr.Blocks:
-    """The page, ready to launch; see `zorse_app.launch` for the rest of its settings."""
+def build(service: Service, desk: Desk | None = None) -> gr.Blocks:
+    """The page, ready to launch; see `zorse_app.launch` for the rest of its settings.
+
+    Args:
+        service: what translates.
+        desk: where trainings are kept; without it the page says why it offers none.
+    """
     page = gr.Blocks(title=texts.NAME, analytics_enabled=False, delete_cache=(_HOUR // 6, _HOUR))
     with page:
         gr.Markdown(texts.HEADING, elem_id="heading")
@@ -31,6 +38,8 @@ def build(service: Service) -> gr.Blocks:
             if others:
                 with gr.Tab(texts.TAB_OTHERS):
                     photo_tab(service, others, texts.MODEL, "own_models")
+            with gr.Tab(training_texts.TAB):
+                train_tab(service, desk)
         add_translate_tool(service)
     page.queue(max_size=service.limits.queue, api_open=False)
     return page

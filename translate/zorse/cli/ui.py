@@ -32,6 +32,12 @@ def ui(
             "can see command lines.",
         ),
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where trainings started on the page are kept.", show_default="the user's data folder"
+        ),
+    ] = None,
     max_memory: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +72,7 @@ def ui(
         memory=None if max_memory is None else parse_memory(max_memory),
     )
     console = Console(highlight=False, soft_wrap=True)
-    with launch(host, port, share, models, limits, _credentials(user)) as page:
+    with launch(host, port, share, models, limits, _credentials(user), runs) as page:
         console.print(f"The page is open at {page.url} (Ctrl-C stops it)", markup=False)
         if page.share_url is not None:
             console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)

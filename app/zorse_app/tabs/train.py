@@ -1,0 +1,55 @@
+"""The tab that trains: one side takes pictures in and starts, the other shows what runs and what came of it."""
+
+from importlib.util import find_spec
+
+import gradio as gr
+
+from zorse_app import training_texts as texts
+from zorse_app.service import Service
+from zorse_app.tabs.train_begin import begin_training
+from zorse_app.tabs.train_watch import watch_trainings
+from zorse_app.training_desk import Desk
+
+_NEEDED = ("torch", "torchvision", "accelerate", "albumentations", "safetensors", "tensorboard", "tomli_w")
+
+NEW, MINE = "new", "mine"
+
+
+def is_installed() -> bool:
+    """Whether the packages for training are there."""
+    return all(find_spec(package) for package in _NEEDED)
+
+
+def train_tab(service: Service, desk: Desk | None) -> None:
+    """Fills the tab.
+
+    Args:
+        service: what translates.
+        desk: where trainings are kept; without it the tab says why there are none, and what to do.
+    """
+    if desk is None:
+        gr.Markdown(texts.NOT_FOR_STRANGERS if is_installed() else texts.NOT_INSTALLED)
+        return
+    gr.Markdown(texts.INTRO)
+    with gr.Tabs(selected=NEW, overflow_behavior="wrap") as ways:
+        with gr.Tab(texts.WAY_NEW, id=NEW):
+            started = begin_training(service, desk)
+        with gr.Tab(texts.WAY_MINE, id=MINE) as mine:
+            watch = watch_trainings(service, desk)
+    gr.on(
+        [started.key.change],
+        lambda key: (gr.Tabs(selected=MINE), *watch.show(key)),
+        [started.key],
+        [ways, *watch.outputs],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    gr.on(
+        [mine.select],
+        watch.show,
+        [watch.chosen],
+        watch.outputs,
+        api_visibility="private",
+        queue=False,
+        show_progress="hidden",
+    )

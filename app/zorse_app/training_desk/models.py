@@ -1,0 +1,160 @@
+"""What a training has made: its states at several moments, to be tried, compared and exported."""
+
+import shutil
+import subprocess
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import zorse
+from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
+from zorse.errors import DatasetError, ExportError, UnknownModel
+from zorse.loading import read_file_card
+from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
+from zorse.runtime.translator import Translator
+from zorse_app.training_desk.pictures import data_config
+from zorse_app.training_desk.processes import zorse_command
+from zorse_app.training_desk.record import Training
+
+Direction = Literal["AtoB", "BtoA"]
+
+_KEPT_WARM = 6
+_EXPORT_PATIENCE = 600.0
+"""Seconds that an export may take."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A state of a training that can be tried."""
+
+    key: str
+    """"last", "best", or the iteration."""
+    folder: Path
+    """Of its generators."""
+
+    @property
+    def iteration(self) -> int | None:
+        """Of a state that was kept on the way."""
+        return int(self.key) if self.key.isdigit() else None
+
+
+def moments(training: Training) -> list[Moment]:
+    """What there is to try: the states kept on the way, the oldest first, then the last and the best one."""
+    run = training.folder.run
+    folders = [path for path in sorted(run.kept_generators.glob("*")) if path.name.isdigit()]
+    # What was kept at the very end is also the last one.
+    kept = [Moment(str(int(path.name)), path) for path in folders if int(path.name) < training.wish.iterations]
+    found = [*kept, Moment("last", run.generators), Moment("best", run.best_generators)]
+    return [moment for moment in found if any(moment.folder.glob("*.safetensors"))]
+
+
+def directions(training: Training) -> list[Direction]:
+    """Which ways its models go."""
+    return sorted({read_file_card(file).direction for file in training.folder.run.generators.glob("*.safetensors")})
+
+
+def model_file(training: Training, moment: str, direction: str) -> Path:
+    """The generator of a state.
+
+    Raises:
+        UnknownModel: there is none.
+    """
+    for found in moments(training):
+        if found.key == moment:
+            for file in sorted(found.folder.glob("*.safetensors")):
+                if read_file_card(file).direction == direction:
+                    return file
+    raise UnknownModel("This state of the training is not there. Choose another one from the list.")
+
+
+def sample_pictures(training: Training, direction: Direction, most: int) -> list[NDArray[np.uint8]]:
+    """Some pictures of the set, for a model of this direction: those kept from learning if there are such.
+
+    Returns:
+        (H, W, 3) sRGB each.
+
+    Raises:
+        DatasetError: a picture cannot be read.
+    """
+    try:
+        pictures = _set(training, direction, "test")
+    except DatasetError:
+        pictures = _set(training, direction, "train")
+    return [example.source for example in pictures.thinned(most).examples()][:most]
+
+
+def export(training: Training, moment: str, direction: str) -> Path:
+    """Make one ONNX file of a state, in a process of its own.
+
+    Raises:
+        UnknownModel: there is no such state.
+        ExportError: the export failed; what it said is in the message.
+    """
+    file = model_file(training, moment, direction)
+    folder = training.folder.models / f"{moment}-{direction}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        done = subprocess.run(
+            zorse_command("export", str(file), "-o", str(folder)),
+            cwd=training.folder.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_EXPORT_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ExportError(
+            f"The export took longer than {_EXPORT_PATIENCE / 60:.0f} minutes and was ended. Try again when no "
+            "training runs."
+        ) from error
+    made = sorted(folder.glob("*.onnx"))
+    if done.returncode != 0 or not made:
+        said = done.stderr.strip().splitlines()
+        reason = said[-1].removeprefix("Error: ") if said else f"it ended with code {done.returncode}."
+        raise ExportError(f"The model file could not be made. {reason.replace(str(training.folder.root), '')}")
+    return made[0]
+
+
+class TrainedModels:
+    """Translators of trainings' states, kept warm. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._warm: OrderedDict[tuple[Path, int], Translator] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def translator(self, training: Training, moment: str, direction: str) -> Translator:
+        """A state, ready to use.
+
+        Raises:
+            UnknownModel: there is none.
+            WeightsError: its file is damaged.
+        """
+        file = model_file(training, moment, direction)
+        key = (file, file.stat().st_mtime_ns)  # The last and the best one change while it trains.
+        with self._lock:
+            if key not in self._warm:
+                self._warm[key] = zorse.load(file)
+            self._warm.move_to_end(key)
+            while len(self._warm) > _KEPT_WARM:
+                self._warm.popitem(last=False)
+            return self._warm[key]
+
+
+def _set(training: Training, direction: Direction, split: str) -> EvaluationSet:
+    root = training.folder.pictures
+    match data_config(training.wish.kind):
+        case UnpairedConfig() as config:
+            return unpaired_set(root, config, direction, split)
+        case PairedConfig() as config:
+            return paired_set(root, config.direction, split)
+        case EdgesConfig() as config:
+            return edges_set(root, config.native_size, split)

@@ -1,0 +1,68 @@
+"""Starting a training's process, and telling whether it is there, also after the page was gone."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from zorse_app.training_desk.record import TrainingFolder
+
+_KEEPER = Path(__file__).with_name("keeper.py")
+
+
+def zorse_command(*arguments: str) -> list[str]:
+    """`zorse` with these arguments, by the Python that runs this.
+
+    -P: nothing is imported from the folder that it runs in, which holds what visitors sent.
+    """
+    return [sys.executable, "-P", "-m", "zorse", *arguments]
+
+
+def launch(folder: TrainingFolder, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a training and its keeper apart from this process: Ctrl-C in the page's terminal does not reach them.
+
+    Raises:
+        OSError: it cannot be started, or the folder cannot be written.
+    """
+    for file in (folder.ended, folder.interrupt, folder.training_pid):
+        file.unlink(missing_ok=True)
+    with folder.log.open("ab") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-P", str(_KEEPER), str(folder.root), *command],
+            cwd=folder.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+        )
+    folder.keeper_pid.write_text(str(keeper.pid), encoding="utf-8")
+    return keeper
+
+
+def is_alive(folder: TrainingFolder) -> bool:
+    """Whether the keeper or the training runs.
+
+    Numbers of processes are used again after a while, so the process must name the folder in its command.
+    """
+    return any(_runs(pid_file, folder.root) for pid_file in (folder.keeper_pid, folder.training_pid))
+
+
+def _runs(pid_file: Path, root: Path) -> bool:
+    try:
+        process = psutil.Process(int(pid_file.read_text(encoding="utf-8")))
+        return process.status() != psutil.STATUS_ZOMBIE and any(str(root) in part for part in process.cmdline())
+    except (OSError, ValueError, psutil.Error):
+        return False
+
+
+def end_at_once(folder: TrainingFolder) -> None:
+    """End the processes without saving."""
+    for pid_file in (folder.keeper_pid, folder.training_pid):
+        if _runs(pid_file, folder.root):
+            with suppress(OSError, ValueError, psutil.Error):
+                psutil.Process(int(pid_file.read_text(encoding="utf-8"))).kill()
