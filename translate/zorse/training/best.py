@@ -26,6 +26,7 @@ from zorse.metrics.figures import Sets, described_sets, kid_figure
 from zorse.metrics.pictures import Direction, EvaluationSet, edges_set, paired_set, unpaired_set
 from zorse.metrics.resampling import FEWEST_PICTURES
 from zorse.networks.efficientnet import Variant
+from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.recipe import StepResult
 from zorse.runtime.translator import Translator
 from zorse.training.cards import generator_cards
@@ -203,9 +204,9 @@ def best_keeper(
 
 
 def fair_judge(config: TrainConfig) -> Variant:
-    """The network that the run's discriminators do not look through."""
+    """The network that the run's discriminators, or the loss of a distillation, do not look through."""
     projected = any(isinstance(judge, ProjectedConfig) for judge in config.recipe.discriminators)
-    return "lite2" if projected else "lite0"
+    return "lite2" if projected or isinstance(config.recipe, DistillationConfig) else "lite0"
 
 
 def evaluation_set(config: TrainConfig, data: Path, direction: Direction) -> EvaluationSet:
@@ -220,13 +221,18 @@ def evaluation_set(config: TrainConfig, data: Path, direction: Direction) -> Eva
         DatasetError: there are no pictures at all.
     """
     try:
-        pictures = _split(config, data, direction, "test")
+        pictures = picture_set(config, data, direction, "test")
     except DatasetError:
-        pictures = _split(config, data, direction, "train")
+        pictures = picture_set(config, data, direction, "train")
     return pictures.thinned(config.training.evaluation_pictures)
 
 
-def _split(config: TrainConfig, data: Path, direction: Direction, split: str) -> EvaluationSet:
+def picture_set(config: TrainConfig, data: Path, direction: Direction, split: str) -> EvaluationSet:
+    """The pictures of a split that a generator of the run is measured on.
+
+    Raises:
+        DatasetError: there are none.
+    """
     match config.data:
         case UnpairedConfig():
             return unpaired_set(data, config.data, direction, split)

@@ -10,6 +10,7 @@ from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
+from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import TrainConfig
 from zorse.training.loop import TrainingState, device_of
@@ -21,6 +22,14 @@ def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, Mode
     match config.recipe:
         case Pix2PixConfig() | CUTConfig():
             return {"G": forward}
+        case DistillationConfig(teacher=teacher):
+            taken_over = {
+                "task": teacher.task,
+                "direction": teacher.direction,
+                "keeps_detail": teacher.keeps_detail,
+                "licence": teacher.licence,
+            }
+            return {"G": forward.model_copy(update=taken_over)}
         case CycleGANConfig():
             name = config.name_reverse or f"{config.name}-reverse"
             backward = forward.model_copy(
@@ -56,13 +65,20 @@ def training_summary(config: TrainConfig, state: TrainingState) -> str:
     sizes = ", then ".join(f"{crop} x {crop}" for crop in crops)
     return (
         f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {sizes} "
-        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}.{_start(config)}"
+        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}.{_start(config)}{_teacher(config)}"
     )
 
 
 def _start(config: TrainConfig) -> str:
     points = [f"{point.network} {Path(point.model).name} (sha256 {point.sha256[:16]})" for point in config.start]
     return f" Started from: {', '.join(points)}." if points else ""
+
+
+def _teacher(config: TrainConfig) -> str:
+    if not isinstance(config.recipe, DistillationConfig):
+        return ""
+    teacher = config.recipe.teacher
+    return f" Teacher: {teacher.name} (sha256 of its weights {teacher.weights_sha256[:16]})."
 
 
 def _hardware(state: TrainingState) -> str:

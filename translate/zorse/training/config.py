@@ -16,6 +16,7 @@ from zorse.data.config import DataConfig
 from zorse.errors import ConfigError
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
+from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 
 AlarmName = Literal[
@@ -29,7 +30,7 @@ AlarmName = Literal[
 ]
 """What the flight recorder warns of, besides values that are not finite."""
 
-RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig | CUTConfig, Field(discriminator="kind")]
+RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig | CUTConfig | DistillationConfig, Field(discriminator="kind")]
 
 
 class LoopConfig(Frozen):

@@ -16,6 +16,7 @@ from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
 from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
+from zorse.recipes.distillation import Distillation, DistillationConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.best import best_keeper
@@ -32,6 +33,7 @@ from zorse.training.recorder.rollback import roll_back
 from zorse.training.saver import Saver
 from zorse.training.stages import staged_batches
 from zorse.training.start import load_start, resumed
+from zorse.training.teacher import teacher_at_work
 
 N_SAMPLES = 4
 """Rows of the sample grids."""
@@ -46,6 +48,8 @@ def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
             return Pix2Pix(config)
         case CUTConfig():
             return CUT(config)
+        case DistillationConfig():
+            return Distillation(config, teacher_at_work(config.teacher))
 
 
 def fresh_state(config: TrainConfig, accelerator: Accelerator, console: Console, *, start: bool) -> TrainingState:

@@ -6,6 +6,7 @@ import torch
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
+from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import StepResult
 from zorse.training.config import TrainConfig
@@ -46,8 +47,8 @@ class FlightRecorder:
         self._rollback = settings.rollback
         boundary = decision_boundary(config.recipe.objective, config.recipe.label_smoothing)
         self._gauges = Gauges(boundary, self._every, state)
-        paired, warm_up = isinstance(config.recipe, Pix2PixConfig), settings.warm_up or 0
-        self._board = AlarmBoard(paired, state.total, settings.silence, warm_up)
+        warm_up = settings.warm_up or 0
+        self._board = AlarmBoard(_shares_nothing(config), state.total, settings.silence, warm_up)
         for line in read_log(run.metrics):
             self._board.update(line["iteration"], line.get("signals", {}))
 
@@ -103,3 +104,10 @@ class FlightRecorder:
         headline = f"{'Alarm' if event.raised else 'Alarm cleared'} in iteration {event.iteration}: {alarm.name}."
         self._console.print(f"{headline} {text}", style=WARNING if event.raised else "green")
         self._writer.add_text("alarms", f"**{headline}** {text}", event.iteration)
+
+
+def _shares_nothing(config: TrainConfig) -> bool:
+    """Whether input and output may be anything, such as edges and photos."""
+    if isinstance(config.recipe, DistillationConfig):
+        return not config.recipe.teacher.keeps_detail
+    return isinstance(config.recipe, Pix2PixConfig)
