@@ -400,4 +400,4 @@ print("torch" in sys.modules, page.get_config_file())
     assert output.startswith("False")
     assert "Not part of this installation: zebra2horse." in output
     assert "(photo2monet, monet2photo) are not part of this installation" in output
-    assert "Your models" not in output
+    assert "Further models" not in output

@@ -6,12 +6,13 @@ GET  /api/v1/docs        this, for people; openapi.json beside it for programs
 GET  /healthz            whether the server is alive
 """
 
-import html
+import base64
 import math
 import os
 import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -29,16 +30,18 @@ from starlette.routing import BaseRoute, Mount, Route
 
 import zorse
 from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError
-from zorse.runtime.translator import Size
 from zorse_app import texts
 from zorse_app.api_page import api_page
 from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import TooLarge
-from zorse_app.parts import told, upload
-from zorse_app.picture_files import PictureFile, Wish, translate_file
+from zorse_app.parts import shown_error, told, upload
+from zorse_app.picture_files import PictureFile, Wish, size_of, translate_file
 from zorse_app.service import Service
 
 PREFIX = "/api/v1"
+
+TOOL_ENDPOINT = "translate_data_url"
+"""The endpoint that language models find as the tool `translate`: what they hold are data URLs, not files."""
 
 _MEDIA_TYPES = {
     ".jpg": "image/jpeg",
@@ -114,12 +117,12 @@ def plain_api(service: Service) -> FastAPI:
         request: Request,
         picture: Annotated[UploadFile, File(description=texts.API_PICTURE)],
         model: Annotated[str, Form(description=texts.API_MODEL)],
-        size: Annotated[str, Form(description=texts.API_SIZE)] = "native",
+        size: Annotated[str, Form(description=texts.API_SIZE)] = "auto",
         strength: Annotated[float, Form(ge=0, le=1, description=texts.API_STRENGTH)] = 1.0,
     ) -> Response:
         """The result has the size and format of the picture; its metadata, transparency and profile are kept."""
         _visitor.set(request.client.host if request.client else "")
-        wish = Wish(model, _size(size), strength)
+        wish = Wish(model, size_of(size), strength)
         name = Path(picture.filename or "picture").name[:100]
         file = PictureFile(lambda: _all_of(picture), name, picture.size or 0)
         result = await crew.run(lambda: translate_file(service.shelf, file, wish))
@@ -147,46 +150,76 @@ def plain_api(service: Service) -> FastAPI:
     return api
 
 
-def add_translate_tool(service: Service) -> None:
-    """Gives the page under construction the endpoint `translate`, which is also the tool for language models."""
+def add_endpoints(service: Service) -> None:
+    """Gives the page under construction the endpoint `translate` and, for language models, the same with data URLs."""
     crew = _Crew(service)
 
-    @told
-    def translated(picture: dict[str, Any], wish: Wish) -> Path:
-        sent = upload(picture)
-        file = PictureFile(sent.path.read_bytes, sent.name, sent.path.stat().st_size)
-        result = translate_file(service.shelf, file, wish)
-        target = service.folder / secrets.token_hex(16) / f"{wish.model}{result.suffix}"
-        target.parent.mkdir(parents=True)
-        target.write_bytes(result.content)
-        return target
+    async def translate(picture: gr.FileData, model: str, size: str = "auto", strength: float = 1.0) -> gr.FileData:
+        """Translates a picture file with any of the page's models.
 
-    async def translate(picture: gr.FileData, model: str, size: str = "native", strength: float = 1.0) -> gr.FileData:
+        Args:
+            picture: JPEG, PNG, WebP, TIFF, GIF or BMP.
+            model: Name of a model, see /api/v1/models.
+            size: At which size the network works: auto (the model's own), keep (the picture's own), or pixels.
+            strength: 0 gives the picture, 1 the translation.
+
+        Returns:
+            The translated picture, in the format and size of the input.
+        """
+
+        def file() -> PictureFile:
+            sent = upload(dict(picture))
+            return PictureFile(sent.path.read_bytes, sent.name, sent.path.stat().st_size)
+
+        return await crew.run_for_page(partial(_translated, service, file, model, size, strength))
+
+    async def translate_data_url(picture: str, model: str, size: str = "auto", strength: float = 1.0) -> gr.FileData:
         """Translates a picture with one of Zorse's models, for example a photo of a horse into one of a zebra.
 
         Args:
-            picture: The picture: JPEG, PNG, WebP, TIFF, GIF or BMP; a data URL, or a file uploaded to this server.
+            picture: The picture as a data URL: data:image/jpeg;base64,... Addresses and paths are not opened.
             model: Name of a model: horse2zebra, zebra2horse, photo2monet, monet2photo, edges2shoes, edges2clothes.
-            size: At which size the network works: "native" (the model's own, the default), "keep" (the picture's
-                own), or a short side in pixels. The result always has the picture's own size.
+            size: At which size the network works: auto (the model's own), keep (the picture's own), or pixels.
             strength: 0 gives the picture, 1 the translation, anything between a blend.
 
         Returns:
             The translated picture, in the format and size of the input.
         """
-        try:
-            wish = Wish(model, _size(size), strength)
-            target = await crew.run(lambda: translated(dict(picture), wish))
-        except ZorseError as error:
-            raise gr.Error(html.escape(str(error)), print_exception=False) from None
-        return gr.FileData(path=str(target), orig_name=target.name)
 
-    # Not in the queue: the gate is one already, and protocol servers then need not call this server over HTTP.
+        def file() -> PictureFile:
+            content = _from_data_url(picture)
+            return PictureFile(lambda: content, "The picture", len(content))
+
+        return await crew.run_for_page(partial(_translated, service, file, model, size, strength))
+
+    # Not in the queue: the gate is one already, and what speaks the protocol need not call this server over HTTP.
     gradio_api(translate, api_name="translate", queue=False)
+    gradio_api(translate_data_url, api_name=TOOL_ENDPOINT, queue=False)
+
+
+@told
+def _translated(
+    service: Service, file: Callable[[], PictureFile], model: str, size: str, strength: float
+) -> gr.FileData:
+    result = translate_file(service.shelf, file(), Wish(model, size_of(size), strength))
+    target = service.folder / secrets.token_hex(16) / f"translated{result.suffix}"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(result.content)
+    return gr.FileData(path=str(target), orig_name=target.name)
+
+
+def _from_data_url(url: str) -> bytes:
+    kind, _, content = url.partition(";base64,")
+    if not kind.startswith("data:"):
+        raise ImageError(texts.NO_DATA_URL)
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:
+        raise ImageError(texts.NO_DATA_URL) from error
 
 
 class _Crew:
-    """Threads for work that waits at the gate, apart from those that serve the page."""
+    """Threads for work that waits at the gate, apart from those that serve the page; as many as the gate lets wait."""
 
     def __init__(self, service: Service) -> None:
         self._most = service.limits.queue + (os.cpu_count() or 1)
@@ -206,6 +239,17 @@ class _Crew:
         finally:
             self._busy -= 1
 
+    async def run_for_page(self, work: Callable[[], R]) -> R:
+        """Does it on a thread, for Gradio.
+
+        Raises:
+            gr.Error: all threads have work.
+        """
+        try:
+            return await self.run(work)
+        except Busy as busy:
+            raise shown_error(busy) from None
+
 
 _PICTURE: dict[str, Any] = {
     "description": texts.API_RESULT,
@@ -216,15 +260,6 @@ _PICTURE: dict[str, Any] = {
 def _all_of(picture: UploadFile) -> bytes:
     picture.file.seek(0)
     return picture.file.read()
-
-
-def _size(text: str) -> Size:
-    """`Translator` says what is wrong with a number."""
-    if text in ("native", "keep"):
-        return "keep" if text == "keep" else "native"
-    if text.isdecimal() and 0 < len(text) <= 5:
-        return int(text)
-    raise ConfigError(f"The size {text[:100]!r} is none of 'native', 'keep' and a short side in pixels.")
 
 
 def _status(error: ZorseError) -> int:

@@ -230,9 +230,9 @@ class GatedTranslator(Translator):
         """
         limit = self._gate.limits.pixels
         self._gate.limits.check_pixels(height * width * frames)
-        wanted = options.get("size", "native")
-        is_size = wanted in ("native", "keep") or (isinstance(wanted, int) and wanted >= 1)
-        size = working_size(height, width, wanted if is_size else "native", self.card.native_size)
+        wanted = options.get("size", "auto")
+        is_size = wanted in ("auto", "native", "keep") or (isinstance(wanted, int) and wanted >= 1)
+        size = working_size(height, width, wanted if is_size else "auto", self.card.native_size)
         if size[0] * size[1] > limit:
             raise TooLarge(texts.WORK_TOO_LARGE.format(size=f"{size[1]}x{size[0]}", limit=f"{limit / 10**6:.3g}"))
         around = PIXEL_BYTES * (height * width * frames + size[0] * size[1])

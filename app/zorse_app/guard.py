@@ -56,6 +56,8 @@ _HEADERS = {
     "referrer-policy": "same-origin",
 }
 
+_INVALID_PARAMETERS = -32602  # of JSON-RPC
+
 _DRAINED = 4
 """Too large a request is read to its end, so that its sender hears why, up to this many times what is allowed."""
 
@@ -103,8 +105,9 @@ class Guard:
             return
         if scope["method"] == "POST" and scope["path"].startswith("/gradio_api/") and _is_json(headers):
             content = await body.content()
-            if not body.is_too_large and _asks_to_fetch(content, scope["path"]):
-                await _answer(400, texts.NO_ADDRESSES)(scope, receive, sending)
+            request = _parsed(content)
+            if not body.is_too_large and _asks_to_fetch(request, scope["path"]):
+                await _no_addresses(request)(scope, receive, sending)
                 return
         sending.body = body
         try:
@@ -201,7 +204,10 @@ class _Sending:
 
 
 def _allowed(scope: Scope, limits: Limits) -> int:
-    return limits.file_bytes + 10**6 if scope["path"].startswith("/api/") else limits.request_bytes
+    """Bytes of a request: files come to /upload, where several may come at once; the rest is read into memory."""
+    if scope["path"].startswith("/gradio_api/upload"):
+        return limits.request_bytes
+    return limits.file_bytes * 4 // 3 + 10**6  # as a data URL
 
 
 def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -224,21 +230,32 @@ def _hostname(host: str) -> str:
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
 
 
-def _asks_to_fetch(content: bytes, path: str) -> bool:
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None  # Gradio will say that it is no JSON
+
+
+def _asks_to_fetch(request: Any, path: str) -> bool:
     """Whether a request names the address of a file that Gradio would fetch for it.
 
     Such files are named by "path" in Gradio's own requests, by any argument in those of the model context protocol.
     """
-    try:
-        request = json.loads(content)
-    except (ValueError, RecursionError):
-        return False  # Gradio will say that it is no JSON
     is_protocol = path.startswith("/gradio_api/mcp")
     return any(
         isinstance(value, str) and value.lower().startswith(("http:", "https:"))
         for key, value in _items(request)
         if is_protocol or key == "path"
     )
+
+
+def _no_addresses(request: Any) -> JSONResponse:
+    """The refusal as the sender understands it: the model context protocol speaks JSON-RPC."""
+    if isinstance(request, dict) and "jsonrpc" in request:
+        error = {"code": _INVALID_PARAMETERS, "message": texts.NO_ADDRESSES}
+        return JSONResponse({"jsonrpc": "2.0", "id": request.get("id"), "error": error})
+    return _answer(400, texts.NO_ADDRESSES)
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from zorse.errors import ConfigError
-from zorse_app.api import PREFIX, api_routes, current_visitor
+from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
 from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
 from zorse_app.limits import Limits
@@ -118,7 +118,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
                 prevent_thread_lock=True,
                 quiet=True,
                 inbrowser=False,
-                max_file_size=door.limits.file_bytes,
+                max_file_size=door.limits.request_bytes,
                 theme=gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS),
                 css_paths=_STYLE,
                 footer_links=["api"],
@@ -134,7 +134,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
             "behind a proxy, set the environment variable NO_PROXY=localhost,127.0.0.1."
         ) from error
     if blocks.mcp_server_obj is not None:  # Gradio would make a tool of every button
-        blocks.mcp_server_obj.tool_to_endpoint = {"translate": "/translate"}
+        blocks.mcp_server_obj.tool_to_endpoint = {"translate": f"/{TOOL_ENDPOINT}"}
     return RunningPage(blocks, url, share_url or None)
 
 

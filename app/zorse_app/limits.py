@@ -30,7 +30,7 @@ class Limits:
 
     @property
     def request_bytes(self) -> int:
-        """Larger requests are refused: a form around several files."""
+        """Larger uploads are refused: several files, a zip of pictures, or a model."""
         return 20 * self.file_bytes
 
     def check_bytes(self, count: int) -> None:

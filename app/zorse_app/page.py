@@ -3,9 +3,11 @@
 import gradio as gr
 
 from zorse_app import texts, training_texts
-from zorse_app.api import add_translate_tool
+from zorse_app.api import add_endpoints
 from zorse_app.service import Service
 from zorse_app.tabs.edges import edges_tab
+from zorse_app.tabs.many import many_tab
+from zorse_app.tabs.own_model import own_model_tab
 from zorse_app.tabs.photo import photo_tab
 from zorse_app.tabs.train import train_tab
 from zorse_app.training_desk import Desk
@@ -38,8 +40,12 @@ def build(service: Service, desk: Desk | None = None) -> gr.Blocks:
             if others:
                 with gr.Tab(texts.TAB_OTHERS):
                     photo_tab(service, others, texts.MODEL, "own_models")
+            with gr.Tab(texts.TAB_OWN_MODEL):
+                own_model_tab(service)
+            with gr.Tab(texts.TAB_MANY):
+                many_tab(service)
             with gr.Tab(training_texts.TAB):
                 train_tab(service, desk)
-        add_translate_tool(service)
+        add_endpoints(service)
     page.queue(max_size=service.limits.queue, api_open=False)
     return page

@@ -139,6 +139,11 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
         except Exception:
             _log.exception("The page could not answer")
             message = texts.UNEXPECTED
-        raise gr.Error(html.escape(message), print_exception=False)
+        raise shown_error(message)
 
     return answered
+
+
+def shown_error(message: object) -> gr.Error:
+    """A message on the page, nothing in the terminal."""
+    return gr.Error(html.escape(str(message)), print_exception=False)

@@ -5,10 +5,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zorse.errors import ConfigError
 from zorse.imaging.io import encode_pictures, open_pictures, suffix_of
 from zorse.runtime.translator import Size
+from zorse_app import texts
 from zorse_app.gate import GatedTranslator
 from zorse_app.shelf import Shelf
+
+_DIGITS = 5
 
 _looking = threading.Lock()
 
@@ -29,7 +33,7 @@ class Wish:
     """How it shall be translated."""
 
     model: str
-    size: Size = "native"
+    size: Size = "auto"
     strength: float = 1.0
 
 
@@ -40,6 +44,20 @@ class TranslatedFile:
     content: bytes
     suffix: str
     """Of its format: ".jpg"."""
+
+
+def size_of(text: str) -> Size:
+    """The size that a word or a number of pixels means.
+
+    Raises:
+        ConfigError: neither.
+    """
+    match text:
+        case "auto" | "native" | "keep":
+            return text
+        case _ if text.isdecimal() and text.isascii() and len(text) <= _DIGITS:
+            return int(text)
+    raise ConfigError(texts.NO_SIZE.format(size=text[:50]))
 
 
 def translate_file(

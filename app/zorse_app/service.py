@@ -115,7 +115,7 @@ class Service:
             seconds = time.perf_counter() - start
             before = file.frame(0)
             content = encode_pictures(translated, suffix, file.animation())
-        name = f"{_plain(Path(photo.name).stem)}_{model}{suffix}"
+        name = f"{_plain(Path(photo.name).stem)}_{_plain(translator.card.name)}{suffix}"
         return self._outcome(before, translated[0], content, name, translator, seconds)
 
     def translate_video(self, video: Upload, model: str, strength: float = 1.0, tell: Tell = silence) -> Path:

@@ -10,7 +10,7 @@ HEADING = "# Zorse\nTurn a picture into another one. It never leaves the compute
 TAB_HORSES = "Horse ↔ Zebra"
 TAB_PAINTINGS = "Photo ↔ Painting"
 TAB_EDGES = "Edges → Photo"
-TAB_OTHERS = "Your models"
+TAB_OTHERS = "Further models"
 
 DIRECTION = "Direction"
 MODEL = "Model"
@@ -111,6 +111,7 @@ CROSS_SITE = "Another website tried to send something here. Open this page itsel
 PASSWORD_NEEDED = "A name and a password are needed here (HTTP Basic). Ask who runs this page for them."
 CLOSED = "There is nothing here."
 NO_ADDRESSES = "Files at other addresses are not fetched from here. Send the file itself: upload it, or as a data URL."
+NO_DATA_URL = "The picture is not a data URL (data:image/jpeg;base64,...). Send the picture itself, written so."
 REQUEST_TOO_LARGE = "The request is larger than {limit} MB. Send fewer or smaller files."
 
 API_DESCRIPTION = (
@@ -123,7 +124,7 @@ API_MODELS = "Which models there are"
 API_PICTURE = "JPEG, PNG, WebP, TIFF, GIF or BMP; of animations every frame is translated."
 API_MODEL = "Name of a model."
 API_SIZE = (
-    "At which size the network works: native (the model's own), keep (the picture's own), or a short side in pixels."
+    "At which size the network works: auto (the model's own), keep (the picture's own), or a short side in pixels."
 )
 API_STRENGTH = "0 gives the picture, 1 the translation."
 API_RESULT = "The translated picture, in the size and format of the picture."
@@ -145,4 +146,61 @@ API_OPTIONAL = "default {default}"
 WORK_TOO_LARGE = (
     "Working at {size} pixels is more than this page does (at most {limit} million pixels). Choose a smaller size to "
     "work at; the result keeps your picture's size."
+)
+
+TAB_OWN_MODEL = "Your model"
+OWN_FILE = "Your model: an .onnx or .safetensors file"
+OWN_HINT = (
+    "Drop a model that you trained or exported with Zorse. It is yours alone, and forgotten when you close this page."
+)
+OWN_MISSING = "There is no model yet, or it has been forgotten. Drop your .onnx or .safetensors file first."
+OWN_PICKLE = (
+    "{name} is a pickle file (.pth, .pt, .ckpt), which can run any program while it is read, so this page does not "
+    "open it. Make a model file of it on your own computer with 'zorse models import {name} -o model.safetensors', and "
+    "drop that."
+)
+OWN_NO_MODEL = (
+    "{name} is not a model file: its name ends in neither .onnx nor .safetensors. 'zorse export' writes such files."
+)
+OWN_TOO_LARGE = "{name} is larger than {limit} MB, the most that this page takes. Use it with 'zorse translate'."
+OWN_TOO_HUNGRY = (
+    "{name} needs more memory for a tiny picture than this page gives to a model. Use it with 'zorse translate'."
+)
+OWN_TOO_SLOW = "Converting {name} took too long. Export it yourself, 'zorse export {name}', and drop the .onnx file."
+OWN_NOT_CONVERTED = "{name} could not be converted. Export it yourself, 'zorse export {name}', and drop the .onnx file."
+API_BRING_MODEL = (
+    "Brings a model of your own, an .onnx or .safetensors file; it stays with this session. Answers with its card."
+)
+API_USE_OWN_MODEL = "Translates a picture with the model that this session has brought."
+CARD_TASK = "Does"
+CARD_DOMAINS = "From, to"
+CARD_NETWORK = "Network"
+CARD_DATA = "Learned from"
+CARD_TRAINING = "Training"
+CARD_LICENCE = "Licence"
+CARD_NOTES = "Notes"
+NO_SIZE = "The size {size!r} is none of 'auto', 'keep' and a short side in pixels. Leave it out for the model's own."
+
+TAB_MANY = "Many pictures"
+MANY_FILES = "Your pictures, or zips of them"
+MANY_GO = "Translate all"
+MANY_HINT = "You get one zip with all results, each under its picture's name and in its folder."
+MANY_DOWNLOAD = "Download the zip"
+MANY_DONE = "**{done} of {total} pictures are translated.**"
+MANY_STOPPED = "You stopped this; what was done until then is in the zip."
+MANY_FAILED = "Not in the zip: {count}"
+MANY_FURTHER = "and {count} further ones"
+MANY_NO_PICTURE = "not a picture by its name"
+MANY_REST = "the remaining pictures"
+MANY_TOO_MANY = "These are {count} pictures; at most {limit} are taken at once. Send them in parts."
+API_MANY = "Translates many pictures and zips of pictures; answers with a report and a zip of the results."
+API_PICTURES = (
+    "Translates a picture with a model of this tab. Answers with small pictures of before and after, a line about the "
+    "model in Markdown, and the result at full size in the format of the input."
+)
+API_VIDEO = "Translates a short video with a model of this tab; its sound is kept."
+API_DRAW = "Turns a drawing, a PNG as a data URL, into a photo. Answers like the tabs for pictures."
+API_SKETCH = "Turns a sketch, also a photographed one, into a photo. Answers like the tabs for pictures."
+API_EDGES = (
+    "Finds the edges of a photo and turns them into another one. Answers with the edges as well."
 )

@@ -56,6 +56,7 @@ def _draw_tab(service: Service, models: Sequence[str]) -> None:
         [pad, model],
         result.components,
         api_name="draw",
+        api_description=texts.API_DRAW,
         show_progress="hidden",
         **ONE_AT_A_TIME,
     )
@@ -82,6 +83,7 @@ def _sketch_tab(service: Service, models: Sequence[str]) -> None:
         result.components,
         preprocess=False,
         api_name="sketch",
+        api_description=texts.API_SKETCH,
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,
     )
@@ -118,6 +120,7 @@ def _edges_of_photo_tab(service: Service, models: Sequence[str]) -> None:
         [lines, *result.components],
         preprocess=False,
         api_name="edges",
+        api_description=texts.API_EDGES,
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,
     )

@@ -86,6 +86,7 @@ def _pictures(service: Service, models: Sequence[str], label: str, api_name: str
         result.components,
         preprocess=False,
         api_name=api_name,
+        api_description=texts.API_PICTURES,
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,
     )
@@ -125,7 +126,15 @@ def _videos(service: Service, models: Sequence[str], label: str, api_name: str) 
             sent = upload(video.get("video", video))
             return str(service.translate_video(sent, model, strength, progress_of(progress, check)))
 
-    go.click(translate, [video, model, strength], result, preprocess=False, api_name=api_name, **ONE_AT_A_TIME)
+    go.click(
+        translate,
+        [video, model, strength],
+        result,
+        preprocess=False,
+        api_name=api_name,
+        api_description=texts.API_VIDEO,
+        **ONE_AT_A_TIME,
+    )
 
 
 def _size(choice: str) -> Size:

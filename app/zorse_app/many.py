@@ -1,0 +1,157 @@
+"""Many pictures at once: zips and files in, one zip out, with what failed in a list."""
+
+import secrets
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from zorse.errors import ImageError, ZorseError
+from zorse.imaging.io import READ_SUFFIXES, WRITE_FORMATS
+from zorse.runtime.names import safe_path
+from zorse_app import texts
+from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimits, is_zip, read_pictures
+from zorse_app.gate import Busy, TimeUsedUp
+from zorse_app.limits import Limits
+from zorse_app.picture_files import PictureFile, TranslatedFile, Wish, translate_file
+from zorse_app.service import Service, Tell, Upload, silence
+from zorse_app.stops import Stopped
+
+MOST_FILES = 2000
+"""More pictures are not taken at once."""
+
+_FOLDED = 4
+"""A zip may unfold to so many times what may be uploaded: JPEGs do not shrink in zips."""
+_PATIENCE = 1.0
+"""Seconds between two tries where the line is full."""
+
+
+@dataclass
+class Batch:
+    """What became of many pictures."""
+
+    download: Path
+    """A zip of the results, each under its picture's name, in its folder."""
+    total: int
+    done: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """Name of each picture that is not in the zip, and why."""
+    was_stopped: bool = False
+
+
+def translate_many(
+    service: Service,
+    sent: Sequence[Upload],
+    wish: Wish,
+    tell: Tell = silence,
+    check: Callable[[], None] = lambda: None,
+) -> Batch:
+    """Translates pictures and zips of pictures; one that fails does not stop the others.
+
+    Args:
+        service: what translates.
+        sent: what the visitor sent.
+        wish: model, size and strength.
+        tell: is told how far the work is.
+        check: raises `Stopped` when the work shall end; what is done until then is kept.
+
+    Raises:
+        ImageError: nothing came, or too many.
+        UnknownModel: no such model.
+        ArchiveError: the only file is a zip that cannot be used.
+    """
+    total = sum(_count(upload) for upload in sent)
+    if not sent or total > MOST_FILES:
+        raise ImageError(texts.MANY_TOO_MANY.format(count=total, limit=MOST_FILES) if sent else texts.NOT_UPLOADED)
+    model = service.shelf.translator(wish.model).card.name
+    folder = service.folder / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    batch = Batch(folder / f"{safe_path(Path(model[:80])).name}.zip", total)
+    try:
+        with zipfile.ZipFile(batch.download, "w", zipfile.ZIP_STORED) as results:
+            _work(service, sent, wish, batch, results, tell, check)
+    except Stopped:
+        batch.was_stopped = True
+    except TimeUsedUp as error:
+        batch.failures.append((texts.MANY_REST, str(error)))
+    if len(sent) == 1 and not batch.done and len(batch.failures) == 1 and is_zip(sent[0].path):
+        raise ArchiveError(batch.failures[0][1])
+    return batch
+
+
+def _work(
+    service: Service,
+    sent: Sequence[Upload],
+    wish: Wish,
+    batch: Batch,
+    results: zipfile.ZipFile,
+    tell: Tell,
+    check: Callable[[], None],
+) -> None:
+    taken: set[str] = set()
+    start = time.monotonic()
+    for picture in _pictures(sent, service.shelf.gate.limits, batch):
+        check()
+        try:
+            translated = _translated(service, picture, wish, check)
+        except (Stopped, TimeUsedUp):
+            raise
+        except ZorseError as error:
+            batch.failures.append((picture.name, str(error)))
+        else:
+            results.writestr(_new_name(picture.name, translated.suffix, taken), translated.content)
+            batch.done += 1
+        share = min((batch.done + len(batch.failures)) / max(batch.total, 1), 1.0)
+        tell(share, (time.monotonic() - start) * (1 / share - 1))
+
+
+def _translated(service: Service, picture: ArchivedPicture, wish: Wish, check: Callable[[], None]) -> TranslatedFile:
+    """Waits with patience where the line is full: nobody presses a button again for each of many pictures."""
+    file = PictureFile(lambda: picture.data, PurePosixPath(picture.name).name, len(picture.data))
+    while True:
+        try:
+            return translate_file(service.shelf, file, wish, check)
+        except Busy:
+            check()
+            time.sleep(_PATIENCE)
+
+
+def _pictures(sent: Sequence[Upload], limits: Limits, batch: Batch) -> Iterator[ArchivedPicture]:
+    """All of them, one in memory at a time; what cannot be read goes to the failures."""
+    contents = Contents()
+    folded = ZipLimits(MOST_FILES, limits.file_bytes, _FOLDED * limits.request_bytes)
+    for upload in sent:
+        try:
+            if is_zip(upload.path):
+                yield from read_pictures(upload.path, upload.name, folded, contents)
+            else:
+                limits.check_bytes(upload.path.stat().st_size)
+                yield ArchivedPicture(str(safe_path(Path(Path(upload.name).name))), upload.path.read_bytes())
+        except (ArchiveError, ImageError) as error:
+            batch.failures.append((upload.name, str(error)))
+    batch.failures += [(name, texts.MANY_NO_PICTURE) for name in contents.left_out]
+
+
+def _count(upload: Upload) -> int:
+    """How many pictures there may be, for the progress; `read_pictures` looks closely."""
+    if not is_zip(upload.path):
+        return 1
+    try:
+        with zipfile.ZipFile(upload.path) as opened:
+            return sum(PurePosixPath(name).suffix.lower() in READ_SUFFIXES for name in opened.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        return 1
+
+
+def _new_name(name: str, suffix: str, taken: set[str]) -> str:
+    """The picture's own name, with another ending where another format was written; no two alike."""
+    path = PurePosixPath(name)
+    if WRITE_FORMATS.get(path.suffix.lower()) != WRITE_FORMATS[suffix]:
+        path = path.with_name(f"{path.stem or path.name}{suffix}")
+    number, free = 2, path
+    while str(free).lower() in taken:
+        free = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        number += 1
+    taken.add(str(free).lower())
+    return str(free)

@@ -1,0 +1,72 @@
+"""The backend that runs a stranger's network: each picture in a new process, within its confines."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from zorse.errors import WeightsError
+from zorse.imaging.tensor import Tensor
+from zorse.runtime.onnx import CPU, Network
+from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
+from zorse_app.own.network_process import OUT_OF_MEMORY, Task
+
+_PROGRAM = Path(__file__).with_name("network_process.py")
+
+
+class OwnBackend:
+    """Callable (N, 3, H, W) float32 in [-1, 1] -> the same shape.
+
+    Args:
+        network: what `checked_network` has let pass.
+        name: what errors call it.
+        confines: of each picture.
+    """
+
+    provider = CPU
+
+    def __init__(self, network: Network, name: str, confines: Confines) -> None:
+        self._network = network
+        self._name = name
+        self._confines = confines
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Runs the network.
+
+        Raises:
+            MemoryError: its memory does not suffice for pictures of this size.
+            WeightsError: the network cannot compute pictures, or takes too long.
+        """
+        task: Task = {
+            "input": self._network.input,
+            "output": self._network.output,
+            "model_bytes": len(self._network.content),
+            "shape": list(pictures.shape),
+        }
+        given = b"".join((json.dumps(task).encode(), b"\n", self._network.content, pictures.tobytes()))
+        try:
+            # -P: the folder of the program is not among those that modules are looked for in.
+            ended = run_confined([sys.executable, "-P", str(_PROGRAM)], given, self._confines)
+        except TooSlow:
+            raise WeightsError(
+                f"{self._name} takes longer than {self._confines.seconds:.0f} seconds for a picture, and was stopped. "
+                "Choose a smaller size, or use it with 'zorse translate'."
+            ) from None
+        return self._result(ended, pictures)
+
+    def _result(self, ended: Ended, pictures: Tensor) -> Tensor:
+        if ended.status == OUT_OF_MEMORY:
+            raise MemoryError(self._name)
+        if ended.status:
+            last = ended.errors.strip().splitlines()[-1:] or [f"its process ended with status {ended.status}"]
+            raise WeightsError(f"{self._name} cannot compute pictures ({last[0]}). Export the model again.")
+        line, _, content = ended.output.partition(b"\n")
+        shape = json.loads(line)
+        if list(pictures.shape) != shape or len(content) != 4 * math.prod(shape):
+            raise WeightsError(
+                f"{self._name} turned a tensor of shape {pictures.shape} into {tuple(shape)}; a picture of the same "
+                "size was expected. Export the model again."
+            )
+        return np.frombuffer(content, np.float32).reshape(shape)

@@ -1,0 +1,78 @@
+"""Programs that run for a stranger's file: with a limit of memory and time, and nothing of the server's."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Confines:
+    """What such a program may take."""
+
+    memory: int
+    """Bytes of data; held by the system where it can be (Linux)."""
+    seconds: float
+    """From its start; then it is ended."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program came to its end."""
+
+    status: int
+    """0 for well; negative where the system ended it."""
+    output: bytes
+    errors: str
+
+
+class TooSlow(Exception):
+    """It took longer than it may."""
+
+
+def run_confined(command: list[str], given: bytes, confines: Confines) -> Ended:
+    """Runs a program to its end.
+
+    Args:
+        command: the program and its arguments.
+        given: its standard input.
+        confines: memory and time.
+
+    Raises:
+        TooSlow: it took longer than it may, and was ended.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": str(os.cpu_count() or 1), "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        _confine(process.pid, confines)
+        clock = threading.Timer(confines.seconds, process.kill)
+        clock.start()
+        try:
+            with suppress(BrokenPipeError):
+                output, errors = process.communicate(given)
+        finally:
+            is_late = not clock.is_alive()
+            clock.cancel()
+            process.kill()
+    if is_late:
+        raise TooSlow
+    return Ended(process.returncode, output, errors.decode(errors="replace"))
+
+
+def _confine(process: int, confines: Confines) -> None:
+    """From outside, right after the start: between fork and program, threads make Python code unsafe."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    cores = os.cpu_count() or 1
+    with suppress(ProcessLookupError):
+        for kind, limit in (
+            (resource.RLIMIT_DATA, confines.memory),
+            (resource.RLIMIT_CPU, int(confines.seconds * cores) + 1),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.prlimit(process, kind, (limit, limit))

@@ -1,0 +1,119 @@
+"""A visitor's own model: a file in, its card to see, and pictures through it at once."""
+
+import html
+from typing import Any
+
+import gradio as gr
+
+from zorse.card import ModelCard
+from zorse.errors import WeightsError
+from zorse_app import texts
+from zorse_app.own.models import OwnModels
+from zorse_app.parts import (
+    ONE_AT_A_TIME,
+    nothing,
+    picture_input,
+    progress_of,
+    result_view,
+    shown,
+    told,
+    upload,
+    visitor,
+)
+from zorse_app.service import Service
+
+
+def own_model_tab(service: Service) -> None:
+    """Fills the tab; needs the page under construction, to hear when a visitor leaves."""
+    models = OwnModels(service)
+    with gr.Row():
+        with gr.Column():
+            file = gr.File(label=texts.OWN_FILE, file_types=[".onnx", ".safetensors"], height=140, elem_id="own_file")
+            card = gr.Markdown(texts.OWN_HINT, elem_id="own_card")
+            picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
+            with gr.Accordion(texts.MORE, open=False):
+                strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
+        with gr.Column():
+            result = result_view(service)
+
+    @told
+    def bring(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+        models.forget(visitor(request))
+        if file is None:
+            return texts.OWN_HINT, *nothing()
+        return described(models.bring(visitor(request), upload(file)).card), *nothing()
+
+    @told
+    def translate(
+        picture: dict[str, Any] | None,
+        strength: float,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
+    ) -> tuple[Any, ...]:
+        model = models.of(visitor(request))
+        if picture is None:
+            return nothing()
+        if model is None:
+            raise WeightsError(texts.OWN_MISSING)
+        with service.stops.watch(visitor(request)) as check:
+            tell = progress_of(progress, check)
+            return shown(service.translate_photo(upload(picture), model.name, "native", strength, tell))
+
+    def leave(request: gr.Request) -> None:
+        models.forget(visitor(request))
+
+    brought = gr.on(
+        [file.upload, file.clear],
+        bring,
+        file,
+        [card, *result.components],
+        preprocess=False,
+        api_name="bring_model",
+        api_description=texts.API_BRING_MODEL,
+        show_progress_on=card,
+    )
+    gr.on(
+        [picture.change, strength.release],
+        translate,
+        [picture, strength],
+        result.components,
+        preprocess=False,
+        api_name="use_own_model",
+        api_description=texts.API_USE_OWN_MODEL,
+        show_progress_on=result.slider,
+        **ONE_AT_A_TIME,
+    )
+    brought.success(
+        translate,
+        [picture, strength],
+        result.components,
+        preprocess=False,
+        api_visibility="private",
+        show_progress_on=result.slider,
+        **ONE_AT_A_TIME,
+    )
+    page = gr.context.Context.root_block
+    if page is not None:
+        page.unload(leave)
+
+
+def described(card: ModelCard) -> str:
+    """What a model says of itself, as Markdown; what it says cannot become anything but text."""
+    rows = [
+        (texts.CARD_TASK, card.task),
+        (texts.CARD_DOMAINS, f"{card.source_domain} → {card.target_domain}"),
+        (texts.CARD_NETWORK, f"{card.architecture.kind}, {card.native_size} px"),
+        (texts.CARD_DATA, "" if card.training_data is None else card.training_data.name),
+        (texts.CARD_TRAINING, card.training),
+        (texts.CARD_LICENCE, card.licence),
+        *((metric.name, f"{metric.value:.3g}") for metric in card.metrics[:4]),
+        (texts.CARD_NOTES, card.notes),
+    ]
+    lines = [f"| {_plain(name)} | {_plain(value)} |" for name, value in rows if value]
+    return "\n".join([f"### {_plain(card.name)}", "", "| | |", "|---|---|", *lines])
+
+
+def _plain(text: str) -> str:
+    """Of a stranger's text: no HTML, no Markdown, no new lines, not too long."""
+    short = " ".join(text.split())[:300]
+    return "".join(f"&#{ord(sign)};" if sign in "\\`*_{}[]()#+-.!|<>~:/$" else html.escape(sign) for sign in short)
