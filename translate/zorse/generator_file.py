@@ -129,6 +129,16 @@ def write_model_file(path: Path, content: bytes) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
+    tensors, metadata = read_tensors(path)
+    return tensors, read_card(metadata, str(path))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a .safetensors file and its metadata, whatever they are.
+
+    Raises:
+        WeightsError: missing, damaged, cut off, or not a safetensors file.
+    """
     _check_kind(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -139,7 +149,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
             f"{path} begins like a safetensors file but is damaged or cut off ({error}). A copy or download that broke "
             "off? Get the file again."
         ) from error
-    return tensors, read_card(metadata, str(path))
+    return tensors, metadata
 
 
 def _check_kind(path: Path) -> None:
@@ -155,7 +165,8 @@ def _check_kind(path: Path) -> None:
         raise WeightsError(f"{path} cannot be read ({error.strerror or error}). Check its permissions.") from error
     if not start:
         raise WeightsError(f"{path} is empty (0 bytes). A copy or download that broke off? Get the file again.")
-    if start.startswith(_PICKLE_STARTS):
+    # A length of 640 begins like a pickle, but the upper half of a length is zero.
+    if start.startswith(_PICKLE_STARTS) and start[4:] != b"\0\0\0\0{":
         raise WeightsError(
             f"{path} is a pickle (a .pth, .pt or .ckpt file of PyTorch), whatever its name says. Opening a pickle can "
             "run any program that its author hid in it, so Zorse does not. 'zorse models import' reads nothing but the "

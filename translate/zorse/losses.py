@@ -1,11 +1,11 @@
 """The losses of the papers as functions of logits: no state, no classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 Objective = Literal["nonsaturating", "lsgan", "hinge", "wgan_gp"]
 """What discriminator and generator play for; the names of the losses below."""
@@ -113,17 +113,17 @@ def feature_matching_loss(real: Sequence[Sequence[Tensor]], fake: Sequence[Seque
     )
 
 
-def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def gradient_penalty(critic: Callable[[Tensor], Logits], real: Tensor, fake: Tensor) -> Tensor:
     """(||grad D(x)|| - 1)^2 at random points between real and generated pictures, averaged over the batch.
 
     Args:
         critic: any discriminator without BatchNorm (each picture must have a gradient of its own).
-        real: (N, C, H, W).
-        fake: (N, C, H, W); no gradient flows into it.
+        real: (N, C, H, W), or points (N, 2).
+        fake: of the same shape; no gradient flows into it.
 
     Source: Gulrajani et al. 2017, section 4; weigh it with 10.
     """
-    share = torch.rand(real.shape[0], 1, 1, 1, device=real.device, dtype=real.dtype)
+    share = torch.rand(real.shape[0], *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
     between = (share * real + (1 - share) * fake.detach()).requires_grad_(True)
     judged = _mean([logits.flatten(1).mean(1).sum() for logits in _maps(critic(between))])
     (gradient,) = torch.autograd.grad(judged, between, create_graph=True)

@@ -32,4 +32,17 @@ def main() -> None:
 
 
 # Importing a module registers its commands.
-from zorse.cli import compare, data, distill, doctor, evaluate, export, models, train, translate, ui  # noqa: E402, F401
+from zorse.cli import (  # noqa: E402, F401
+    benchmark,
+    compare,
+    data,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    models,
+    sample,
+    train,
+    translate,
+    ui,
+)

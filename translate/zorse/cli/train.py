@@ -15,7 +15,9 @@ from zorse.errors import MissingExtraError
 @app.command()
 def train(
     preset: Annotated[str, typer.Argument(metavar="PRESET|CONFIG.toml", help="A preset's name or a TOML file.")],
-    data: Annotated[Path, typer.Option(help="Folder of the pictures.", show_default=False)],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures; points in the plane need none.", show_default=False)
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/PRESET-DATE")] = None,
     settings: Annotated[
         list[str] | None,
@@ -45,11 +47,14 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
-    """Train pix2pix, CycleGAN or CUT on your own pictures.
+    """Train pix2pix, CycleGAN or CUT on your own pictures, or a baseline GAN on points, digits or pictures.
 
     Presets: cyclegan_horse2zebra, cyclegan_photo2monet, cut_horse2zebra, fastcut_horse2zebra, pix2pix_edges2shoes,
     pix2pix_facades, pix2pixhd_facades (as published, for a GPU), and compact_horse2zebra,
     compact_cut_horse2zebra, compact_photo2monet, compact_edges2shoes, compact_edges2clothes (for a CPU).
+
+    Baseline GANs: gan_ring, wgan_gp_grid and so on train on points in the plane in seconds, without data;
+    cdcgan_digits and so on need the idx files of MNIST or Fashion-MNIST; dcgan_pictures and so on any folder.
 
     Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.
     """
@@ -58,6 +63,7 @@ def train(
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("Training", "train") from error
+    from zorse.cli.baselines import find_baseline, train_from_command
     from zorse.training.config import read_config, with_overrides
     from zorse.training.files import RunFolder
     from zorse.training.presets import preset as find_preset
@@ -72,13 +78,23 @@ def train(
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
     if resume and models:
         raise typer.BadParameter("A run that goes on knows what it started from: leave --from out with --resume.")
-    source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
-    if resume and out is not None and not preset.endswith(".toml"):
-        source = settings_of(RunFolder(out), source)
-    config = with_overrides(source, settings or [])
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     # Launched several times (torchrun), only the first process speaks.
     console = Console(soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")
+    if baseline := find_baseline(preset):
+        if plan or models:
+            raise typer.BadParameter("--plan and --from are for translators: leave them out.")
+        own_file = preset.endswith(".toml")
+        train_from_command(
+            baseline, settings or [], data, folder, console, resume=resume, device=device, own_file=own_file
+        )
+        return
+    source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
+    if data is None:
+        raise typer.BadParameter("--data is missing, the folder of the pictures.")
+    if resume and out is not None and not preset.endswith(".toml"):
+        source = settings_of(RunFolder(out), source)
+    config = with_overrides(source, settings or [])
     if models:
         fixed_generator = any(setting.startswith("recipe.generator") for setting in settings or [])
         config, remarks = start_from(config, models, fixed_generator=fixed_generator)

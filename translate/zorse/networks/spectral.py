@@ -1,4 +1,6 @@
-"""Spectral normalisation: convolutions that stretch nothing by more than a factor of one."""
+"""Spectral normalisation: convolutions and linear layers that stretch nothing by more than a factor of one."""
+
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,7 @@ FIRST_ITERATIONS = 15
 
 
 class SpectralNorm(nn.Module):
-    """A convolution's weight, as a matrix with a row for each output channel, divided by its largest singular value.
+    """A layer's weight, as a matrix with a row for each output channel, divided by its largest singular value.
 
     Computes what `torch.nn.utils.parametrizations.spectral_norm` computes, with buffers of the same names. That one
     overwrites its estimate in place; once compiled, a second pass before the backward of the first then spoils what
@@ -37,14 +39,17 @@ class SpectralNorm(nn.Module):
         self._v = F.normalize(torch.mv(matrix.T, self._u), dim=0)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """(out, in, height, width) -> the same shape."""
+        """(out, in, height, width), or (out, in) of a linear layer, -> the same shape."""
         matrix = weight.flatten(1)
         if self.training:
             self._improve(matrix)
         return weight / torch.vdot(self._u, torch.mv(matrix, self._v))
 
 
-def spectral_norm(layer: nn.Conv2d) -> nn.Conv2d:
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def spectral_norm(layer: Layer) -> Layer:
     """The same layer, spectrally normalised from now on."""
     register_parametrization(layer, "weight", SpectralNorm(layer.weight))
     return layer

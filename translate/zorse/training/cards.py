@@ -65,7 +65,7 @@ def training_summary(config: TrainConfig, state: TrainingState) -> str:
     sizes = ", then ".join(f"{crop} x {crop}" for crop in crops)
     return (
         f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {sizes} "
-        f"pixels, {state.seconds / 3600:.2f} hours on {_hardware(state)}.{_start(config)}{_teacher(config)}"
+        f"pixels, {state.seconds / 3600:.2f} hours on {hardware(state)}.{_start(config)}{_teacher(config)}"
     )
 
 
@@ -81,7 +81,8 @@ def _teacher(config: TrainConfig) -> str:
     return f" Teacher: {teacher.name} (sha256 of its weights {teacher.weights_sha256[:16]})."
 
 
-def _hardware(state: TrainingState) -> str:
+def hardware(state: TrainingState) -> str:
+    """What computes, in a few words."""
     device = device_of(state)
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))

@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
@@ -105,7 +105,13 @@ class StartingPoint(Frozen):
     """Of the file; empty: any."""
 
 
-class TrainConfig(Frozen):
+class RunConfig(Frozen):
+    """What runs of every kind have: those that translate, and those that draw samples (`training.baselines`)."""
+
+    training: LoopConfig = LoopConfig()
+
+
+class TrainConfig(RunConfig):
     """Everything that makes a run what it is."""
 
     name: str
@@ -119,7 +125,6 @@ class TrainConfig(Frozen):
     """Origin and licence of the pictures, for the model card."""
     data: DataConfig
     recipe: RecipeConfig
-    training: LoopConfig = LoopConfig()
     start: tuple[StartingPoint, ...] = ()
     """Networks that do not start with random weights; `--from` fills this in."""
 
@@ -158,7 +163,10 @@ class TrainConfig(Frozen):
         return self
 
 
-def with_overrides(config: TrainConfig, overrides: Iterable[str]) -> TrainConfig:
+Settings = TypeVar("Settings", bound=RunConfig)
+
+
+def with_overrides(config: Settings, overrides: Iterable[str]) -> Settings:
     """The config with `key.subkey=value` settings applied; values are written as in TOML, bare words are strings.
 
     A list or a table is replaced as a whole: recipe.generator={kind="resnet", n_blocks=6}.
@@ -174,7 +182,7 @@ def with_overrides(config: TrainConfig, overrides: Iterable[str]) -> TrainConfig
                 f"A setting is written as key=value, for example recipe.lambda_cycle=5, not {override!r}."
             )
         _set(settings, key.strip().split("."), _value(text.strip()), key.strip())
-    return validated(settings)
+    return validated_as(type(config), settings)
 
 
 def _value(text: str) -> Any:
@@ -221,18 +229,25 @@ def validated(settings: Mapping[str, Any], source: str = "The training configura
     Raises:
         ConfigError: an unknown key or a value that does not fit.
     """
+    return validated_as(TrainConfig, settings, source)
+
+
+def validated_as(
+    model: type[Settings], settings: Mapping[str, Any], source: str = "The training configuration"
+) -> Settings:
+    """Likewise, for settings of another kind of run."""
     try:
-        return TrainConfig.model_validate(settings)
+        return model.model_validate(settings)
     except ValidationError as error:
-        complaints = " ".join(_complaint(problem, settings) for problem in error.errors())
+        complaints = " ".join(_complaint(problem, settings, model) for problem in error.errors())
         raise ConfigError(f"{source} is not valid. {complaints}") from error
 
 
-def _complaint(problem: ErrorDetails, settings: Mapping[str, Any]) -> str:
+def _complaint(problem: ErrorDetails, settings: Mapping[str, Any], model: type[BaseModel]) -> str:
     place = problem["loc"]
     key = _written_key(place, settings)
     if problem["type"] == "extra_forbidden":
-        return _unknown(key, str(place[-1]), _fields_at(place[:-1]))
+        return _unknown(key, str(place[-1]), _fields_at(place[:-1], model))
     came = problem["input"]
     got = "" if isinstance(came, Mapping) else f" (got {came!r})"
     return f"{key or 'The settings together'}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}{got}."
@@ -252,9 +267,9 @@ def _written_key(place: tuple[str | int, ...], settings: Any) -> str:
     return ".".join(parts)
 
 
-def _fields_at(place: tuple[str | int, ...]) -> list[str]:
+def _fields_at(place: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:
     """Names of the settings at a place in the config; a union's members are told apart by their `kind`."""
-    models: list[type[BaseModel]] = [TrainConfig]
+    models: list[type[BaseModel]] = [model]
     for part in place:
         if isinstance(part, int):
             continue  # Of a list, whose elements are of the models found already.
@@ -280,8 +295,17 @@ def read_config(path: Path) -> TrainConfig:
     Raises:
         ConfigError: no such file, not TOML, an unknown key, or a value that does not fit.
     """
+    return validated(read_settings(path), f"The configuration {path}")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What a TOML file holds, whatever it means.
+
+    Raises:
+        ConfigError: no such file, or not TOML.
+    """
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"The configuration {path} cannot be read ({error.strerror or error}). Wanted: a TOML file such as the "
@@ -289,9 +313,8 @@ def read_config(path: Path) -> TrainConfig:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration {path} is not valid TOML: {error}.") from error
-    return validated(settings, f"The configuration {path}")
 
 
-def to_toml(config: TrainConfig) -> str:
+def to_toml(config: RunConfig) -> str:
     """The config as TOML, which `read_config` reads back."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

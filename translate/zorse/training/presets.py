@@ -9,6 +9,7 @@ from zorse.errors import ConfigError
 from zorse.recipes.cut import CUTConfig, fastcut
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
+from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.config import LoopConfig, TrainConfig
 
 HORSE2ZEBRA = TrainingData(
@@ -238,6 +239,7 @@ def preset(name: str) -> TrainConfig:
     """
     if name not in PRESETS:
         raise ConfigError(
-            f"{name!r} is neither a preset nor a .toml file. The presets are: {', '.join(sorted(PRESETS))}."
+            f"{name!r} is neither a preset nor a .toml file. The presets are: {', '.join(sorted(PRESETS))}; of the "
+            f"baseline GANs: {', '.join(sorted(BASELINE_PRESETS))}."
         )
     return PRESETS[name]()

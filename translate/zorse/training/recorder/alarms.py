@@ -96,6 +96,20 @@ ALARMS = (
         "pictures of this domain are not all alike (zorse data check).",
     ),
     Alarm(
+        name="mode_collapse",
+        signal="coverage_",
+        side="below",
+        raise_at=0.5,
+        clear_at=0.7,
+        relative=True,
+        collapse=True,
+        cause="The generator draws less and less of what there is: a good part of the real samples that had generated "
+        "ones near them have none any more.",
+        remedy="Start from a checkpoint saved before with a lower recipe.learning_rate; take wgan_gp or sngan in place "
+        "of gan; let the discriminator see whole batches (recipe.discriminator.minibatch_kernels=16) or learn more "
+        "often (recipe.tricks.d_steps).",
+    ),
+    Alarm(
         name="colour_inversion",
         signal="luma_correlation_",
         side="below",

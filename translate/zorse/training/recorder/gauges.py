@@ -15,6 +15,7 @@ from zorse.training.loop import TrainingState
 from zorse.training.recorder.signals import (
     accuracy,
     checkerboard,
+    coverage,
     diversity,
     luma_correlation,
     luma_crops,
@@ -43,6 +44,7 @@ class Gauges:
     | diversity_fake_B | how much generated pictures differ, relative to inputs and real pictures |
     | luma_correlation_fake_B | correlation of the brightness of output and input |
     | change_fake_B | mean absolute difference of output and input, in [0, 2] |
+    | coverage_fake | share of real samples with a generated one in their neighbourhood, of GANs without an input |
     | checkerboard_fake_B | strength of periodic patterns beyond that in inputs and real pictures, in units of [-1, 1] |
 
     Between two readings it only adds up a few numbers on the device. A reading looks at the last eight pictures.
@@ -90,7 +92,8 @@ class Gauges:
         batch_size = max((len(pictures) for pictures in result.pictures.values()), default=1)
         if -state.iteration % self._every < -(-REMEMBERED // batch_size):
             self._new = min(REMEMBERED, self._new + batch_size)
-            for name, pictures in result.pictures.items():
+            for name in {name for translation in _translations(result.pictures) for name in translation}:
+                pictures = result.pictures[name]
                 kept = self._thumbnails.setdefault(name, deque(maxlen=REMEMBERED))
                 kept.extend(thumbnails(pictures))
                 crops, kept = luma_crops(pictures), self._crops.setdefault(name, deque(maxlen=REMEMBERED))
@@ -109,6 +112,8 @@ class Gauges:
         for name, total in self._sums.items():
             signals[name] = float(total) / self._counts[name]
         signals |= self._picture_signals(result.pictures)
+        if {"real", "fake"} <= result.pictures.keys():
+            signals["coverage_fake"] = coverage(result.pictures["real"], result.pictures["fake"])
         self._sums, self._counts, self._pace, self._new = {}, {}, {}, 0
         return {name: float(f"{value:.4g}") for name, value in signals.items() if math.isfinite(value)}
 

@@ -9,6 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import StepResult
+from zorse.training.baselines.config import BaselineConfig
 from zorse.training.config import TrainConfig
 from zorse.training.files import RunFolder
 from zorse.training.loop import TrainingState
@@ -18,6 +19,9 @@ from zorse.training.recorder.log import alarm_summary, append_line, read_log
 from zorse.training.recorder.signals import decision_boundary
 
 WARNING = "bold yellow"
+
+
+WatchedConfig = TrainConfig | BaselineConfig
 
 
 class FlightRecorder:
@@ -35,7 +39,7 @@ class FlightRecorder:
     """
 
     def __init__(
-        self, run: RunFolder, config: TrainConfig, writer: SummaryWriter, console: Console, state: TrainingState
+        self, run: RunFolder, config: WatchedConfig, writer: SummaryWriter, console: Console, state: TrainingState
     ) -> None:
         settings = config.training
         self.signals: dict[str, float] = {}
@@ -45,8 +49,7 @@ class FlightRecorder:
         self._console = console
         self._every = settings.log_every
         self._rollback = settings.rollback
-        boundary = decision_boundary(config.recipe.objective, config.recipe.label_smoothing)
-        self._gauges = Gauges(boundary, self._every, state)
+        self._gauges = Gauges(_boundary(config), self._every, state)
         warm_up = settings.warm_up or 0
         self._board = AlarmBoard(_shares_nothing(config), state.total, settings.silence, warm_up)
         for line in read_log(run.metrics):
@@ -106,8 +109,17 @@ class FlightRecorder:
         self._writer.add_text("alarms", f"**{headline}** {text}", event.iteration)
 
 
-def _shares_nothing(config: TrainConfig) -> bool:
+def _boundary(config: WatchedConfig) -> float | None:
+    """The logit at which discriminators decide."""
+    if isinstance(config, BaselineConfig):
+        return config.boundary
+    return decision_boundary(config.recipe.objective, config.recipe.label_smoothing)
+
+
+def _shares_nothing(config: WatchedConfig) -> bool:
     """Whether input and output may be anything, such as edges and photos."""
+    if isinstance(config, BaselineConfig):
+        return True
     if isinstance(config.recipe, DistillationConfig):
         return not config.recipe.teacher.keeps_detail
     return isinstance(config.recipe, Pix2PixConfig)

@@ -8,7 +8,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zorse.errors import TrainingDivergedError
 from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
-from zorse.training.config import LoopConfig, TrainConfig, to_toml
+from zorse.training.config import LoopConfig, RunConfig, to_toml
 from zorse.training.files import RunFolder
 from zorse.training.loop import TrainingState
 from zorse.training.recorder.log import append_line, forget_after, read_log
@@ -16,7 +16,7 @@ from zorse.training.recorder.log import append_line, forget_after, read_log
 
 def roll_back(
     run: RunFolder,
-    config: TrainConfig,
+    config: RunConfig,
     state: TrainingState,
     accelerator: Accelerator,
     console: Console,

@@ -100,6 +100,24 @@ def diversity(fakes: Tensor, *references: Tensor) -> float | None:
     return spread(fakes) / least if least > 1e-6 else None
 
 
+def coverage(real: Tensor, fake: Tensor, neighbours: int = 5) -> float:
+    """Share of real samples that have a generated one at least as near as their fifth nearest real one.
+
+    About 1 where both are of the same distribution; 1/8 where all generated samples are of one of eight equal modes.
+
+    Args:
+        real: (N, ...), N > `neighbours`, or all are taken.
+        fake: (M, ...).
+        neighbours: that make up a neighbourhood.
+
+    Source: Naeem et al. 2020, Reliable Fidelity and Diversity Metrics for Generative Models, section 3.2.
+    """
+    real, fake = real.flatten(1).float(), fake.flatten(1).float()
+    within = torch.cdist(real, real)
+    radius = within.kthvalue(min(neighbours + 1, len(real)), dim=1).values  # The nearest is the sample itself.
+    return float((torch.cdist(real, fake).amin(1) <= radius).float().mean())
+
+
 def luma_crops(pictures: Tensor) -> Tensor:
     """(N, 3, H, W) -> brightness (N, h, w) of a corner, whose sides are the largest multiples of 4 up to 256."""
     height, width = (min(side, SPECTRUM) // LATTICE * LATTICE for side in pictures.shape[-2:])

@@ -1,0 +1,57 @@
+"""`zorse benchmark`: what methods can do, measured here and now."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zorse.cli import app
+from zorse.errors import MissingExtraError
+
+benchmark_app = typer.Typer(help="Measure what methods can do, on this computer.", no_args_is_help=True)
+app.add_typer(benchmark_app, name="benchmark")
+
+
+@benchmark_app.callback()
+def benchmark() -> None:
+    """Measure what methods can do, on this computer."""
+
+
+@benchmark_app.command()
+def gans(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with MNIST's idx files; without it only points in the plane are measured."),
+    ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="PRESET", help="Only these presets. May be repeated.", show_default="all"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each; intervals need at least two.")] = 3,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Of each run.", show_default="those of the presets")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Train each baseline with several seeds and print what came of it as one table.
+
+    Points in the plane: modes covered, share of good points, reverse KL. Digits (--data): accuracy, balance, score and
+    Frechet distance through a small classifier that is trained first; for InfoGAN, what codes and classes have in
+    common.
+    """
+    try:
+        import accelerate  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("Measuring GANs", "train") from error
+    from rich.console import Console
+
+    from zorse.cli.gan_table import print_table
+    from zorse.training.baselines.benchmark import benchmark_gans
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    result = benchmark_gans(methods or (), data, seeds, iterations, console)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        print_table(result, Console(highlight=False))

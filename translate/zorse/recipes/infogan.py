@@ -1,0 +1,134 @@
+"""InfoGAN: codes that can be read off the samples (Chen et al. 2016, sections 4 to 6, equations 5 and 6).
+
+min_{G,Q} max_D V(D, G) - lambda L_I(G, Q)
+L_I(G, Q) = E[log Q(c | G(z, c))] + H(c)  <=  I(c; G(z, c))
+
+Nobody labels anything. G is asked to make samples from which the network Q, on top of D's features, can tell the code
+that they were drawn from; L_I is a lower bound, in nats, of what samples and codes have in common.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import torch
+from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from zorse.data.samples.dataset import SampleBatch
+from zorse.networks.judges import build_judge, head
+from zorse.networks.latents import Latents, take_apart
+from zorse.networks.sample_generators import build_sample_generator
+from zorse.recipes.game import AdamConfig, adam, latents_like, minus_log_d, minus_log_one_minus_d
+from zorse.recipes.recipe import StepResult, Update, detached, frozen
+from zorse.sample_architecture import (
+    DCGANGeneratorConfig,
+    DCGANJudgeConfig,
+    LatentConfig,
+    SampleGeneratorConfig,
+    SampleJudgeConfig,
+)
+
+MOST_PRECISE = -6.0
+"""Least logarithm of the variance of Q's guess of a continuous code."""
+
+
+class InfoGANConfig(AdamConfig):
+    """Settings of InfoGAN; latents and learning rates are those of the paper's appendix C.1 for MNIST."""
+
+    kind: Literal["infogan"] = "infogan"
+    generator: SampleGeneratorConfig = DCGANGeneratorConfig(
+        latent=LatentConfig(noise=62, categories=(10,), continuous=2), channels=1, size=32
+    )
+    discriminator: SampleJudgeConfig = DCGANJudgeConfig()
+    lambda_discrete: NonNegativeFloat = 1.0
+    """Weight of the bound for discrete codes."""
+    lambda_continuous: NonNegativeFloat = 0.1
+    """Weight of the bound for continuous codes."""
+    learning_rate: PositiveFloat = 1e-3
+    """Of the generator."""
+
+    @model_validator(mode="after")
+    def _has_codes(self) -> Self:
+        if not self.generator.latent.categories and not self.generator.latent.continuous:
+            raise ValueError("InfoGAN needs codes: set generator.latent.categories or generator.latent.continuous")
+        return self
+
+
+class InfoGAN:
+    """`G` draws samples from noise and codes, `D` judges them, `Q`, on D's features, guesses the codes."""
+
+    def __init__(self, config: InfoGANConfig) -> None:
+        self.config = config
+        latent = config.generator.latent
+        self.G = build_sample_generator(config.generator)
+        self.D = build_judge(config.discriminator, config.generator.shape)
+        self.Q = head(self.D, sum(latent.categories) + 2 * latent.continuous)
+        self.networks: Mapping[str, nn.Module] = {"G": self.G, "D": self.D, "Q": self.Q}
+        self.generators: Mapping[str, nn.Module] = {"G": self.G}
+        self.optimizers: Mapping[str, Optimizer] = {
+            "G": adam(config, self.G, generator=True),
+            "D": adam(config, self.D, self.Q, generator=False),
+        }
+
+    def step(self, batch: SampleBatch, iteration: int, update: Update) -> StepResult:
+        """One iteration: discriminator and Q, then generator; as in the authors' code, both ascend the bound."""
+        real, latent = batch["x"], self.config.generator.latent
+
+        # Update discriminator and Q.
+        z = latents_like(latent, real)
+        fake = self.G(z).detach()
+        features = self.D.features(fake)
+        judged_real, judged_fake = self.D(real), self.D.head(features)
+        loss_D = minus_log_d(judged_real) + minus_log_one_minus_d(judged_fake)
+        update(loss_D - self._weighed(self.bounds(features, z)), self.optimizers["D"])
+
+        # Update the generator.
+        with frozen(self.D, self.Q):
+            z = latents_like(latent, real)
+            fake = self.G(z)
+            features = self.D.features(fake)
+            loss_G, bounds = minus_log_d(self.D.head(features)), self.bounds(features, z)
+            update(loss_G - self._weighed(bounds), self.optimizers["G"])
+
+        losses = {"G": loss_G, "D": loss_D, "information_discrete": bounds[0], "information_continuous": bounds[1]}
+        return detached(losses, {"real": real, "fake": fake}, {"D": (judged_real, judged_fake)})
+
+    def bounds(self, features: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """L_I of all discrete and of all continuous codes, in nats: scalars.
+
+        Args:
+            features: (N, n) of D, of the samples drawn from `z`.
+            z: (N, latent.size).
+        """
+        latent = self.config.generator.latent
+        drawn = take_apart(latent, z)
+        guesses = self.Q(features).to(torch.promote_types(features.dtype, torch.float32))
+        *discrete, means, log_variances = guesses.split([*latent.categories, latent.continuous, latent.continuous], 1)
+        information = z.new_zeros(())
+        for guess, code, values in zip(discrete, drawn.categories, latent.categories, strict=True):
+            information = information + (guess.log_softmax(1) * code).sum(1).mean() + math.log(values)
+        return information, _continuous(means, log_variances, drawn)
+
+    def _weighed(self, bounds: tuple[Tensor, Tensor]) -> Tensor:
+        return self.config.lambda_discrete * bounds[0] + self.config.lambda_continuous * bounds[1]
+
+    def preview(self, batch: SampleBatch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """As many samples as the batch has."""
+        return {"fake": generators["G"](latents_like(self.config.generator.latent, batch["x"]))}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing besides networks and optimizers."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def _continuous(means: Tensor, log_variances: Tensor, drawn: Latents) -> Tensor:
+    """E[log N(c; mean, variance)] + H(c), where c is uniform on [-1, 1] and has entropy log 2."""
+    log_variances = log_variances.clamp(min=MOST_PRECISE)
+    squares = (drawn.continuous - means) ** 2 / log_variances.exp()
+    log_density = -0.5 * (squares + log_variances + math.log(2 * math.pi))
+    return (log_density + math.log(2)).sum(1).mean()
