@@ -2,17 +2,20 @@
 
 import json
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 
 import zorse
+from tiny_export import noise, session
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
 from zorse.cli import export as command
 from zorse.cli import main
-from zorse.generator_file import save_generator
+from zorse.generator_file import load_generator, save_generator
 from zorse.networks.build import build_generator
 from zorse.training.files import RunFolder
 from zorse_export import find_generator
@@ -77,9 +80,14 @@ def test_a_run_becomes_a_model_that_loads(zorse_export, cyclegan_run):
     assert (code, err) == (0, "")
     file = cyclegan_run / "horse2zebra.onnx"
     assert str(file) in out
-    assert out.count("1 x 32x32") == 1
+    assert [line.split()[3] for line in out.splitlines() if "1 x 32x32" in line] == ["drawn", "noise"]
     assert "allowed" in out
-    assert zorse.load(file).card.direction == "AtoB"
+    assert "uint8" in out
+    translator = zorse.load(file)
+    assert translator.card.direction == "AtoB"
+    picture = noise(21, 34, 3)
+    (alone,) = session(file).run(None, {"image": picture[None]})
+    assert np.array_equal(alone[0], translator(picture, size="keep"))
 
 
 def test_16_bits_as_json_into_a_folder(zorse_export, pix2pix_run, tmp_path):
@@ -87,8 +95,9 @@ def test_16_bits_as_json_into_a_folder(zorse_export, pix2pix_run, tmp_path):
     assert (code, err) == (0, "")
     report = json.loads(out)
     assert report["file"] == str(tmp_path / "zebra_2_horse.onnx")
-    assert report["precision"] == "fp16"
-    assert len(report["checks"]) == 3
+    assert report["parity"]["precision"] == "fp16"
+    assert report["parity"]["psnr"] >= 50
+    assert len({str(check["compared"]) for check in report["checks"]}) == 14
     assert zorse.load(report["file"]).card.name == "zebra 2/horse"
 
 
@@ -128,6 +137,55 @@ def test_wrong_usage(zorse_export, pix2pix_run):
     code, _, err = zorse_export(pix2pix_run, "-o", "model.txt")
     assert code == 2
     assert "neither an .onnx file nor a folder" in err
+    assert zorse_export(pix2pix_run, "--evaluate", pix2pix_run)[0] == 2
+    assert zorse_export(pix2pix_run, "--keep-slower")[0] == 2
+    assert zorse_export(pix2pix_run, "--io", "uint16")[0] == 2
+
+
+def test_an_exported_file_is_exported_again(zorse_export, pix2pix_run, tmp_path):
+    """For another precision or io, where the .safetensors file is not at hand."""
+    network, card = load_generator(RunFolder(pix2pix_run).generators / "G.safetensors")
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.2)
+    save_generator(tmp_path / "G.safetensors", network, card)
+    first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
+    assert zorse_export(tmp_path / "G.safetensors", "-o", first)[0] == 0
+    code, _, err = zorse_export(first, "--io", "float", "-o", second)
+    assert (code, err) == (0, "")
+    values = np.random.default_rng(0).uniform(-1, 1, (1, 3, 32, 32)).astype(np.float32)
+    outcomes = [zorse.load(file, "cpu").backend(values) for file in (first, second)]
+    np.testing.assert_allclose(*outcomes, atol=1e-6)
+    for target in ((), ("-o", first)):
+        code, _, err = zorse_export(first, *target)
+        assert code == 2
+        assert "another file than the one that is exported" in err
+
+
+def test_8_bits_need_pictures(zorse_export, pix2pix_run, tmp_path):
+    code, _, err = zorse_export(pix2pix_run, "--precision", "int8")
+    assert code == 1
+    assert "at least 4 were wanted, 0 came. Name a folder of them: --calibrate DIR." in err
+    code, _, err = zorse_export(pix2pix_run, "--precision", "int8", "--calibrate", tmp_path / "nothing")
+    assert code == 1
+    assert "nothing is not a folder" in err
+
+
+def test_choices_are_checked(zorse_export, pix2pix_run):
+    for option, message in (("--dropout-at-test", "no dropout"), ("--norm-at-test=running", "no BatchNorm")):
+        code, _, err = zorse_export(pix2pix_run, option)
+        assert code == 1
+        assert message in err
+
+
+def test_models_info_shows_the_comparison(zorse_export, pix2pix_run, monkeypatch, capfd):
+    assert zorse_export(pix2pix_run, "--precision", "fp16", "-o", pix2pix_run / "a.onnx")[0] == 0
+    monkeypatch.setattr(sys, "argv", ["zorse", "models", "info", str(pix2pix_run / "a.onnx")])
+    with suppress(SystemExit):
+        main()
+    shown = dict(line.split("  ", 1) for line in capfd.readouterr().out.splitlines())
+    assert shown["takes and gives"].strip() == "uint8 (N, H, W, 3), any size"
+    assert "at most 1 of 255 levels, PSNR at least" in shown["beside PyTorch"]
+    assert "1 x 32x32" in shown["beside PyTorch"]
 
 
 def test_missing_packages_are_named(zorse_export, pix2pix_run, monkeypatch):

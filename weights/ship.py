@@ -1,6 +1,7 @@
 """Put a trained generator among the shipped models: card, ONNX file, registry.
 
-    python weights/ship.py RUN/generators/G_AB.safetensors --evaluation result.json --title "Horse to zebra"
+    python weights/ship.py ship RUN/generators/G_AB.safetensors --evaluation result.json --title "Horse to zebra"
+    python weights/ship.py renew
 
 The figures in the card are those that `zorse evaluate RUN --data DIR -o result.json` measured.
 """
@@ -11,13 +12,18 @@ from typing import Annotated, Literal
 
 import tomli_w
 import typer
+from torch import nn
 
 from zorse import __version__
 from zorse.card import ModelCard
 from zorse.errors import ConfigError
 from zorse.generator_file import load_generator
 from zorse.metrics.evaluation import Evaluation, Report
+from zorse.onnx_weights import load_onnx_generator
+from zorse.registry import shipped_models
 from zorse_export import export_onnx
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 WEIGHTS = Path(__file__).parent
 HEADER = """\
@@ -30,6 +36,17 @@ HEADER = """\
 # task = "horse to zebra"
 # state = "preview"              or "release"
 # url = "https://..."            only for files that are not in this folder
+#
+# One table per generator that the authors of CycleGAN and pix2pix have published, under its name in their scripts
+# download_cyclegan_model.sh and download_pix2pix_model.sh (with "pix2pix_" before it where both have one of that name):
+#
+# [official.horse2zebra]
+# url = "http://..."             a checkpoint of PyTorch, which is converted on the user's computer
+# sha256 = "64 hex digits"       of the checkpoint; its authors publish none, so that no entry has one yet
+# domain_a, domain_b             what the pictures show
+# direction = "AtoB"             or "BtoA"
+# keeps_detail = true            as in a card
+# data, data_origin, data_licence   what it was trained on
 
 """
 
@@ -60,7 +77,8 @@ def register(card: ModelCard, title: str, sha256: str) -> None:
     file.write_text(HEADER + tomli_w.dumps(registry), encoding="utf-8")
 
 
-def main(
+@app.command()
+def ship(
     generator: Annotated[Path, typer.Argument(help="A generator's .safetensors file.")],
     evaluation: Annotated[Path, typer.Option(help="What 'zorse evaluate -o' wrote.")],
     title: Annotated[str, typer.Option(help='For people: "Horse to zebra".')],
@@ -81,11 +99,24 @@ def main(
             "zorse_version": __version__,
         }
     )
+    write(network, card, title)
+
+
+@app.command()
+def renew() -> None:
+    """Write all files and the registry again, from the weights in the files, as the present version exports them."""
+    for entry in shipped_models().values():
+        network, card = load_onnx_generator(WEIGHTS / entry.file)
+        write(network, card, entry.title)
+
+
+def write(network: nn.Module, card: ModelCard, title: str) -> None:
+    """Export a model to this folder and register it."""
     report = export_onnx(network, card, WEIGHTS / f"{card.name}.onnx", precision="fp16")
     register(report.card, title, report.sha256)
-    worst = max(max(check.pictures, check.noise) for check in report.checks)
+    worst = max(check.difference for check in report.checks)
     typer.echo(f"{report.file.name}: {report.size / 1e6:.2f} MB, at most {worst:.1e} from PyTorch, {report.sha256}")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

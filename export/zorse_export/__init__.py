@@ -1,17 +1,28 @@
 """From a trained generator to one ONNX file that computes the same, checked before it is written."""
 
-from zorse_export.export import export_onnx
-from zorse_export.graph import OPSET
-from zorse_export.parity import TOLERANCE, ParityCheck, ParityReport
-from zorse_export.source import Direction, default_target, find_generator
+from zorse_export.export import ExportReport, export_onnx
+from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, Traced, trace
+from zorse_export.kid import evaluation_pictures
+from zorse_export.parity import BOUNDS, TOLERANCE, ParityCheck
+from zorse_export.prepare import at_test
+from zorse_export.source import Direction, default_target, find_generator, load_source
 
 __all__ = [
+    "BOUNDS",
+    "IR_VERSION",
     "OPSET",
     "TOLERANCE",
     "Direction",
+    "ExportReport",
+    "GraphInput",
+    "GraphOutput",
     "ParityCheck",
-    "ParityReport",
+    "Traced",
+    "at_test",
     "default_target",
+    "evaluation_pictures",
     "export_onnx",
     "find_generator",
+    "load_source",
+    "trace",
 ]

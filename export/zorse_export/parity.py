@@ -1,8 +1,8 @@
-"""Comparing what an ONNX file computes with what the network computes."""
+"""Comparing what a file computes with what the network computes."""
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnxruntime
@@ -12,113 +12,146 @@ from torch import nn
 from zorse.architecture import Frozen
 from zorse.card import ModelCard
 from zorse.errors import ExportError
-from zorse.generator_file import Precision
-from zorse.imaging.tensor import Tensor
+from zorse.imaging.tensor import Tensor, crop, to_pixels
+from zorse.parity import Bounds, Compared, ExportPrecision, Io
 from zorse.runtime.onnx import CPU, INPUT_NAME, OUTPUT_NAME
-from zorse.runtime.passes import MIN_SIDE
-from zorse_export.graph import OPSET
+from zorse_export.cases import Batch, Case, cases, padded
 
 TOLERANCE = 1e-4
-"""Largest difference allowed, in units of the value range [-1, 1]; one level of an 8-bit picture is 7.8e-3."""
+"""Largest difference allowed where nothing is rounded, in units of the value range [-1, 1]."""
+PEAK = 2.0
+"""Width of the value range, to which PSNR refers."""
+
+BOUNDS: dict[ExportPrecision, Bounds] = {
+    "fp32": Bounds(difference=TOLERANCE, levels=1),
+    "fp16": Bounds(difference=TOLERANCE, levels=1, psnr=50),
+    "fp16-compute": Bounds(psnr=50),
+    "int8": Bounds(psnr=35),
+}
 
 _ONLY_FATAL = 4
 
 
+MOST_PSNR = 100
+"""What is above is rounding error, which varies from one number of threads to another."""
+
+
 class ParityCheck(Frozen):
-    """The largest absolute differences at one size, in units of the value range [-1, 1]."""
+    """What the comparison with some pictures showed."""
 
-    batch: int
-    height: int
-    width: int
-    pictures: float
-    """On drawn pictures: areas, edges and gradients."""
-    noise: float
-    """On uniform noise over the whole range."""
-    pictures_from_fp32: float
-    """On the pictures, from the network with its weights in 32 bits; the price of "fp16"."""
+    compared: Compared
+    difference: float
+    """Largest absolute one, on [-1, 1], from the network with the weights as the file stores them ("int8" and
+    "fp16-compute": in 32 bits)."""
+    levels: int
+    """Largest difference of the 8-bit pictures."""
+    psnr: float | None
+    """In dB, from the network with its weights in 32 bits; None where nothing differs."""
 
 
-class ParityReport(Frozen):
-    """What was written, and how close it is to the network it was made from."""
+@dataclass(frozen=True)
+class Candidate:
+    """What may be written."""
 
-    file: Path
-    card: ModelCard
-    precision: Precision
-    opset: int = OPSET
-    tolerance: float = TOLERANCE
-    checks: tuple[ParityCheck, ...]
-    size: int
-    """Bytes of the file."""
-    sha256: str
+    content: bytes
     """Of the file."""
+    core: bytes
+    """Of the float graph in it, as a model of its own; the file itself if it is a float file."""
+    io: Io
+    card: ModelCard
+    precision: ExportPrecision
 
 
-def compare(model: bytes, network: nn.Module, original: nn.Module, card: ModelCard) -> tuple[ParityCheck, ...]:
-    """Runs the ONNX model on the CPU and the network on the same pictures, at three sizes.
+@dataclass(frozen=True)
+class Judges:
+    """The networks that a candidate is held against, on the CPU, in evaluation mode, in 32 bits."""
+
+    same_weights: nn.Module
+    """With the weights as the file stores them, as far as these are in floating point."""
+    original: nn.Module
+    """With the weights as they came."""
+
+
+Blame = Callable[[Tensor], str]
+"""Says in which layer a candidate begins to differ, for an input (N, C, H, W) of the network."""
+
+
+def compare(candidate: Candidate, judges: Judges, real: Sequence[Batch], blame: Blame) -> tuple[ParityCheck, ...]:
+    """Runs a candidate on the CPU and its network on the same pictures, at seven sizes.
 
     Args:
-        model: the content of the ONNX file.
-        network: what the file must compute.
-        original: the network with its weights in 32 bits.
-        card: gives size multiple, native size and channels.
+        candidate: what may be written.
+        judges: what it must compute.
+        real: (1, H, W, C) pictures of the source domain; may be empty.
+        blame: is asked where a difference is too large.
 
     Raises:
-        ExportError: ONNX Runtime does not take the file, or a difference is over `TOLERANCE`.
+        ExportError: ONNX Runtime does not take the file, or a difference is over the bounds of its precision.
     """
-    session = _session(model, card)
+    core_session = open_session(candidate.core, candidate.card)
+    session = open_session(candidate.content, candidate.card) if candidate.io == "uint8" else None
     checks = []
-    for batch, height, width in check_sizes(card):
-        shape = (batch, card.architecture.in_channels, height, width)
-        random = np.random.default_rng(0)
-        pictures = drawn_pictures(random, shape)
-        translated = _run(session, pictures)
-        noise = random.uniform(-1, 1, shape).astype(np.float32)
-        check = ParityCheck(
-            batch=batch,
-            height=height,
-            width=width,
-            pictures=_difference(translated, _expected(network, pictures)),
-            noise=_difference(_run(session, noise), _expected(network, noise)),
-            pictures_from_fp32=_difference(translated, _expected(original, pictures)),
-        )
-        _judge(check, card)
-        checks.append(check)
+    for case in cases(candidate.card, real):
+        picture = padded(case.pixels, candidate.card)
+        found = run_core(core_session, picture)
+        expected = computed(judges.same_weights, picture)
+        original = expected if judges.original is judges.same_weights else computed(judges.original, picture)
+        measured = _Measured(largest_difference(found, expected), psnr(found, original))
+        if np.isfinite(measured.difference):
+            pixels = _rounded(found, case.pixels) if session is None else _run(session, case.pixels)
+            measured = replace(measured, levels=_level_difference(pixels, _rounded(expected, case.pixels)))
+        problem = measured.problem(BOUNDS[candidate.precision])
+        if problem:
+            raise ExportError(_complaint(candidate, case, problem, blame(picture)))
+        checks.append(measured.check(case))
     return tuple(checks)
 
 
-def check_sizes(card: ModelCard) -> Iterator[tuple[int, int, int]]:
-    """(batch, height, width): the native square; a wide picture that is smaller; two pictures, tall and larger."""
+@dataclass(frozen=True)
+class _Measured:
+    difference: float
+    psnr: float
+    levels: float = math.inf
+    """Infinite where the shapes differ, or values are no numbers."""
 
-    def side(share: float) -> int:
-        return math.ceil(max(MIN_SIDE, share * card.native_size) / card.size_multiple) * card.size_multiple
+    def problem(self, bounds: Bounds) -> str:
+        """What is over the bounds, in words; empty if nothing is. What is not a number is over every bound."""
+        if bounds.difference is not None and not self.difference <= bounds.difference:
+            return f"they differ by {self.difference:.2g}, more than the {bounds.difference:g} allowed"
+        if bounds.psnr is not None and not self.psnr >= bounds.psnr:
+            return f"its PSNR is {self.psnr:.1f} dB, less than the {bounds.psnr:g} dB wanted"
+        if bounds.levels is not None and not self.levels <= bounds.levels:
+            return f"pictures differ by {self.levels:g} of 255 levels, more than the {bounds.levels} allowed"
+        return ""
 
-    yield 1, side(1), side(1)
-    yield 1, side(0.5), side(0.75) + card.size_multiple
-    yield 2, side(1.25), side(0.75)
-
-
-def drawn_pictures(random: np.random.Generator, shape: tuple[int, int, int, int]) -> Tensor:
-    """(N, C, H, W) float32 in [-1, 1]: overlapping rectangles of one colour or a gradient, on a gradient."""
-    height, width = shape[2:]
-    pictures = np.empty(shape, np.float32)
-    for picture in pictures:
-        _paint(picture, random)
-        for _ in range(12):
-            top, left = random.integers(height), random.integers(width)
-            bottom, right = top + 1 + random.integers(height), left + 1 + random.integers(width)
-            _paint(picture[:, top:bottom, left:right], random)
-    return pictures
-
-
-def _paint(area: Tensor, random: np.random.Generator) -> None:
-    """Fills (C, h, w) with a gradient between two colours, from left to right; half of the time they are one."""
-    channels, _, width = area.shape
-    start = random.uniform(-1, 1, (channels, 1, 1))
-    end = random.choice([start, random.uniform(-1, 1, (channels, 1, 1))])
-    area[:] = start + (end - start) * np.linspace(0, 1, width)
+    def check(self, case: Case) -> ParityCheck:
+        batch, height, width = case.pixels.shape[:3]
+        return ParityCheck(
+            compared=Compared(pictures=case.kind, batch=batch, height=height, width=width),
+            difference=self.difference,
+            levels=int(self.levels),
+            psnr=self.psnr if math.isfinite(self.psnr) else None,
+        )
 
 
-def _session(model: bytes, card: ModelCard) -> onnxruntime.InferenceSession:
+def largest(checks: Sequence[ParityCheck], bounds: Bounds) -> float | None:
+    """The largest difference, rounded up to a power of ten; None where the bounds name none."""
+    found = max(check.difference for check in checks)
+    return None if bounds.difference is None else 10.0 ** math.ceil(math.log10(found)) if found else 0.0
+
+
+def least_psnr(checks: Sequence[ParityCheck], bounds: Bounds) -> int | None:
+    """The least PSNR in whole dB, at most `MOST_PSNR`; None where the bounds name none."""
+    found = (MOST_PSNR if check.psnr is None else check.psnr for check in checks)
+    return None if bounds.psnr is None else math.floor(min(MOST_PSNR, *found))
+
+
+def open_session(model: bytes, card: ModelCard) -> onnxruntime.InferenceSession:
+    """ONNX Runtime on the CPU.
+
+    Raises:
+        ExportError: it does not take the graph.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ONLY_FATAL
     try:
@@ -127,29 +160,54 @@ def _session(model: bytes, card: ModelCard) -> onnxruntime.InferenceSession:
         raise ExportError(f"ONNX Runtime does not take the graph of {card.name!r}: {error}") from error
 
 
-def _run(session: onnxruntime.InferenceSession, pictures: Tensor) -> Tensor:
-    result: Tensor = session.run([OUTPUT_NAME], {INPUT_NAME: pictures})[0]
+def run_core(session: onnxruntime.InferenceSession, picture: Tensor) -> Tensor:
+    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through a float graph."""
+    result: Tensor = session.run(None, {session.get_inputs()[0].name: picture})[0]
     return result
 
 
-def _expected(network: nn.Module, pictures: Tensor) -> Tensor:
+def computed(network: nn.Module, picture: Tensor) -> Tensor:
+    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through PyTorch."""
     with torch.inference_mode():
-        result: Tensor = network(torch.from_numpy(pictures)).numpy()
+        result: Tensor = network(torch.from_numpy(picture)).numpy()
     return result
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
-    """Largest absolute difference; infinite where the shapes differ, NaN where a value is not a number."""
+def largest_difference(found: Tensor, expected: Tensor) -> float:
+    """Infinite where the shapes differ, NaN where a value is not a number."""
     if found.shape != expected.shape:
         return float("inf")
     return float(np.abs(found - expected).max())
 
 
-def _judge(check: ParityCheck, card: ModelCard) -> None:
-    for kind, difference in (("pictures", check.pictures), ("noise", check.noise)):
-        if not difference <= TOLERANCE:  # NaN is not smaller than anything
-            raise ExportError(
-                f"The ONNX file of {card.name!r} does not compute what the network computes: at {check.width}x"
-                f"{check.height} pixels (batch of {check.batch}, {kind}) they differ by {difference:.2g}, more than "
-                f"the {TOLERANCE:g} allowed. No file was written."
-            )
+def psnr(found: Tensor, expected: Tensor) -> float:
+    """In dB; infinite where nothing differs, minus infinity where the shapes do."""
+    if found.shape != expected.shape:
+        return float("-inf")
+    error = float(np.mean(np.square(found - expected, dtype=np.float64)))
+    return 10 * math.log10(PEAK**2 / error) if error else float("inf")
+
+
+def _run(session: onnxruntime.InferenceSession, pixels: Batch) -> Batch:
+    result: Batch = session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0]
+    return result
+
+
+def _rounded(after: Tensor, pixels: Batch) -> Batch:
+    """What Zorse's own runtime makes of a network's result for pictures of this size."""
+    height, width = pixels.shape[1:3]
+    return np.stack([to_pixels(each[None]) for each in crop(after, height, width)])
+
+
+def _level_difference(found: Batch, expected: Batch) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(found.astype(int) - expected).max())
+
+
+def _complaint(candidate: Candidate, case: Case, problem: str, place: str) -> str:
+    batch, height, width = case.pixels.shape[:3]
+    return (
+        f"The ONNX file of {candidate.card.name!r} ({candidate.precision}) does not compute what the network computes: "
+        f"at {width}x{height} pixels (batch of {batch}, {case.kind} pictures) {problem}. {place} No file was written."
+    )

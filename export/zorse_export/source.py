@@ -4,19 +4,24 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from torch import nn
+
 from zorse.card import ModelCard
 from zorse.errors import WeightsError
-from zorse.loading import read_file_card
+from zorse.generator_file import load_generator
+from zorse.loading import locate, read_file_card
+from zorse.onnx_weights import load_onnx_generator
+from zorse.registry import OFFICIAL
 from zorse.training.files import Checkpoint, RunFolder
 
 Direction = Literal["AtoB", "BtoA"]
 
 
 def find_generator(source: Path, direction: Direction | None = None, checkpoint: Checkpoint = "last") -> Path:
-    """The .safetensors file of a generator.
+    """The file of a generator.
 
     Args:
-        source: the file itself, or the folder of a training run.
+        source: the .safetensors or .onnx file itself, the folder of a training run, or a shipped model's name.
         direction: of the translation; None takes AtoB where a run has both.
         checkpoint: which one of a run.
 
@@ -24,8 +29,10 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
         WeightsError: there is no generator, or none of that direction.
     """
     if not source.is_dir():
-        _check_direction(source, direction)
-        return source
+        is_name = not source.suffix and (len(source.parts) == 1 or source.as_posix().startswith(OFFICIAL))
+        file = locate(source.as_posix()) if is_name else source
+        _check_direction(file, direction)
+        return file
     files = {read_file_card(file).direction: file for file in RunFolder(source).generator_files(checkpoint)}
     wanted = direction or ("AtoB" if "AtoB" in files else "BtoA")
     if wanted not in files:
@@ -34,6 +41,16 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
             "out, or train with cyclegan, which learns both."
         )
     return files[wanted]
+
+
+def load_source(file: Path) -> tuple[nn.Module, ModelCard]:
+    """The generator in a .safetensors file, or in an .onnx file that Zorse exported.
+
+    Raises:
+        WeightsError: missing, damaged, or no model.
+        IncompatibleWeights: an .onnx file no longer holds the weights as they were trained.
+    """
+    return load_onnx_generator(file) if file.suffix.lower() == ".onnx" else load_generator(file)
 
 
 def default_target(source: Path, card: ModelCard) -> Path:

@@ -94,18 +94,17 @@ def training_step(name: str, size: int, threads: int) -> Callable[[], object]:
 
 
 def export(name: str, file: Path) -> None:
-    """The fresh network as an ONNX file. Its results are not compared here: only its speed matters."""
-    import onnx
+    """The fresh network as an ONNX file."""
     import torch
 
     from zorse.card import ModelCard
     from zorse.networks.build import build_generator
-    from zorse_export.graph import onnx_model
+    from zorse_export import export_onnx
 
     torch.manual_seed(0)
     architecture = GENERATORS[name]
     card = ModelCard(name=name, task="benchmark", domain_a="noise", domain_b="noise", architecture=architecture)
-    onnx.save(onnx_model(build_generator(architecture).eval(), card, "fp32"), file)
+    export_onnx(build_generator(architecture), card, file)
 
 
 def shortest(run: Callable[[], object], at_least: float) -> tuple[float, float]:

@@ -141,7 +141,6 @@ def write_model(name: str, runtime: str, folder: Path) -> Path:
 
     from zorse.card import ModelCard
     from zorse.generator_file import save_generator
-    from zorse.inference import as_tested
     from zorse.networks.build import build_generator
 
     torch.manual_seed(0)
@@ -153,11 +152,9 @@ def write_model(name: str, runtime: str, folder: Path) -> Path:
     if runtime == "torch":
         save_generator(folder / "model.safetensors", network, card)
         return folder / "model.safetensors"
-    import onnx
+    from zorse_export import export_onnx
 
-    from zorse_export.graph import onnx_model
-
-    onnx.save(onnx_model(as_tested(network, card), card, "fp32"), folder / "model.onnx")
+    export_onnx(network, card, folder / "model.onnx")
     return folder / "model.onnx"
 
 
