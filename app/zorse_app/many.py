@@ -59,7 +59,7 @@ def translate_many(
     Raises:
         ImageError: nothing came, or too many.
         UnknownModel: no such model.
-        ArchiveError: the only file is a zip that cannot be used.
+        ArchiveError, TooLarge: the only file is one that cannot be used.
     """
     total = sum(_count(upload) for upload in sent)
     if not sent or total > MOST_FILES:
@@ -75,8 +75,6 @@ def translate_many(
         batch.was_stopped = True
     except TimeUsedUp as error:
         batch.failures.append((texts.MANY_REST, str(error)))
-    if len(sent) == 1 and not batch.done and len(batch.failures) == 1 and is_zip(sent[0].path):
-        raise ArchiveError(batch.failures[0][1])
     return batch
 
 
@@ -129,6 +127,8 @@ def _pictures(sent: Sequence[Upload], limits: Limits, batch: Batch) -> Iterator[
                 limits.check_bytes(upload.path.stat().st_size)
                 yield ArchivedPicture(str(safe_path(Path(Path(upload.name).name))), upload.path.read_bytes())
         except (ArchiveError, ImageError) as error:
+            if len(sent) == 1 and not batch.done and not batch.failures:
+                raise
             batch.failures.append((upload.name, str(error)))
     batch.failures += [(name, texts.MANY_NO_PICTURE) for name in contents.left_out]
 

@@ -1,5 +1,6 @@
 """The models of the visitors who are here: from a file that one sent to a model that only that visitor can use."""
 
+import os
 import secrets
 import shutil
 import sys
@@ -75,6 +76,8 @@ class OwnModels:
             if file.suffix == ".safetensors":
                 file = self._converted(file)
             network = checked_network(file)
+        except WeightsError as error:  # must not name a path of this computer
+            raise WeightsError(str(error).replace(f"{folder}{os.sep}", "")) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         backend = OwnBackend(network, file.name, self._confines)
@@ -122,7 +125,7 @@ class OwnModels:
             except TooSlow:
                 raise WeightsError(texts.OWN_TOO_SLOW.format(name=file.name)) from None
         if ended.status or not target.is_file():
-            reason = ended.errors.strip().replace(f"{file.parent}/", "").removeprefix("Error: ")
+            reason = ended.errors.strip().removeprefix("Error: ")
             raise WeightsError(reason or texts.OWN_NOT_CONVERTED.format(name=file.name))
         return target
 

@@ -88,6 +88,7 @@ def own_model_tab(service: Service) -> None:
         [picture, strength],
         result.components,
         preprocess=False,
+        api_name="own_model_at_once",  # else it would take the name of the function from others
         api_visibility="private",
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,

@@ -1,0 +1,33 @@
+"""A page in a process of its own, as the command opens it, for tests; Gradio leaves sockets open in its process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+COMMAND = "from zorse.cli import main; main()"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def live_page(models, *options, environment=None):
+    """Gives the process and the address; stops the page with Ctrl-C."""
+    port = str(free_port())
+    command = [sys.executable, "-c", COMMAND, "ui", "--port", port, "--models", str(models), *options]
+    everything = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | (environment or {})
+    with subprocess.Popen(
+        command, env=everything, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert f"http://127.0.0.1:{port}/" in process.stdout.readline(), process.stderr.read()
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=120)

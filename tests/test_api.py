@@ -1,0 +1,332 @@
+"""The programming interfaces beside the page, over HTTP: what they answer, and what they refuse."""
+
+import base64
+import io
+import json
+import os
+import signal
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import gradio_client
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+import tiny_onnx
+from live_page import live_page
+from zorse_app.guard import LOCAL_HOSTS, Door, Guard
+from zorse_app.limits import Limits
+from zorse_app.visitors_folder import folder_for_visitors, remove_abandoned
+
+USER = ("ann", "grün:7")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("horse2zebra", "zebra2horse"):
+        card = tiny_onnx.card(name=name, task=name.replace("2", " to "), state="preview")
+        tiny_onnx.write(folder / f"{name}.onnx", model_card=card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(models):
+    """A page with a password."""
+    options = ("--max-file", "1MB", "--max-pixels", "0.05", "--max-seconds", "0")
+    with live_page(models, *options, environment={"ZORSE_USER": ":".join(USER)}) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def web(url):
+    with httpx.Client(base_url=url, auth=tuple(part.encode() for part in USER), timeout=60) as client:
+        yield client
+
+
+def picture(format="PNG", size=(90, 70), **options):
+    rows = np.linspace(0, 255, size[1], dtype=np.uint8)[:, None, None]
+    file = io.BytesIO()
+    Image.fromarray(np.broadcast_to(rows, (size[1], size[0], 3)).copy()).save(file, format, **options)
+    return file.getvalue()
+
+
+def translate(web, content, name="horse.png", **fields):
+    return web.post("/api/v1/translate", files={"picture": (name, content)}, data={"model": "horse2zebra"} | fields)
+
+
+def pixels(content):
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"), int)
+
+
+@pytest.mark.parametrize(("format", "kind"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")])
+def test_a_picture_comes_back_in_its_format_with_its_metadata(web, format, kind):
+    exif = Image.Exif()
+    exif[0x010E] = "my horse"
+    content = picture(format, exif=exif, **({"lossless": True} if format == "WEBP" else {}))
+    answer = translate(web, content)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind), answer.text
+    assert np.abs(255 - pixels(answer.content) - pixels(content)).max() < 8
+    with Image.open(io.BytesIO(answer.content)) as result:
+        assert (result.format, result.getexif()[0x010E]) == (format, "my horse")
+
+
+def test_every_frame_of_an_animation_is_translated(web):
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("#000000", "#404040", "#ffffff")]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=80)
+    with Image.open(io.BytesIO(translate(web, file.getvalue()).content)) as result:
+        shades = []
+        for number in range(result.n_frames):
+            result.seek(number)
+            shades.append(result.convert("RGB").getpixel((5, 5))[0])
+    assert shades == pytest.approx([255, 191, 0], abs=3)
+
+
+def test_strength_and_size(web):
+    content = picture()
+    assert np.array_equal(pixels(translate(web, content, strength="0", size="keep").content), pixels(content))
+    assert translate(web, content, size="64").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "status", "says"),
+    [
+        (b"", {}, 422, "empty"),
+        (b"no picture", {}, 422, "not a picture that can be read"),
+        (picture()[:200], {}, 422, "damaged or cut off"),
+        (picture(size=(300, 300)), {}, 413, "million pixels"),
+        (picture(), {"model": "cat2dog"}, 404, "horse2zebra, zebra2horse"),
+        (picture(), {"model": "../../etc/passwd"}, 404, "no model"),
+        (picture(), {"strength": "7"}, 422, "strength"),
+        (picture(), {"strength": "nan"}, 422, "strength"),
+        (picture(), {"size": "0"}, 422, "0"),
+        (picture(), {"size": "large"}, 422, "'large'"),
+        (picture(), {"size": "99999"}, 413, "smaller size"),
+    ],
+)
+def test_what_cannot_be_done_is_said(web, content, fields, status, says):
+    answer = translate(web, content, **fields)
+    assert answer.status_code == status
+    assert says in answer.json()["error"]
+    assert "tmp" not in answer.text
+
+
+def test_requests_that_are_no_pictures(web):
+    assert web.post("/api/v1/translate", json={"picture": "/etc/passwd"}).status_code == 422
+    answer = web.post("/api/v1/translate", files={"picture": ("a.png", picture())})
+    assert (answer.status_code, "model: Field required" in answer.json()["error"]) == (422, True)
+    broken = web.post(
+        "/api/v1/translate", content=b"--x\r\n", headers={"Content-Type": "multipart/form-data; boundary=y"}
+    )
+    assert (broken.status_code, "error" in broken.json()) == (400, True)
+    assert web.get("/api/v1/translate").status_code == 405
+    assert web.get("/api/v1/nothing").json() == {"error": "Not Found"}
+
+
+def test_names_of_any_kind_are_only_names(web):
+    for name in ("../../../etc/cron.d/x.png", "x" * 200 + ".png", 'a"b\r\nc.png', ""):
+        answer = translate(web, b"no picture", name)
+        assert answer.status_code == 422, name
+        assert "etc" not in answer.text
+
+
+def test_files_over_the_limit_are_refused(web):
+    too_large = translate(web, b"\xff\xd8" + bytes(1_200_000))
+    assert (too_large.status_code, "1 MB" in too_large.json()["error"]) == (413, True)
+    huge = translate(web, b"\xff\xd8" + bytes(4_000_000))
+    assert (huge.status_code, "larger than" in huge.json()["error"]) == (413, True)
+
+    def endless():
+        for _ in range(40):
+            yield bytes(100_000)
+
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert web.post("/api/v1/translate", content=endless(), headers=kind).status_code in (400, 413)
+    assert web.get("/healthz").json()["status"] == "ok"
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(web):
+    page = web.get("/api/v1/docs")
+    assert "POST /api/v1/translate" in page.text
+    assert "strength" in page.text
+    assert "<script" not in page.text
+    assert "src=" not in page.text
+    document = web.get("/api/v1/openapi.json").json()
+    assert set(document["paths"]) == {"/translate", "/models"}
+    assert {"413", "422", "429", "503"} <= set(document["paths"]["/translate"]["post"]["responses"])
+    assert [model["name"] for model in web.get("/api/v1/models").json()][:2] == ["horse2zebra", "zebra2horse"]
+
+
+def test_without_the_password_nothing_answers_but_the_heartbeat(url):
+    for path in ("/", "/gradio_api/info", "/api/v1/docs", "/api/v1/models", "/gradio_api/mcp/", "/config"):
+        answer = httpx.get(url + path)
+        assert answer.status_code == 401, path
+        assert "password" in answer.json()["error"]
+    assert httpx.get(f"{url}/api/v1/models", auth=("ann", "wrong")).status_code == 401
+    assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+def test_a_client_of_gradio(url, tmp_path):
+    token = base64.b64encode(":".join(USER).encode()).decode()
+    client = gradio_client.Client(
+        url, headers={"Authorization": f"Basic {token}"}, verbose=False, analytics_enabled=False
+    )
+    (tmp_path / "horse.png").write_bytes(picture())
+    file = gradio_client.handle_file(tmp_path / "horse.png")
+    result = client.predict(file, "horse2zebra", "keep", api_name="/translate")
+    assert np.array_equal(pixels(Path(result).read_bytes()), 255 - pixels(picture()))
+    data_url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+    result = client.predict(data_url, "horse2zebra", "keep", 0, api_name="/translate_data_url")
+    assert np.array_equal(pixels(Path(result).read_bytes()), pixels(picture()))
+    with pytest.raises(gradio_client.exceptions.AppError, match="horse2zebra, zebra2horse"):
+        client.predict(file, "cat2dog", api_name="/translate")
+    with pytest.raises(gradio_client.exceptions.AppError, match="data URL"):
+        client.predict("/etc/passwd", "horse2zebra", api_name="/translate_data_url")
+
+
+def test_every_endpoint_is_documented(web):
+    endpoints = web.get("/gradio_api/info").json()["named_endpoints"]
+    assert {"/translate", "/horse_zebra", "/many", "/bring_model", "/use_own_model"} <= set(endpoints)
+    for name, endpoint in endpoints.items():
+        assert endpoint.get("description"), f"{name} says nothing of itself"
+        assert all(parameter["type"] for parameter in endpoint["parameters"]), name
+
+
+@pytest.mark.parametrize(
+    "stolen",
+    [
+        {"path": "{file}"},
+        {"path": "{file}", "meta": {"_type": "gradio.FileData"}},
+        {"path": "{file}", "meta": {"_type": "gradio.FileData"}, "url": "/gradio_api/file={file}"},
+    ],
+)
+def test_files_of_the_server_are_not_opened(web, models, stolen):
+    picture_of_the_server = models / "private.png"
+    picture_of_the_server.write_bytes(picture())
+    payload = json.loads(json.dumps(stolen).replace("{file}", str(picture_of_the_server)))
+    for endpoint in ("translate", "horse_zebra"):
+        data = [payload, "horse2zebra"] if endpoint == "translate" else [payload, "horse2zebra", 1, "native"]
+        event = web.post(f"/gradio_api/call/{endpoint}", json={"data": data}).json()["event_id"]
+        told = web.get(f"/gradio_api/call/{endpoint}/{event}").text
+        assert "event: error" in told
+        assert "horse2zebra.png" not in told
+    assert web.get(f"/gradio_api/file={picture_of_the_server}").status_code == 403
+
+
+@pytest.mark.parametrize("address", ["http://192.0.2.1/a.png", "https://example.org/a.png", "HTTP://example.org/a.png"])
+def test_other_addresses_are_not_fetched(web, address):
+    payload = {"path": address, "meta": {"_type": "gradio.FileData"}}
+    for path, body in [
+        ("/gradio_api/call/translate", {"data": [payload, "horse2zebra"]}),
+        ("/gradio_api/queue/join", {"data": [payload], "fn_index": 0, "session_hash": "x"}),
+        ("/gradio_api/run/translate", {"data": [[{"deep": payload}], "horse2zebra"]}),
+    ]:
+        answer = web.post(path, json=body)
+        assert (answer.status_code, "not fetched" in answer.json()["error"]) == (400, True)
+    assert web.get(f"/gradio_api/file={address.lower()}").status_code == 404
+
+
+def test_doors_that_stay_closed(web):
+    for path in ("/gradio_api/process_recording", "/gradio_api/proxy=https://x.hf.space/", "/monitoring/summary"):
+        assert web.get(path).status_code == 404, path
+    page = web.get("/")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def guarded(door):
+    """A client of a small application behind the guard."""
+
+    async def echo(scope, receive, send):
+        message = await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": message.get("body", b"")})
+
+    return TestClient(Guard(echo, door), base_url="http://127.0.0.1:7860")
+
+
+def test_on_this_computer_alone_websites_cannot_read_along():
+    door = guarded(Door(Limits(), hosts=LOCAL_HOSTS))
+    assert door.get("/").status_code == 200
+    assert door.get("/", headers={"Host": "[::1]:7860"}).status_code == 200
+    assert door.get("/", headers={"Host": "localhost"}).status_code == 200
+    for host in ("evil.example", "evil.example:7860", "127.0.0.1.evil.example:7860", ""):
+        assert door.get("/", headers={"Host": host}).status_code == 403, host
+    assert door.post("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert door.post("/", content=b"x", headers={"Sec-Fetch-Site": "same-origin"}).content == b"x"
+    assert guarded(Door(Limits())).get("/", headers={"Host": "zorse.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("authorization", ["", "Basic", "Basic !!!", "Bearer YTpi", "Basic YTpj", "Basic YTo="])
+def test_passwords_that_are_none(authorization):
+    door = guarded(Door(Limits(), user=("a", "b")))
+    assert door.get("/", headers={"Authorization": authorization}).status_code == 401
+    assert door.get("/", headers={"Authorization": "Basic YTpi"}).status_code == 200
+
+
+def test_users_without_a_password_are_refused(zorse):
+    for user in ("ann", "ann:", ":secret", ""):
+        code, _, errors = zorse("ui", "--user", user)
+        assert (code, "NAME:PASSWORD" in errors) == (1, True)
+
+
+def test_a_protocol_for_language_models_finds_one_tool(models):
+    if find_spec("mcp") is None:
+        pytest.skip("the package mcp is not installed")
+    import anyio
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    async def visit(address):
+        async with (
+            streamable_http_client(f"{address}/gradio_api/mcp/") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            tools = [tool.name for tool in (await session.list_tools()).tools]
+            sent = "data:image/png;base64," + base64.b64encode(picture()).decode()
+            good = await session.call_tool("translate", {"picture": sent, "model": "horse2zebra", "size": "keep"})
+            bad = await session.call_tool("translate", {"picture": "/etc/passwd", "model": "horse2zebra"})
+            other = await session.call_tool("horse_zebra", {})
+            return tools, good, bad, other
+
+    with live_page(models) as (_, address):
+        tools, good, bad, other = anyio.run(visit, address)
+    assert tools == ["translate"]
+    assert not good.isError
+    assert np.array_equal(pixels(base64.b64decode(good.content[0].data)), 255 - pixels(picture()))
+    assert bad.isError
+    assert "data URL" in bad.content[0].text
+    assert other.isError
+
+
+def test_what_a_crashed_server_leaves_behind_is_deleted_by_the_next(models, tmp_path):
+    environment = {"TMPDIR": str(tmp_path)}
+    with live_page(models, environment=environment) as (process, _):
+        (left,) = tmp_path.glob("zorse-page-*")
+        (left / "upload.png").write_bytes(b"a visitor's picture")
+        remove_abandoned(tmp_path)
+        assert left.exists(), "the folder of a server that runs is not touched"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert left.exists()
+    remove_abandoned(tmp_path)
+    assert not left.exists()
+
+
+def test_the_visitors_folder_is_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with folder_for_visitors() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        (folder / "x").write_bytes(b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_limits_are_options(zorse):
+    code, _, errors = zorse("ui", "--max-memory", "lots")
+    assert (code, "amount of memory" in errors) == (1, True)

@@ -1,0 +1,158 @@
+"""The gate: memory, order, the length of the line, and each visitor's time."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import tiny_onnx
+from zorse.errors import ImageError
+from zorse.imaging.io import Picture
+from zorse.runtime.translator import Translator
+from zorse_app.gate import Busy, Gate, GatedTranslator, TimeUsedUp
+from zorse_app.limits import WINDOW, Limits, TooLarge
+
+UNIT = 100 * 10**6
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Workers:
+    """Threads that go through a gate and stay inside until they are told to leave."""
+
+    def __init__(self, gate):
+        self.gate = gate
+        self.inside = []
+        self.may_leave = threading.Event()
+        self.threads = []
+
+    def start(self, name, needed):
+        def run():
+            with self.gate.work(needed):
+                self.inside.append(name)
+                assert self.may_leave.wait(10)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.threads.append(thread)
+
+    def settle(self, n_inside, n_waiting):
+        for _ in range(500):
+            if len(self.inside) == n_inside and self.gate.waiting == n_waiting:
+                return
+            time.sleep(0.01)
+        pytest.fail(f"{self.inside} inside, {self.gate.waiting} waiting")
+
+    def finish(self):
+        self.may_leave.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.fixture
+def two_places(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+
+def test_memory_decides_how_many_are_inside(two_places):
+    workers = Workers(Gate(Limits(memory=3 * UNIT)))
+    workers.start("large", 2 * UNIT)
+    workers.settle(1, 0)
+    workers.start("too large now", 2 * UNIT)
+    workers.settle(1, 1)
+    workers.start("would fit, but came later", UNIT)
+    workers.settle(1, 2)
+    workers.finish()
+    assert workers.inside == ["large", "too large now", "would fit, but came later"]
+    assert (workers.gate.waiting, workers.gate.working) == (0, 0)
+
+
+def test_no_more_than_there_are_cores(two_places):
+    workers = Workers(Gate(Limits(memory=100 * UNIT)))
+    for name in range(3):
+        workers.start(name, UNIT)
+    workers.settle(2, 1)
+    workers.finish()
+    assert len(workers.inside) == 3
+
+
+def test_work_larger_than_all_gets_all_alone(two_places):
+    gate = Gate(Limits(memory=3 * UNIT))
+    with gate.work(50 * UNIT) as granted:
+        assert granted == 3 * UNIT
+        with gate.work(50 * UNIT) as inner:  # a part of the same work does not wait for itself
+            assert inner == 3 * UNIT
+        assert gate.working == 1
+
+
+def test_a_full_line_is_said(two_places):
+    workers = Workers(Gate(Limits(memory=UNIT, queue=1)))
+    workers.start("inside", UNIT)
+    workers.settle(1, 0)
+    workers.start("waiting", UNIT)
+    workers.settle(1, 1)
+    with pytest.raises(Busy, match="Try again"), workers.gate.work(UNIT):
+        pass
+    workers.finish()
+
+
+def test_an_error_inside_makes_room_again():
+    gate = Gate(Limits(memory=UNIT))
+    with pytest.raises(ZeroDivisionError), gate.work(UNIT):
+        raise ZeroDivisionError
+    assert gate.working == 0
+    with gate.work(UNIT):
+        pass
+
+
+def test_a_visitors_time_comes_back_after_ten_minutes():
+    clock, visitor = Clock(), "ann"
+    gate = Gate(Limits(seconds=10), lambda: visitor, clock)
+    for _ in range(2):
+        with gate.work(UNIT):
+            clock.now += 6
+    with pytest.raises(TimeUsedUp) as error, gate.work(UNIT):
+        pass
+    assert error.value.wait == pytest.approx(WINDOW - 6)
+    visitor = "bob"
+    with gate.work(UNIT):
+        pass
+    visitor = "ann"
+    clock.now += WINDOW - 5
+    with gate.work(UNIT):
+        pass
+
+
+def test_streamed_work_ends_when_it_takes_longer_than_a_visitors_time(tmp_path):
+    clock = Clock()
+    gate = Gate(Limits(seconds=10), lambda: "ann", clock)
+    told = []
+    report = gate.timed(told.append)
+    report("first tile")
+    clock.now += 11
+    with pytest.raises(TimeUsedUp):
+        report("second tile")
+    assert told == ["first tile"]
+
+
+def test_a_translator_works_with_what_it_is_granted():
+    def translator(**limits):
+        return GatedTranslator(Translator(tiny_onnx.card(), np.negative), Gate(Limits(**limits)))
+
+    picture = Picture(np.full((40, 50, 3), 55, np.uint8))
+    assert (translator(memory=UNIT).translate(picture).rgb == 200).all()
+    assert (translator(memory=UNIT)(picture.rgb) == 200).all()
+    large = Picture(np.zeros((900, 900, 3), np.uint8))
+    with pytest.raises(ImageError, match="takes at least"):
+        translator(memory=UNIT).translate(large, size="keep")
+    with pytest.raises(TooLarge, match=r"more than 0\.8 million"):
+        translator(pixels=800_000).translate(large)
+    with pytest.raises(TooLarge, match="smaller size to work at"):
+        translator(pixels=10**6).translate(picture, size=5000)
