@@ -80,7 +80,7 @@ def _download(package: NpmPackage, target: Path, progress: Progress) -> None:
         raise ExportError(
             f"{package.file_name}, which the page runs models with, could not be downloaded from {package.url} "
             f"({error}). Try again where that address can be reached, or fetch the file elsewhere ('npm pack "
-            f"{package.name}@{package.version}') and give it with --runtime {package.file_name}."
+            f"{package.name}@{package.version}') and give it with --web-runtime {package.file_name}."
         ) from error
 
 

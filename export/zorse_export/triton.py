@@ -68,7 +68,7 @@ def configuration(file: OnnxFile, card: ModelCard) -> str:
         card: name and, as parameters for clients to ask for, what the model is.
     """
     blocks = [
-        f"# {card.task}; written by 'zorse export --triton'.",
+        "# Written by 'zorse export --triton'.",
         f"name: {_text(_name(card))}",
         'backend: "onnxruntime"',
         f"max_batch_size: {MAX_BATCH}",
@@ -95,7 +95,7 @@ def _warm_up(file: OnnxFile, card: ModelCard) -> str:
             f"  inputs {{\n    key: {_text(value.name)}\n    value {{\n      data_type: {TYPES[value.element]}\n"
             f"      dims: [ {dims} ]\n      zero_data: true\n    }}\n  }}"
         )
-    return "\n".join([f'model_warmup {{\n  name: "one picture"\n  batch_size: 1', *inputs, "}"])
+    return "\n".join(['model_warmup {\n  name: "one picture"\n  batch_size: 1', *inputs, "}"])
 
 
 def _labels(card: ModelCard) -> dict[str, str]:

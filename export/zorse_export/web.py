@@ -32,8 +32,8 @@ RUNTIME_FILES = (
 
 MODELS = "models.json"
 
-HEADERS = """# Read by Netlify, Cloudflare Pages and others; other servers are told in their own way. With these two headers
-# browsers let the page use several threads.
+HEADERS = """# Read by Netlify, Cloudflare Pages and others; other servers are told in their own way.
+# With these two headers browsers let the page use several threads.
 /*
   Cross-Origin-Opener-Policy: same-origin
   Cross-Origin-Embedder-Policy: require-corp
@@ -64,8 +64,7 @@ def write_page(
         WeightsError: the model cannot be read.
         ExportError: the model is of another kind, the runtime cannot be had, or the folder not be written.
     """
-    content = model.read_bytes() if model.is_file() else b""
-    entry = _entry(model, content)
+    entry, content = _entry(model)
     page = {file.name: file.read_bytes() for file in sorted(_page_folder().iterdir())}
     libraries = members(tarball(RUNTIME, runtime, progress), [f"dist/{name}" for name in RUNTIME_FILES])
     known = [other for other in _models_there(folder) if other["name"] != entry["name"]]
@@ -79,17 +78,17 @@ def write_page(
     write_owned(folder, files)
 
 
-def _entry(model: Path, content: bytes) -> dict[str, Any]:
-    """What the page knows of a model."""
+def _entry(model: Path) -> tuple[dict[str, Any], bytes]:
+    """What the page knows of a model, and the model."""
     file = read_onnx(model)
     card = read_card(file.metadata, str(model))
     if [(value.name, value.element) for value in file.inputs] != [(INPUT_NAME, "uint8")]:
         raise ExportError(
-            f"The page runs models that take uint8 pictures; {model} takes {', '.join(map(str, file.inputs))}. Export "
-            "it again, without --io float."
+            f"The page runs models that take uint8 pictures; {model} takes {', '.join(map(str, file.inputs))}. Make "
+            f"one of it: zorse export {model} -o NEW.onnx, and give that to --web, or both in one command."
         )
-    sha256 = hashlib.sha256(content).hexdigest()
-    return {
+    sha256 = hashlib.sha256(file.content).hexdigest()
+    entry = {
         "name": card.name,
         "title": card.task[:1].upper() + card.task[1:],
         # The suffix keeps browsers from using a file that they remember of an earlier export.
@@ -97,8 +96,9 @@ def _entry(model: Path, content: bytes) -> dict[str, Any]:
         "native_size": card.native_size,
         "keeps_detail": card.keeps_detail,
         "bytes_per_pixel": one_pass_size(card, _SIDE, _SIDE) / _SIDE**2,
-        "card": _described(card) | {"File": f"{len(content) / 1e6:.1f} MB, sha256 {sha256}"},
+        "card": _described(card) | {"File": f"{len(file.content) / 1e6:.1f} MB, sha256 {sha256}"},
     }
+    return entry, file.content
 
 
 def _described(card: ModelCard) -> dict[str, str]:

@@ -3,7 +3,7 @@
 // (He and Sun 2015, Fast Guided Filter; what the fit leaves over stays in the offsets.)
 
 const RADIUS = 2; // pixels of the small picture to each side that a fit looks at
-const NOISE = 1e-3; // variance of colours, in [-1, 1], that counts as none
+const NOISE = 0.01; // variance of colours, in [-1, 1], below which a fit does not trust them
 export const FITS = 12; // numbers of a place: for each channel an offset and three slopes
 
 /**
