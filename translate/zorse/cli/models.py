@@ -23,23 +23,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 @models.command("list")
 def list_models(as_json: Json = False) -> None:
-    """List the shipped models."""
+    """List the shipped models, and the official ones that can be downloaded."""
     from rich.table import Table
 
-    from zorse.registry import find_file, shipped_models
+    from zorse.registry import find_file, official_file, official_models, shipped_models
 
-    entries = shipped_models()
+    entries, official = shipped_models(), official_models()
     if as_json:
         rows = {name: entry.model_dump() | {"present": find_file(entry) is not None} for name, entry in entries.items()}
+        rows |= {
+            name: entry.model_dump() | {"task": entry.task, "state": "official", "present": official_file(name).is_file()}
+            for name, entry in official.items()
+        }
         typer.echo(json.dumps(rows, indent=2))
         return
-    if not entries:
+    if not entries and not official:
         typer.echo("No models are shipped with this installation. 'zorse train' makes some.")
         return
     table = Table("name", "task", "state", "file", box=None, header_style="bold", pad_edge=False)
+    table.columns[0].min_width = max(map(len, (*entries, *official)))  # A name that is cut off is of no use.
     for name, entry in entries.items():
         table.add_row(name, entry.task, entry.state, _place(name, entry))
+    for name, published in official.items():
+        file = official_file(name)
+        place = f"{file.stat().st_size / 1e6:.1f} MB in the cache" if file.is_file() else "to download"
+        table.add_row(name, published.task, "official", place)
     Console(soft_wrap=True, highlight=False).print(table)
+    if official:
+        typer.echo("Official models are fetched with: zorse models download NAME")
 
 
 @models.command()
@@ -60,16 +71,39 @@ def info(
 
 @models.command()
 def download(name: Annotated[str, typer.Argument(metavar="MODEL", help="A shipped model's name.")]) -> None:
-    """Download a shipped model that is not in the package; it is verified and kept for later."""
+    """Download a shipped model that is not in the package; it is verified and kept for later.
+
+    official/horse2zebra and the like are checkpoints that the authors of CycleGAN and pix2pix have published: they are
+    converted (this needs torch), and nothing in them is run.
+    """
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
     from zorse import registry
 
+    is_official = name.startswith(registry.OFFICIAL)
+    if is_official and not all(find_spec(package) for package in ("torch", "safetensors")):
+        raise MissingExtraError("Converting a published checkpoint", "train")
     console = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None)
-        file = registry.download(name, lambda done, total: progress.update(task, completed=done, total=total))
+
+        def report(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        if is_official:
+            from zorse.legacy.official import download_official
+
+            sha256 = download_official(name, report)
+            file = registry.official_file(name)
+        else:
+            sha256, file = "", registry.download(name, report)
+    if sha256 and registry.official_entry(name).sha256 is None:
+        console.print(
+            f"The sha256 of what came is {sha256}. Its publisher gives none to compare it with: it is noted in the "
+            "model's card, and only tensors were read, so nothing in the file could run.",
+            markup=False,
+        )
     typer.echo(file)
 
 
