@@ -1,6 +1,7 @@
 """The shipped models: `weights/registry.toml`, their checksums, and the download of those that are not in the package.
 
-Each entry of registry.toml is a table [models.NAME] with the fields of `Entry`.
+Each entry of registry.toml is a table [models.NAME] with the fields of `Entry`, or a table [official.NAME] with those
+of `Official`: a generator that the authors of CycleGAN or pix2pix have published, which is called "official/NAME" here.
 """
 
 import difflib
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -26,6 +27,8 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, where the server says it, the bytes in all."""
 
 _CHUNK = 1 << 18
+
+Kind = TypeVar("Kind")
 
 
 class Entry(Frozen):
@@ -41,6 +44,32 @@ class Entry(Frozen):
     state: Literal["release", "preview"]
     url: str | None = Field(default=None, pattern=r"^https?://")
     """Where to download a file that is not in the package."""
+
+
+class Official(Frozen):
+    """A published checkpoint of pytorch-CycleGAN-and-pix2pix; `zorse.legacy.official` converts it."""
+
+    url: str = Field(pattern=r"^https?://")
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the checkpoint; None where its publisher gives none, so that nobody can tell whether what came is genuine."""
+    domain_a: str
+    domain_b: str
+    direction: Literal["AtoB", "BtoA"]
+    keeps_detail: bool
+    data: str
+    """Name of the set that it was trained on."""
+    data_origin: str
+    data_licence: str
+
+    @property
+    def task(self) -> str:
+        """As in the card."""
+        source, target = (self.domain_a, self.domain_b) if self.direction == "AtoB" else (self.domain_b, self.domain_a)
+        return f"{source} to {target}"
+
+
+OFFICIAL = "official/"
+"""Before the names of published checkpoints."""
 
 
 def weights_folder() -> Path:
@@ -62,15 +91,28 @@ def cache_folder() -> Path:
 
 
 def shipped_models() -> dict[str, Entry]:
-    """All entries of registry.toml by name, in the file's order; empty if there is no such file.
+    """All shipped models of registry.toml by name, in the file's order; empty if there is no such file.
 
     Raises:
         WeightsError: registry.toml cannot be understood.
     """
+    return _tables("models", TypeAdapter(dict[str, Entry]))
+
+
+def official_models() -> dict[str, Official]:
+    """All published checkpoints of registry.toml by name ("official/horse2zebra"), in the file's order.
+
+    Raises:
+        WeightsError: registry.toml cannot be understood.
+    """
+    entries = _tables("official", TypeAdapter(dict[str, Official]))
+    return {f"{OFFICIAL}{name}": entry for name, entry in entries.items()}
+
+
+def _tables(group: str, entries: TypeAdapter[dict[str, Kind]]) -> dict[str, Kind]:
     file = weights_folder() / "registry.toml"
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8")).get("models", {})
-        return TypeAdapter(dict[str, Entry]).validate_python(tables)
+        return entries.validate_python(tomllib.loads(file.read_text(encoding="utf-8")).get(group, {}))
     except FileNotFoundError:
         return {}
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
@@ -92,14 +134,39 @@ def entry_of(name: str) -> Entry:
     raise UnknownModel(f"There is no shipped model {name!r} and no such file.{guess} Shipped models: {known}.")
 
 
+def official_entry(name: str) -> Official:
+    """The entry of a published checkpoint.
+
+    Raises:
+        UnknownModel: there is none of that name.
+    """
+    models = official_models()
+    if name in models:
+        return models[name]
+    near = difflib.get_close_matches(name.lower(), models, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownModel(f"There is no published checkpoint {name!r}.{guess} Known are: {', '.join(models) or 'none'}.")
+
+
+def official_file(name: str) -> Path:
+    """Where the converted model of a published checkpoint is kept, or will be."""
+    return cache_folder() / f"{name.replace('/', '-')}.safetensors"
+
+
 def model_file(name: str) -> Path:
-    """The verified file of a shipped model, from the package or the cache.
+    """The file of a model: a shipped one, verified, from the package or the cache, or a published one, converted.
 
     Raises:
         UnknownModel: no shipped model has that name.
         ChecksumMismatch: the file is not the published one.
         WeightsError: the file is missing.
     """
+    if name.startswith(OFFICIAL):
+        official_entry(name)
+        converted = official_file(name)
+        if not converted.is_file():
+            raise WeightsError(f"The model {name!r} is not on this computer. Get it with: zorse models download {name}")
+        return converted
     entry = entry_of(name)
     file = find_file(entry)
     if file is None:
@@ -153,23 +220,54 @@ def download(name: str, progress: Progress = lambda done, total: None) -> Path:
         raise WeightsError(
             f"The model {name!r} comes with the package and has no address to download. Install Zorse again."
         )
-    target = cache_folder() / entry.file
+    return fetch_whole(entry.url, cache_folder() / entry.file, entry.sha256, progress)
+
+
+def fetch_whole(url: str, target: Path, sha256: str | None, progress: Progress = lambda done, total: None) -> Path:
+    """Downloads a file, which appears complete or not at all; what broke off is continued.
+
+    Args:
+        url: where it is.
+        target: where it shall be.
+        sha256: that it must have; None: any.
+        progress: told after each part.
+
+    Returns:
+        The file.
+
+    Raises:
+        ChecksumMismatch: what came is not the published file.
+        WeightsError: the server or the disk failed, or a web page came instead of the file.
+    """
     part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fetch(entry.url, part, progress)
+        fetch(url, part, progress)
         try:
-            verify(part, entry.sha256)
-        except ChecksumMismatch:
+            _check_no_page(part, url)
+            if sha256 is not None:
+                verify(part, sha256)
+        except WeightsError:
             part.unlink()
             raise
         part.replace(target)
     except (OSError, HTTPException) as error:  # urllib's errors are OSErrors
         raise WeightsError(
-            f"Downloading {entry.url} failed ({error}). Check the connection and the free space in {target.parent}, "
-            "then try again: it continues where it stopped."
+            f"Downloading {url} failed ({error}). Check the connection and the free space in {target.parent}, then try "
+            "again: it continues where it stopped."
         ) from error
     return target
+
+
+def _check_no_page(file: Path, url: str) -> None:
+    """Servers answer with a page where a file has gone, and so do the gates of hotels and offices."""
+    with file.open("rb") as content:
+        start = content.read(64).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise WeightsError(
+            f"A model was wanted from {url}, but a web page came. Open the address in a browser: the file may have "
+            "moved, or this network may want you to sign in first."
+        )
 
 
 def fetch(url: str, part: Path, progress: Progress) -> None:
