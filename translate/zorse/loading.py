@@ -8,12 +8,15 @@ from pathlib import Path
 
 from zorse.card import ModelCard, read_card
 from zorse.errors import MissingExtraError, WeightsError
-from zorse.registry import model_file
+from zorse.registry import OFFICIAL, model_file
 from zorse.runtime.onnx import Device, OnnxBackend, read_onnx
 from zorse.runtime.translator import Translator
 
 PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
 """Endings of the files that torch.save and pickle write."""
+
+_NAME = re.compile(rf"({OFFICIAL})?[\w-]+")
+"""Of a shipped model, or of one that others have published."""
 
 
 def load(name_or_path: str | Path, device: Device = "auto", threads: int | None = None) -> Translator:
@@ -54,7 +57,7 @@ def locate(name_or_path: str | Path) -> Path:
         WeightsError: the file is missing or of a kind that is not loaded.
     """
     path = Path(name_or_path)
-    is_name = isinstance(name_or_path, str) and re.fullmatch(r"[\w-]+", name_or_path) and not path.is_file()
+    is_name = isinstance(name_or_path, str) and _NAME.fullmatch(name_or_path) and not path.is_file()
     if is_name:
         return model_file(str(name_or_path))
     suffix = path.suffix.lower()
