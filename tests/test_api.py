@@ -211,7 +211,7 @@ def test_files_of_the_server_are_not_opened(web, models, stolen):
     picture_of_the_server.write_bytes(picture())
     payload = json.loads(json.dumps(stolen).replace("{file}", str(picture_of_the_server)))
     for endpoint in ("translate", "horse_zebra"):
-        data = [payload, "horse2zebra"] if endpoint == "translate" else [payload, "horse2zebra", 1, "native"]
+        data = [payload, "horse2zebra", *(("auto", 1) if endpoint == "translate" else (1, "native"))]
         event = web.post(f"/gradio_api/call/{endpoint}", json={"data": data}).json()["event_id"]
         told = web.get(f"/gradio_api/call/{endpoint}/{event}").text
         assert "event: error" in told

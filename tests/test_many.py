@@ -116,6 +116,13 @@ def test_zips_that_are_refused(models, tmp_path, files, says):
     assert not list(tmp_path.glob("**/x.png"))
 
 
+def test_a_broken_zip_is_called_one(service, tmp_path):
+    sent = zipped(tmp_path / "a.zip", {"a.png": picture()})
+    sent.path.write_bytes(sent.path.read_bytes()[:-40])
+    with pytest.raises(ArchiveError, match="not a zip file, or only a part of one"):
+        translate_many(service, [sent], WISH)
+
+
 def test_a_bomb_among_good_files_costs_only_itself(models, tmp_path):
     service = Service(Shelf(models, Gate(Limits(file_bytes=10**6, pixels=1000))), tmp_path / "results")
     bomb = zipped(tmp_path / "bomb.zip", {"a.png": picture(), "bomb.png": bytes(3_000_000)}, zipfile.ZIP_DEFLATED)

@@ -62,7 +62,7 @@ def test_a_model_is_used_at_once_by_its_visitor_alone(service, photo, tmp_path):
     assert models.of("ann") is None
     with pytest.raises(UnknownModel):
         service.translate_photo(photo, model.name)
-    assert [path.name for path in service.folder.glob("*/*.onnx")] == []
+    assert not list(service.folder.glob("own-*"))
 
 
 def test_a_new_model_replaces_the_one_before_and_room_is_limited(service, tmp_path, monkeypatch):
@@ -97,6 +97,7 @@ def test_files_that_are_no_models(service, tmp_path, name, content, says):
     with pytest.raises(WeightsError, match=says) as error:
         OwnModels(service).bring("ann", Upload(tmp_path / "upload", name))
     assert str(tmp_path) not in str(error.value)
+    assert not list(service.folder.glob("own-*"))
 
 
 def model_of(nodes, tensors=(), card=None, **settings):
@@ -202,7 +203,7 @@ def swelling(factor):
 def test_a_network_gets_no_more_memory_than_it_may_have(service, photo, tmp_path):
     onnx.save(swelling(20_000), tmp_path / "swelling.onnx")  # 1 GB for the picture that it is tried with
     confined = Confines(memory=500 * 10**6, seconds=60)
-    backend = OwnBackend(read_network(tmp_path / "swelling.onnx"), "swelling.onnx", confined)
+    backend = OwnBackend(read_network(tmp_path / "swelling.onnx"), tmp_path / "network", "swelling.onnx", confined)
     with pytest.raises(MemoryError):
         backend(np.zeros((1, 3, 64, 64), np.float32))
     small = np.full((1, 3, 2, 2), 0.5, np.float32)

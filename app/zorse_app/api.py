@@ -129,7 +129,7 @@ def plain_api(service: Service) -> FastAPI:
         return Response(
             result.content,
             media_type=_MEDIA_TYPES.get(result.suffix, "application/octet-stream"),
-            headers={"Content-Disposition": f'inline; filename="{wish.model}{result.suffix}"'},
+            headers={"Content-Disposition": f'inline; filename="translated{result.suffix}"'},
         )
 
     @api.get("/models", summary=texts.API_MODELS)

@@ -121,7 +121,7 @@ def _pictures(sent: Sequence[Upload], limits: Limits, batch: Batch) -> Iterator[
     folded = ZipLimits(MOST_FILES, limits.file_bytes, _FOLDED * limits.request_bytes)
     for upload in sent:
         try:
-            if is_zip(upload.path):
+            if _is_zip(upload):
                 yield from read_pictures(upload.path, upload.name, folded, contents)
             else:
                 limits.check_bytes(upload.path.stat().st_size)
@@ -133,9 +133,14 @@ def _pictures(sent: Sequence[Upload], limits: Limits, batch: Batch) -> Iterator[
     batch.failures += [(name, texts.MANY_NO_PICTURE) for name in contents.left_out]
 
 
+def _is_zip(upload: Upload) -> bool:
+    """By content, or by name: of a broken one it shall be said that it is a broken zip."""
+    return is_zip(upload.path) or Path(upload.name).suffix.lower() == ".zip"
+
+
 def _count(upload: Upload) -> int:
     """How many pictures there may be, for the progress; `read_pictures` looks closely."""
-    if not is_zip(upload.path):
+    if not _is_zip(upload):
         return 1
     try:
         with zipfile.ZipFile(upload.path) as opened:

@@ -10,6 +10,7 @@ import numpy as np
 from zorse.errors import WeightsError
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.onnx import CPU, Network
+from zorse_app import texts
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.network_process import OUT_OF_MEMORY, Task
 
@@ -21,14 +22,17 @@ class OwnBackend:
 
     Args:
         network: what `checked_network` has let pass.
+        file: where it is kept until it is needed; made here.
         name: what errors call it.
         confines: of each picture.
     """
 
     provider = CPU
 
-    def __init__(self, network: Network, name: str, confines: Confines) -> None:
-        self._network = network
+    def __init__(self, network: Network, file: Path, name: str, confines: Confines) -> None:
+        self._input, self._output = network.input, network.output
+        self._file = file
+        self._file.write_bytes(network.content)
         self._name = name
         self._confines = confines
 
@@ -39,13 +43,17 @@ class OwnBackend:
             MemoryError: its memory does not suffice for pictures of this size.
             WeightsError: the network cannot compute pictures, or takes too long.
         """
+        try:
+            model = self._file.read_bytes()
+        except OSError:
+            raise WeightsError(texts.OWN_MISSING) from None
         task: Task = {
-            "input": self._network.input,
-            "output": self._network.output,
-            "model_bytes": len(self._network.content),
+            "input": self._input,
+            "output": self._output,
+            "model_bytes": len(model),
             "shape": list(pictures.shape),
         }
-        given = b"".join((json.dumps(task).encode(), b"\n", self._network.content, pictures.tobytes()))
+        given = b"".join((json.dumps(task).encode(), b"\n", model, pictures.tobytes()))
         try:
             # -P: the folder of the program is not among those that modules are looked for in.
             ended = run_confined([sys.executable, "-P", str(_PROGRAM)], given, self._confines)

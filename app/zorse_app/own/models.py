@@ -68,30 +68,16 @@ class OwnModels:
             MissingExtraError: a .safetensors file where PyTorch is not installed.
             Busy, TimeUsedUp: see `Gate.work`.
         """
-        folder = self._service.folder / secrets.token_hex(16)
+        folder = self._service.folder / f"own-{secrets.token_hex(16)}"
         folder.mkdir(parents=True)
         try:
-            file = folder / f"{Path(sent.name).stem[:80] or 'model'}{_suffix(sent)}"
-            shutil.copyfile(sent.path, file)
-            if file.suffix == ".safetensors":
-                file = self._converted(file)
-            network = checked_network(file)
+            model = self._taken_in(folder, sent)
         except WeightsError as error:  # must not name a path of this computer
-            raise WeightsError(str(error).replace(f"{folder}{os.sep}", "")) from error
-        finally:
             shutil.rmtree(folder, ignore_errors=True)
-        backend = OwnBackend(network, file.name, self._confines)
-        with self._service.shelf.gate.work(self._confines.memory):
-            side = -(-_TRIED_SIDE // network.card.size_multiple) * network.card.size_multiple
-            try:
-                backend(np.zeros((1, 3, side, side), np.float32))
-            except MemoryError:
-                raise WeightsError(texts.OWN_TOO_HUNGRY.format(name=file.name)) from None
-        translator = Translator(network.card, backend, backend.provider)
-        model = OwnModel(f"own-{secrets.token_hex(16)}", network.card)
-        self._service.shelf.lend(
-            model.name, GatedTranslator(translator, self._service.shelf.gate, self._confines.memory)
-        )
+            raise WeightsError(str(error).replace(f"{folder}{os.sep}", "")) from error
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         self.forget(visitor)
         with self._lock:
             self._visitors[visitor] = model
@@ -111,6 +97,27 @@ class OwnModels:
             model = self._visitors.pop(visitor, None)
         if model is not None:
             self._service.shelf.take_back(model.name)
+            shutil.rmtree(self._service.folder / model.name, ignore_errors=True)
+
+    def _taken_in(self, folder: Path, sent: Upload) -> OwnModel:
+        """Checked, tried and lent under the name of the folder that it is kept in."""
+        file = folder / f"{Path(sent.name).stem[:80] or 'model'}{_suffix(sent)}"
+        shutil.copyfile(sent.path, file)
+        checked = self._converted(file) if file.suffix == ".safetensors" else file
+        network = checked_network(checked)
+        file.unlink()
+        checked.unlink(missing_ok=True)
+        backend = OwnBackend(network, folder / "network", file.name, self._confines)
+        gate = self._service.shelf.gate
+        with gate.work(self._confines.memory):
+            side = -(-_TRIED_SIDE // network.card.size_multiple) * network.card.size_multiple
+            try:
+                backend(np.zeros((1, 3, side, side), np.float32))
+            except MemoryError:
+                raise WeightsError(texts.OWN_TOO_HUNGRY.format(name=file.name)) from None
+        translator = Translator(network.card, backend, backend.provider)
+        self._service.shelf.lend(folder.name, GatedTranslator(translator, gate, self._confines.memory))
+        return OwnModel(folder.name, network.card)
 
     def _converted(self, file: Path) -> Path:
         """The same as an ONNX file, by 'zorse export', which reads nothing but the tensors and the card."""
