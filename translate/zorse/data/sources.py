@@ -1,5 +1,6 @@
 """The kinds of data sets: unpaired pictures, pairs, and photos with the lines found in them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.dataset import Sample
 from zorse.data.decode import Picture, decode
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
+from zorse.data.memory import Read, kept_in_memory
 from zorse.data.transforms import Cropper
 from zorse.errors import DatasetError
 from zorse.imaging.edges import extract_edges, random_edges
@@ -21,9 +23,10 @@ from zorse.imaging.tensor import to_tensor
 class Unpaired:
     """Two lists, each gone through in an order of its own; an epoch is as long as the longer one."""
 
-    def __init__(self, config: UnpairedConfig, root: Path, split: str, seed: int) -> None:
+    def __init__(self, config: UnpairedConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
         folder_a, folder_b = find_two_folders(config, root, split)
         self._paths_a, self._paths_b = list_pictures(folder_a), list_pictures(folder_b)
+        self._read = _reader([*self._paths_a, *self._paths_b], config.load_sizes[-1], in_memory)
         self._chance = Chance(seed, shuffle=split == "train")
         self._cropper = Cropper(config, augment=split == "train")
 
@@ -34,17 +37,18 @@ class Unpaired:
         """Pictures that have nothing to do with each other."""
         path_a = self._paths_a[self._chance.index(Purpose.ORDER_A, number, len(self._paths_a))]
         path_b = self._paths_b[self._chance.index(Purpose.ORDER_B, number, len(self._paths_b))]
-        real_a = self._cropper.one(decode(path_a), self._chance.rng(Purpose.CROP_A, number))
-        real_b = self._cropper.one(decode(path_b), self._chance.rng(Purpose.CROP_B, number))
+        real_a = self._cropper.one(self._read(path_a), self._chance.rng(Purpose.CROP_A, number))
+        real_b = self._cropper.one(self._read(path_b), self._chance.rng(Purpose.CROP_B, number))
         return Sample(A=_tensor(real_a), B=_tensor(real_b), path_A=str(path_a), path_B=str(path_b))
 
 
 class Paired:
     """Pairs from AB files or from two folders."""
 
-    def __init__(self, config: PairedConfig, root: Path, split: str, seed: int) -> None:
+    def __init__(self, config: PairedConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
         place = find_pairs(root, split)
         self._sources = match_stems(*place) if isinstance(place, tuple) else list_pictures(place)
+        self._read = _reader(*_files(self._sources, config), in_memory)
         self._swap = config.direction == "BtoA"
         self._chance = Chance(seed, shuffle=split == "train")
         self._cropper = Cropper(config, augment=split == "train")
@@ -56,18 +60,32 @@ class Paired:
         """A pair, both sides cut alike."""
         source = self._sources[self._chance.index(Purpose.ORDER_A, number, len(self._sources))]
         path_a, path_b = source if isinstance(source, tuple) else (source, source)
-        left, right = _two_files(path_a, path_b) if isinstance(source, tuple) else split_ab(decode(source), source)
+        if isinstance(source, tuple):
+            left, right = self._two_files(path_a, path_b)
+        else:
+            left, right = split_ab(self._read(source), source)
         left, right = self._cropper.pair(left, right, self._chance.rng(Purpose.CROP_A, number))
         if self._swap:
             left, right, path_a, path_b = right, left, path_b, path_a
         return Sample(A=_tensor(left), B=_tensor(right), path_A=str(path_a), path_B=str(path_b))
 
+    def _two_files(self, path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
+        left, right = self._read(path_a), self._read(path_b)
+        if left.shape != right.shape:
+            raise DatasetError(
+                f"The two sides of a pair must have the same size, but {path_a} is {left.shape[1]} x {left.shape[0]} "
+                f"and {path_b} is {right.shape[1]} x {right.shape[0]} pixels. 'zorse data pair' makes pairs of equal "
+                "size."
+            )
+        return left, right
+
 
 class Edges:
     """Photos, and lines found in them: varied ones for training, always the same ones for evaluation."""
 
-    def __init__(self, config: EdgesConfig, root: Path, split: str, seed: int) -> None:
+    def __init__(self, config: EdgesConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
         self._paths = list_pictures(find_photos(root, split))
+        self._read = _reader(self._paths, config.load_sizes[-1], in_memory)
         self._train = split == "train"
         self._chance = Chance(seed, shuffle=self._train)
         self._cropper = Cropper(config, augment=self._train)
@@ -78,21 +96,23 @@ class Edges:
     def sample(self, number: int) -> Sample:
         """A: the lines. B: the photo."""
         path = self._paths[self._chance.index(Purpose.ORDER_A, number, len(self._paths))]
-        photo = self._cropper.one(decode(path), self._chance.rng(Purpose.CROP_A, number))
+        photo = self._cropper.one(self._read(path), self._chance.rng(Purpose.CROP_A, number))
         # Searched after the crop: lines then have the same width whatever size the photo had.
         edges = random_edges(photo, self._chance.rng(Purpose.EDGES, number)) if self._train else extract_edges(photo)
         lines = np.repeat(edges[:, :, None], 3, axis=2)
         return Sample(A=_tensor(lines), B=_tensor(photo), path_A=str(path), path_B=str(path))
 
 
-def _two_files(path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
-    left, right = decode(path_a), decode(path_b)
-    if left.shape != right.shape:
-        raise DatasetError(
-            f"The two sides of a pair must have the same size, but {path_a} is {left.shape[1]} x {left.shape[0]} and "
-            f"{path_b} is {right.shape[1]} x {right.shape[0]} pixels. 'zorse data pair' makes pairs of equal size."
-        )
-    return left, right
+def _files(sources: Sequence[Path | tuple[Path, Path]], config: PairedConfig) -> tuple[list[Path], int | None]:
+    """All files of pairs, and the short side that is wanted of them."""
+    if all(isinstance(source, tuple) for source in sources):
+        return [path for source in sources if isinstance(source, tuple) for path in source], config.load_sizes[-1]
+    # An AB file is not shrunk: its short side may be either its height or half its width.
+    return [source for source in sources if isinstance(source, Path)], None
+
+
+def _reader(paths: Sequence[Path], largest: int | None, in_memory: bool) -> Read:
+    return kept_in_memory(paths, largest) if in_memory else decode
 
 
 def _tensor(picture: Picture) -> Tensor:

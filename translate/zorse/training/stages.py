@@ -62,7 +62,7 @@ def staged_batches(
     """
     settings = config.training
     for span in spans(config.data, seen, n_batches, settings.batch_size * world):
-        dataset = open_dataset(span.data, data, seed=settings.seed)
+        dataset = open_dataset(span.data, data, seed=settings.seed, in_memory=span.data.in_memory)
         yield from batches(
             dataset, settings.batch_size, span.first_sample, span.n_batches, settings.num_workers, rank, world
         )
