@@ -197,7 +197,6 @@ DELETE = "Delete …"
 DELETE_SURE = "Delete this training with its pictures and all its models? This cannot be undone."
 DELETE_YES = "Yes, delete it"
 DELETE_NO = "Keep it"
-DELETED = "Deleted."
 
 SAMPLES = "What it makes of the same pictures"
 SAMPLES_CAPTIONS = {
@@ -205,21 +204,21 @@ SAMPLES_CAPTIONS = {
     "paired": "From the left: {a}, what Zorse makes of it, and how it should be. Step {step}.",
     "edges": "From the left: {a}, what Zorse makes of it, and the photo itself. Step {step}.",
 }
-SAMPLES_NONE = "The first samples appear here after some steps."
 THEN_AND_NOW = "From the first steps to now"
 
 CHART = "How it learns"
 CHART_HINT = (
     "A painter and a judge learn from each other: the painter to fool the judge, the judge to see through it. "
-    "Their curves wrestle and need not fall; trust the pictures. 'Faithfulness' is how much of your picture is lost; "
-    "that one should fall."
+    "Their curves wrestle and need not fall; trust the pictures. 'Lost detail' is how much of a picture does not "
+    "survive; that one should fall."
 )
 LOSS_NAMES = {
     "G": "painter",
     "D": "judge",
-    "other": "faithfulness",
+    "other": "lost detail",
 }
 CHART_X = "step"
+CHART_WHO = "whose"
 CHART_Y = "trouble"
 
 ALARMS = {
@@ -268,7 +267,6 @@ ALARMS = {
 """Title, cause and remedy, by the flight recorder's names."""
 ALARM_AT = "step {iteration}"
 ALARM_OVER = "over"
-ALL_WELL = "No alarms."
 
 # Trying, comparing, taking away
 
@@ -280,7 +278,6 @@ MOMENTS = {"last": "newest", "best": "best so far", "kept": "step {iteration}"}
 MOMENT_HINT = "'Best' is the state whose results come nearest to your pictures by measure (KID)."
 WAY = "Which way?"
 WAY_CHOICE = "{source} → {target}"
-TRY_GO = "Translate"
 COMPARE = "Compare all states"
 COMPARE_HINT = "On your picture above or, without one, on some of the pictures that you sent."
 COMPARED = "The same pictures, by all states"
@@ -304,6 +301,6 @@ EXPORT_MISSING = "To make model files, stop the page, run `pip install 'zorse[ex
 SECONDS = "{n:.0f} seconds"
 MINUTES = "{n:.0f} minutes"
 HOURS = "{n:.3g} hours"
-DAYS = "{n:.1f} days"
+DAYS = "{n:.0f} days"
 RANGE = "{shortest} to {longest}"
 PER_STEP = "{n:.2g} s"

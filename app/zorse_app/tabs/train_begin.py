@@ -197,7 +197,13 @@ def begin_training(service: Service, desk: Desk) -> Started:
         show_progress_on=measured,
         concurrency_id="train_measure",
     )
-    go.click(start, [draft, speed, start_from], started, api_name="train_start").success(
+    go.click(
+        start,
+        [draft, speed, start_from],
+        started,
+        preprocess=False,  # A client of the API has not seen the choices for its kind.
+        api_name="train_start",
+    ).success(
         lambda: (gr.Column(visible=False), gr.Column(visible=False), "", None, None),
         None,
         [fixing, how, findings, files_a, files_b],

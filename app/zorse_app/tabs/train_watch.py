@@ -1,14 +1,9 @@
 """The visitor's trainings: where each is, what it shows, and what can be done with what came of it."""
 
-import secrets
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,39 +11,36 @@ import pandas as pd  # type: ignore[import-untyped]
 from gradio.events import api as gradio_api
 from PIL import Image
 
-from zorse.errors import ConfigError
-from zorse.imaging.io import Picture
 from zorse_app import training_texts as texts
-from zorse_app.gate import GatedTranslator
 from zorse_app.parts import (
-    ONE_AT_A_TIME,
-    nothing,
-    picture_input,
-    progress_of,
-    result_view,
-    shown,
     told,
-    upload,
-    visitor,
 )
 from zorse_app.service import Service
+from zorse_app.tabs.train_results import moment_title, take_results, try_results
 from zorse_app.training_desk import Desk, State, Training
 from zorse_app.training_desk.models import (
-    Direction,
-    TrainedModels,
     directions,
-    export,
     moments,
-    sample_pictures,
 )
 from zorse_app.training_desk.progress import Progress, failure, read_progress, revision
 from zorse_app.training_report import alarms, duration, size
 
 _EVERY = 2.0
 """Seconds between two looks of an open page."""
-_COMPARED = 3
-"""Pictures of the set that states are compared on."""
-_SHOWN_SIDE = 512
+_COLOURS = ("#0d9488", "#d97706", "#7c3aed")
+
+
+@dataclass(frozen=True)
+class _Open:
+    """What an open page shows."""
+
+    key: str
+    seen: str
+    """Changes with everything that is shown."""
+    n_samples: int
+
+
+_NOTHING = _Open("", "", 0)
 
 
 @dataclass(frozen=True)
@@ -63,17 +55,17 @@ class Watch:
 
 def watch_trainings(service: Service, desk: Desk) -> Watch:
     """Fills the part of the tab."""
-    seen = gr.State("")
+    opened = gr.State(_NOTHING)
     empty = gr.Markdown(texts.NONE_YET)
     with gr.Column(visible=False) as all_of_it:
         chosen = gr.Radio(label=texts.CHOOSE, choices=[], elem_id="trainings")
         status = gr.HTML(elem_id="training-status")
         with gr.Row():
-            pause = gr.Button(texts.PAUSE, visible=False)
-            resume = gr.Button(texts.RESUME, variant="primary", visible=False)
-            stop = gr.Button(texts.STOP, visible=False)
-            cancel = gr.Button(texts.CANCEL, visible=False)
-            delete = gr.Button(texts.DELETE, visible=False)
+            pause = gr.Button(texts.PAUSE, visible=False, min_width=120)
+            resume = gr.Button(texts.RESUME, variant="primary", visible=False, min_width=120)
+            stop = gr.Button(texts.STOP, visible=False, min_width=120)
+            cancel = gr.Button(texts.CANCEL, visible=False, min_width=120)
+            delete = gr.Button(texts.DELETE, visible=False, min_width=120)
         with gr.Column(visible=False) as sure:
             gr.Markdown(texts.DELETE_SURE)
             with gr.Row():
@@ -88,37 +80,57 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
         with gr.Column(visible=False) as charts:
             gr.Markdown(f"### {texts.CHART}")
             chart = gr.LinePlot(
-                x=texts.CHART_X, y=texts.CHART_Y, color="who", show_label=False, height=240, elem_id="losses"
+                x=texts.CHART_X,
+                y=texts.CHART_Y,
+                color=texts.CHART_WHO,
+                color_map=dict(zip(texts.LOSS_NAMES.values(), _COLOURS, strict=True)),
+                show_label=False,
+                height=240,
+                elem_id="losses",
             )
             gr.Markdown(texts.CHART_HINT, elem_classes="caption")
         with gr.Column(visible=False) as results:
-            trying = _trying(service, desk, chosen)
-            _taking(service, desk, chosen, trying.moment, trying.way)
+            trying = try_results(service, desk, chosen)
+            take_results(service, desk, chosen, trying.moment, trying.way)
 
     outputs = [
         *(empty, all_of_it, chosen, status, pause, resume, stop, cancel, delete, sure, told_alarms),
-        *(pictures, samples, samples_caption, when, charts, chart, results, trying.moment, trying.way, seen),
+        *(pictures, samples, samples_caption, when, charts, chart, results, trying.moment, trying.way, opened),
     ]
 
-    def show(key: str | None) -> tuple[Any, ...]:
+    def show(
+        key: str | None, moment: str | None = None, way: str | None = None, number: float = 0, before: _Open = _NOTHING
+    ) -> tuple[Any, ...]:
+        """Everything of a training; what was chosen of the one that is open already stays chosen."""
         everything = desk.trainings()
         if not everything:
-            return (gr.Markdown(visible=True), gr.Column(visible=False), *[gr.skip()] * (len(outputs) - 3), "")
+            hidden = (gr.Markdown(visible=True), gr.Column(visible=False), gr.Radio(choices=[], value=None))
+            return (*hidden, *[gr.skip()] * (len(outputs) - len(hidden) - 1), _NOTHING)
         training = next((t for t in everything if t.key == key), None) or desk.running() or everything[0]
+        progress = read_progress(training)
+        is_open = training.key == before.key
+        looks_back = is_open and 0 < number < before.n_samples
         return (
             gr.Markdown(visible=False),
             gr.Column(visible=True),
             gr.Radio(choices=[(_choice(t), t.key) for t in everything], value=training.key),
-            *_shown(desk, training),
-            _seen(desk, training),
+            _status(desk, training, progress),
+            *_buttons(training),
+            gr.skip() if is_open else gr.Column(visible=False),
+            f"<ul>{alarms(progress.alarms)}</ul>" if progress.alarms else "",
+            *_samples(training, progress, int(number) if looks_back else None),
+            *_charts(progress),
+            gr.Column(visible=training.has_models),
+            *_choices(training, *((moment, way) if is_open else (None, None))),
+            _Open(training.key, _seen(training, everything), len(progress.samples)),
         )
 
-    def look(key: str | None, seen: str) -> tuple[Any, ...]:
+    def look(key: str | None, moment: str | None, way: str | None, number: float, before: _Open) -> tuple[Any, ...]:
         """Everything anew if something has changed; nothing otherwise."""
         everything = desk.trainings()
         training = next((t for t in everything if t.key == key), None)
-        unchanged = seen == (_seen(desk, training) if training else "") and bool(everything) == bool(key)
-        return tuple([gr.skip()] * len(outputs)) if unchanged else show(key)
+        seen = _seen(training, everything) if training or not everything else None
+        return tuple([gr.skip()] * len(outputs)) if seen == before.seen else show(key, moment, way, number, before)
 
     def turn_to(key: str, number: float) -> tuple[Any, str]:
         """An earlier grid of samples."""
@@ -127,7 +139,14 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
         return _sample(training, progress, int(number))
 
     timer = gr.Timer(_EVERY)
-    timer.tick(look, [chosen, seen], outputs, api_visibility="private", queue=False, show_progress="hidden")
+    timer.tick(
+        look,
+        [chosen, trying.moment, trying.way, when, opened],
+        outputs,
+        api_visibility="private",
+        queue=False,
+        show_progress="hidden",
+    )
     chosen.input(show, chosen, outputs, api_visibility="private", queue=False, show_progress="hidden")
     when.release(turn_to, [chosen, when], [samples, samples_caption], api_visibility="private", show_progress="hidden")
 
@@ -137,10 +156,15 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
             action(key)
             return key
 
-        acted.__doc__ = description
-        button.click(acted, chosen, chosen, api_name=name, api_description=description, show_progress="hidden").success(
-            show, chosen, outputs, api_visibility="private", show_progress="hidden"
-        )
+        button.click(
+            acted,
+            chosen,
+            chosen,
+            preprocess=False,  # A client of the API has seen no choices.
+            api_name=name,
+            api_description=description,
+            show_progress="hidden",
+        ).success(show, chosen, outputs, api_visibility="private", show_progress="hidden")
 
     act("train_pause", pause, desk.pause, "Save a training and end it for now; takes and gives its key.")
     act("train_resume", resume, desk.resume, "Let a training go on from its last save; takes and gives its key.")
@@ -169,207 +193,36 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
     return Watch(show, chosen, outputs)
 
 
-@dataclass(frozen=True)
-class _Trying:
-    moment: gr.Radio
-    way: gr.Radio
-
-
-def _trying(service: Service, desk: Desk, chosen: gr.Radio) -> _Trying:
-    """Translates with a state, and compares all of them."""
-    warm = TrainedModels()
-    gr.Markdown(texts.STEP_TRY)
-    with gr.Row():
-        with gr.Column():
-            picture = picture_input(texts.TRY_PICTURE, texts.TRY_PICTURE_HINT)
-            moment = gr.Radio(label=texts.MOMENT, choices=[], info=texts.MOMENT_HINT)
-            way = gr.Radio(label=texts.WAY, choices=[])
-        with gr.Column():
-            result = result_view(service)
-    compare = gr.Button(texts.COMPARE)
-    gr.Markdown(texts.COMPARE_HINT, elem_classes="caption")
-    gallery = gr.Gallery(
-        label=texts.COMPARED, columns=3, object_fit="contain", height="auto", interactive=False, visible=False,
-        buttons=["fullscreen"], elem_id="compared",
-    )  # fmt: skip
-
-    @told
-    def translate(
-        key: str | None,
-        moment: str | None,
-        way: str | None,
-        picture: dict[str, Any] | None,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
-    ) -> tuple[Any, ...]:
-        """Translate a picture with a state of a training: its key, "last", "best" or a step, AtoB or BtoA."""
-        if picture is None or not key or not moment or not way:
-            return nothing()
-        training = desk.training(key)
-        with service.stops.watch(visitor(request)) as check, _lent(service, warm, training, moment, way) as name:
-            outcome = service.translate_photo(upload(picture), name, tell=progress_of(progress, check))
-        plain = outcome.download.with_name(outcome.download.name.replace(name, moment))
-        outcome.download.rename(plain)
-        return shown(replace(outcome, download=plain))
-
-    gr.on(
-        [picture.change, moment.input, way.input],
-        translate,
-        [chosen, moment, way, picture],
-        result.components,
-        preprocess=False,
-        api_name="train_try",
-        show_progress_on=result.slider,
-        **ONE_AT_A_TIME,
-    )
-
-    @told
-    def compare_all(
-        key: str | None,
-        way: str | None,
-        picture: dict[str, Any] | None,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
-    ) -> Any:
-        """All states of a training on the same pictures: a given one, or some of its own."""
-        if not key or not way:
-            raise ConfigError(texts.NOTHING_TO_COMPARE)
-        training = desk.training(key)
-        found = moments(training)
-        own = None if picture is None else upload(picture)
-        samples = [] if own else sample_pictures(training, _direction(way), _COMPARED)
-        rows: list[list[tuple[Any, str]]] = [[] for _ in range(1 if own else len(samples))]
-        with service.stops.watch(visitor(request)) as check:
-            for number, moment in enumerate(found):
-                check()
-                progress(number / len(found))
-                title = _moment_title(moment.key)
-                with _lent(service, warm, training, moment.key, way) as name:
-                    if own:
-                        outcome = service.translate_photo(own, name)
-                        rows[0] += [] if rows[0] else [(str(outcome.before), texts.ORIGINAL)]
-                        rows[0].append((str(outcome.after), title))
-                    for row, rgb in zip(rows, samples, strict=False):
-                        translated = service.shelf.translator(name).translate(Picture(rgb))
-                        row += [] if row else [(_small(Image.fromarray(rgb)), texts.ORIGINAL)]
-                        row.append((_small(Image.fromarray(translated.rgb)), title))
-        return gr.Gallery(value=[entry for row in rows for entry in row], columns=len(found) + 1, visible=True)
-
-    compare.click(
-        compare_all,
-        [chosen, way, picture],
-        gallery,
-        preprocess=False,
-        api_name="train_compare",
-        show_progress_on=gallery,
-        **ONE_AT_A_TIME,
-    )
-    chosen.change(
-        lambda: (None, gr.Gallery(value=None, visible=False)),
-        None,
-        [picture, gallery],
-        api_visibility="private",
-        show_progress="hidden",
-    )
-    return _Trying(moment, way)
-
-
-def _taking(service: Service, desk: Desk, chosen: gr.Radio, moment: gr.Radio, way: gr.Radio) -> None:
-    """Exports a state as one file."""
-    gr.Markdown(texts.STEP_TAKE)
-    if not all(find_spec(package) for package in ("onnx", "onnxscript")):
-        gr.Markdown(texts.EXPORT_MISSING)
-        return
-    gr.Markdown(texts.TAKE_HINT)
-    with gr.Row():
-        make = gr.Button(texts.EXPORT)
-        download = gr.DownloadButton(texts.EXPORT_EMPTY, interactive=False, variant="primary")
-    made = gr.Markdown(elem_classes="caption")
-
-    @told
-    def take(
-        key: str | None,
-        moment: str | None,
-        way: str | None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
-    ) -> tuple[Any, str]:
-        """Make one ONNX file of a state of a training: its key, "last", "best" or a step, AtoB or BtoA."""
-        if not key or not moment or not way:
-            raise ConfigError(texts.NOTHING_TO_EXPORT)
-        progress(None, desc=texts.EXPORTING)
-        file = export(desk.training(key), moment, way)
-        # Gradio hands out nothing but what lies in the visitors' folder.
-        folder = service.folder / secrets.token_hex(16)
-        folder.mkdir(parents=True)
-        copy = Path(shutil.copy(file, folder / file.name))
-        note = texts.EXPORTED.format(name=file.name, size=size(file.stat().st_size))
-        label = texts.EXPORT_DOWNLOAD.format(name=file.name)
-        return gr.DownloadButton(label, value=str(copy), interactive=True), note
-
-    make.click(
-        take,
-        [chosen, moment, way],
-        [download, made],
-        api_name="train_export",
-        show_progress_on=made,
-        concurrency_id="train_export",
-        concurrency_limit=1,
-    )
-    gr.on(
-        [chosen.change, moment.change, way.change],
-        lambda: (gr.DownloadButton(texts.EXPORT_EMPTY, value=None, interactive=False), ""),
-        None,
-        [download, made],
-        api_visibility="private",
-        show_progress="hidden",
-    )
-
-
-@contextmanager
-def _lent(service: Service, warm: TrainedModels, training: Training, moment: str, way: str) -> Iterator[str]:
-    """Inside, the service knows a state of a training by the name that is given."""
-    name = f"{training.key}-{moment}-{way}-{secrets.token_hex(4)}"
-    service.shelf.lend(name, GatedTranslator(warm.translator(training, moment, way), service.shelf.gate))
-    try:
-        yield name
-    finally:
-        service.shelf.take_back(name)
-
-
-def _direction(way: str) -> Direction:
-    if way not in ("AtoB", "BtoA"):
-        raise ConfigError(f"The way {way!r} is neither AtoB nor BtoA.")
-    return "AtoB" if way == "AtoB" else "BtoA"
-
-
-def _seen(desk: Desk, training: Training) -> str:
+def _seen(training: Training | None, everything: Sequence[Training]) -> str:
     """What an open page shows: a training, and all of them in the list."""
-    return " ".join([revision(training), *(f"{t.key} {t.state}" for t in desk.trainings())])
+    return " ".join([revision(training) if training else "", *(f"{t.key} {t.state}" for t in everything)])
 
 
-def _shown(desk: Desk, training: Training) -> tuple[Any, ...]:
-    state, progress = training.state, read_progress(training)
-    has_samples, has_chart = bool(progress.samples), len(progress.losses) > 1
-    newest = len(progress.samples)
-    sample, caption = _sample(training, progress, newest)
-    return (
-        _status(desk, training, progress),
-        gr.Button(visible=state is State.RUNNING),
-        gr.Button(visible=training.can_resume),
-        gr.Button(visible=state in (State.RUNNING, State.PAUSED, State.INTERRUPTED) and training.alive),
-        gr.Button(visible=state is State.QUEUED),
-        gr.Button(visible=not training.alive),
-        gr.Column(visible=False),
-        f"<ul>{alarms(progress.alarms)}</ul>" if progress.alarms else "",
-        gr.Column(visible=has_samples),
-        sample,
-        caption,
-        gr.Slider(maximum=max(2, newest), value=max(2, newest), visible=newest > 1),
-        gr.Column(visible=has_chart),
-        _chart(progress) if has_chart else None,
-        gr.Column(visible=training.has_models),
-        *_choices(training),
+def _buttons(training: Training) -> tuple[gr.Button, ...]:
+    """Pause, resume, stop, cancel and delete, each where it makes sense."""
+    state = training.state
+    sensible = (
+        state is State.RUNNING,
+        training.can_resume,
+        state is State.RUNNING,
+        state is State.QUEUED,
+        not training.alive,
     )
+    return tuple(gr.Button(visible=visible) for visible in sensible)
+
+
+def _samples(training: Training, progress: Progress, number: int | None) -> tuple[Any, ...]:
+    """A grid of samples, the newest unless an earlier one is looked at."""
+    newest = len(progress.samples)
+    if number is not None:
+        return gr.skip(), gr.skip(), gr.skip(), gr.Slider(maximum=newest)
+    slider = gr.Slider(maximum=max(2, newest), value=max(2, newest), visible=newest > 1)
+    return gr.Column(visible=newest > 0), *_sample(training, progress, newest), slider
+
+
+def _charts(progress: Progress) -> tuple[Any, Any]:
+    has_chart = len(progress.losses) > 1
+    return gr.Column(visible=has_chart), _chart(progress) if has_chart else None
 
 
 def _choice(training: Training) -> str:
@@ -420,39 +273,30 @@ def _sample(training: Training, progress: Progress, number: int) -> tuple[Any, s
 
 
 def _chart(progress: Progress) -> pd.DataFrame:
-    rows = []
+    rows: list[tuple[int, float, str]] = []
     for iteration, losses in progress.losses:
         groups: dict[str, list[float]] = {"G": [], "D": [], "other": []}
         for name, value in losses.items():
             groups[name[0] if name.split("_")[0] in ("G", "D") else "other"].append(value)
-        rows += [
-            {texts.CHART_X: iteration, texts.CHART_Y: sum(values) / len(values), "who": texts.LOSS_NAMES[group]}
-            for group, values in groups.items()
-            if values
-        ]
-    return pd.DataFrame(rows)
+        means = {group: sum(values) / len(values) for group, values in groups.items() if values}
+        rows += [(iteration, mean, texts.LOSS_NAMES[group]) for group, mean in means.items()]
+    return pd.DataFrame(rows, columns=[texts.CHART_X, texts.CHART_Y, texts.CHART_WHO])
 
 
-def _choices(training: Training) -> tuple[Any, Any]:
-    """States and ways to choose from."""
-    keys = [moment.key for moment in moments(training)]
+def _choices(training: Training, moment: str | None, way: str | None) -> tuple[Any, Any]:
+    """States and ways to choose from; what was chosen stays if it is still there."""
+    keys = [found.key for found in moments(training)]
     ways = directions(training)
     names = {"AtoB": (training.wish.name_a, training.wish.name_b), "BtoA": (training.wish.name_b, training.wish.name_a)}
-    wanted = "best" if "best" in keys else "last"
+    if moment not in keys:
+        moment = "best" if "best" in keys else "last" if keys else None
+    if way not in ways:
+        way = ways[0] if ways else None
     return (
-        gr.Radio(choices=[(_moment_title(key), key) for key in reversed(keys)], value=wanted if keys else None),
+        gr.Radio(choices=[(moment_title(key), key) for key in reversed(keys)], value=moment),
         gr.Radio(
             choices=[(texts.WAY_CHOICE.format(source=names[way][0], target=names[way][1]), way) for way in ways],
-            value=ways[0] if ways else None,
+            value=way,
             visible=len(ways) > 1,
         ),
     )
-
-
-def _moment_title(key: str) -> str:
-    return texts.MOMENTS["kept"].format(iteration=f"{int(key):,}") if key.isdigit() else texts.MOMENTS[key]
-
-
-def _small(picture: Image.Image) -> Image.Image:
-    picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
-    return picture

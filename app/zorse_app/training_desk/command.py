@@ -99,7 +99,7 @@ def _start(wish: Wish) -> list[str]:
 
 def _text(value: str) -> str:
     """A string of TOML."""
-    return json.dumps(value, ensure_ascii=True)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _word(name: str) -> str:

@@ -22,7 +22,7 @@ from zorse_app.archives import Contents
 from zorse_app.training_desk import pictures
 from zorse_app.training_desk.command import SPEEDS, iterations, train_command, trial_command
 from zorse_app.training_desk.pictures import OnFile, Sent
-from zorse_app.training_desk.processes import end_at_once, is_alive, launch
+from zorse_app.training_desk.processes import bury, end_at_once, is_alive, launch
 from zorse_app.training_desk.record import (
     Kind,
     Record,
@@ -93,7 +93,6 @@ class Desk:
             ) from error
         self._lock = FileLock(self.folder / ".lock")
         self._trial_lock = threading.Lock()
-        self._keepers: list[subprocess.Popen[bytes]] = []
         self._diagnosis: tuple[str, Diagnosis] | None = None
 
     # What there is
@@ -302,8 +301,8 @@ class Desk:
 
     def advance(self) -> None:
         """Start what waits, if nothing runs."""
+        bury()
         with self._held():
-            self._keepers = [keeper for keeper in self._keepers if keeper.poll() is None]
             waiting = self.queue()
             if waiting and self.running() is None:
                 self._launch(waiting[0])
@@ -326,7 +325,7 @@ class Desk:
         if not resume:
             shutil.rmtree(folder.run.root, ignore_errors=True)
         write_record(folder, training.record.model_copy(update={"wanted": "running"}))
-        self._keepers.append(launch(folder, train_command(folder, training.wish, resume=resume)))
+        launch(folder, train_command(folder, training.wish, resume=resume))
 
     def _queue(self, key: str) -> Training:
         with self._held():
@@ -391,7 +390,7 @@ _RESUMABLE = (State.PAUSED, State.STOPPED, State.INTERRUPTED, State.FAILED)
 
 
 def _name(raw: str, which: str) -> str:
-    name = " ".join(raw.split())[:_LONGEST_NAME]
+    name = "".join(letter for letter in " ".join(raw.split()) if letter.isprintable())[:_LONGEST_NAME].strip()
     if not name:
         raise DeskError(f"Say in a word or two what the {which} pictures show, for example 'horses'.")
     return name

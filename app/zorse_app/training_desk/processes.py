@@ -13,6 +13,9 @@ from zorse_app.training_desk.record import TrainingFolder
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Keepers that this process has started: who starts a process has to ask how it ended, or it stays as a zombie."""
+
 
 def zorse_command(*arguments: str) -> list[str]:
     """`zorse` with these arguments, by the Python that runs this.
@@ -22,7 +25,7 @@ def zorse_command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "zorse", *arguments]
 
 
-def launch(folder: TrainingFolder, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+def launch(folder: TrainingFolder, command: Sequence[str]) -> None:
     """Start a training and its keeper apart from this process: Ctrl-C in the page's terminal does not reach them.
 
     Raises:
@@ -41,7 +44,12 @@ def launch(folder: TrainingFolder, command: Sequence[str]) -> "subprocess.Popen[
             env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
         )
     folder.keeper_pid.write_text(str(keeper.pid), encoding="utf-8")
-    return keeper
+    _started.append(keeper)
+
+
+def bury() -> None:
+    """Ask those that have ended how, so that the system forgets them."""
+    _started[:] = [keeper for keeper in _started if keeper.poll() is None]
 
 
 def is_alive(folder: TrainingFolder) -> bool:

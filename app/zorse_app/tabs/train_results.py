@@ -1,0 +1,223 @@
+"""What came of a training: its states tried on a picture, compared with each other, and made into one file."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from zorse.errors import ConfigError
+from zorse.imaging.io import Picture
+from zorse_app import training_texts as texts
+from zorse_app.gate import GatedTranslator
+from zorse_app.parts import (
+    ONE_AT_A_TIME,
+    nothing,
+    picture_input,
+    progress_of,
+    result_view,
+    shown,
+    told,
+    upload,
+    visitor,
+)
+from zorse_app.service import Service
+from zorse_app.training_desk import Desk, Training
+from zorse_app.training_desk.models import Direction, TrainedModels, export, moments, sample_pictures
+from zorse_app.training_report import size
+
+_COMPARED = 3
+"""Pictures of the set that states are compared on."""
+_SHOWN_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which result."""
+
+    moment: gr.Radio
+    way: gr.Radio
+
+
+def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
+    """Translates with a state, and compares all of them."""
+    warm = TrainedModels()
+    gr.Markdown(texts.STEP_TRY)
+    with gr.Row():
+        with gr.Column():
+            picture = picture_input(texts.TRY_PICTURE, texts.TRY_PICTURE_HINT)
+            moment = gr.Radio(label=texts.MOMENT, choices=[], info=texts.MOMENT_HINT)
+            way = gr.Radio(label=texts.WAY, choices=[])
+        with gr.Column():
+            result = result_view(service)
+    compare = gr.Button(texts.COMPARE)
+    gr.Markdown(texts.COMPARE_HINT, elem_classes="caption")
+    gallery = gr.Gallery(
+        label=texts.COMPARED, columns=3, object_fit="contain", height="auto", interactive=False, visible=False,
+        buttons=["fullscreen"], elem_id="compared",
+    )  # fmt: skip
+
+    @told
+    def translate(
+        key: str | None,
+        moment: str | None,
+        way: str | None,
+        picture: dict[str, Any] | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
+    ) -> tuple[Any, ...]:
+        """Translate a picture with a state of a training: its key, "last", "best" or a step, AtoB or BtoA."""
+        if picture is None or not key or not moment or not way:
+            return nothing()
+        training = desk.training(key)
+        with service.stops.watch(visitor(request)) as check, _lent(service, warm, training, moment, way) as name:
+            outcome = service.translate_photo(upload(picture), name, tell=progress_of(progress, check))
+        plain = outcome.download.with_name(outcome.download.name.replace(name, moment))
+        outcome.download.rename(plain)
+        return shown(replace(outcome, download=plain))
+
+    gr.on(
+        [picture.change, moment.input, way.input],
+        translate,
+        [chosen, moment, way, picture],
+        result.components,
+        preprocess=False,
+        api_name="train_try",
+        show_progress_on=result.slider,
+        **ONE_AT_A_TIME,
+    )
+
+    @told
+    def compare_all(
+        key: str | None,
+        way: str | None,
+        picture: dict[str, Any] | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
+    ) -> Any:
+        """All states of a training on the same pictures: a given one, or some of its own."""
+        if not key or not way:
+            raise ConfigError(texts.NOTHING_TO_COMPARE)
+        training = desk.training(key)
+        found = moments(training)
+        own = None if picture is None else upload(picture)
+        samples = [] if own else sample_pictures(training, _direction(way), _COMPARED)
+        rows: list[list[tuple[Any, str]]] = [[] for _ in range(1 if own else len(samples))]
+        with service.stops.watch(visitor(request)) as check:
+            for number, moment in enumerate(found):
+                check()
+                progress(number / len(found))
+                title = moment_title(moment.key)
+                with _lent(service, warm, training, moment.key, way) as name:
+                    if own:
+                        outcome = service.translate_photo(own, name)
+                        rows[0] += [] if rows[0] else [(str(outcome.before), texts.ORIGINAL)]
+                        rows[0].append((str(outcome.after), title))
+                    for row, rgb in zip(rows, samples, strict=False):
+                        translated = service.shelf.translator(name).translate(Picture(rgb))
+                        row += [] if row else [(_small(Image.fromarray(rgb)), texts.ORIGINAL)]
+                        row.append((_small(Image.fromarray(translated.rgb)), title))
+        return gr.Gallery(value=[entry for row in rows for entry in row], columns=len(found) + 1, visible=True)
+
+    compare.click(
+        compare_all,
+        [chosen, way, picture],
+        gallery,
+        preprocess=False,
+        api_name="train_compare",
+        show_progress_on=gallery,
+        **ONE_AT_A_TIME,
+    )
+    chosen.change(
+        lambda: (None, gr.Gallery(value=None, visible=False)),
+        None,
+        [picture, gallery],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    return Choice(moment, way)
+
+
+def take_results(service: Service, desk: Desk, chosen: gr.Radio, moment: gr.Radio, way: gr.Radio) -> None:
+    """Exports a state as one file."""
+    gr.Markdown(texts.STEP_TAKE)
+    if not all(find_spec(package) for package in ("onnx", "onnxscript")):
+        gr.Markdown(texts.EXPORT_MISSING)
+        return
+    gr.Markdown(texts.TAKE_HINT)
+    with gr.Row():
+        make = gr.Button(texts.EXPORT)
+        download = gr.DownloadButton(texts.EXPORT_EMPTY, interactive=False, variant="primary")
+    made = gr.Markdown(elem_classes="caption")
+
+    @told
+    def take(
+        key: str | None,
+        moment: str | None,
+        way: str | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
+    ) -> tuple[Any, str]:
+        """Make one ONNX file of a state of a training: its key, "last", "best" or a step, AtoB or BtoA."""
+        if not key or not moment or not way:
+            raise ConfigError(texts.NOTHING_TO_EXPORT)
+        progress(None, desc=texts.EXPORTING)
+        file = export(desk.training(key), moment, way)
+        # Gradio hands out nothing but what lies in the visitors' folder.
+        folder = service.folder / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        copy = Path(shutil.copy(file, folder / file.name))
+        note = texts.EXPORTED.format(name=file.name, size=size(file.stat().st_size))
+        label = texts.EXPORT_DOWNLOAD.format(name=file.name)
+        return gr.DownloadButton(label, value=str(copy), interactive=True), note
+
+    make.click(
+        take,
+        [chosen, moment, way],
+        [download, made],
+        preprocess=False,  # A client of the API has seen no choices.
+        api_name="train_export",
+        show_progress_on=made,
+        concurrency_id="train_export",
+        concurrency_limit=1,
+    )
+    gr.on(
+        [chosen.change, moment.change, way.change],
+        lambda: (gr.DownloadButton(texts.EXPORT_EMPTY, value=None, interactive=False), ""),
+        None,
+        [download, made],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+
+
+@contextmanager
+def _lent(service: Service, warm: TrainedModels, training: Training, moment: str, way: str) -> Iterator[str]:
+    """Inside, the service knows a state of a training by the name that is given."""
+    name = f"{training.key}-{moment}-{way}-{secrets.token_hex(4)}"
+    service.shelf.lend(name, GatedTranslator(warm.translator(training, moment, way), service.shelf.gate))
+    try:
+        yield name
+    finally:
+        service.shelf.take_back(name)
+
+
+def _direction(way: str) -> Direction:
+    if way not in ("AtoB", "BtoA"):
+        raise ConfigError(f"The way {way!r} is neither AtoB nor BtoA.")
+    return "AtoB" if way == "AtoB" else "BtoA"
+
+
+def moment_title(key: str) -> str:
+    """A state as visitors know it."""
+    return texts.MOMENTS["kept"].format(iteration=f"{int(key):,}") if key.isdigit() else texts.MOMENTS[key]
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
+    return picture
