@@ -11,6 +11,10 @@ CARD_KEY = "zorse.card"
 """Key of the card's JSON in the metadata of safetensors files and in the `metadata_props` of ONNX files."""
 
 
+SAMPLE_CARD_KEY = "zorse.sample_card"
+"""Key of the card of generators that draw from noise (`sample_card.SampleCard`)."""
+
+
 class Metric(Frozen):
     """One measured figure with everything needed to measure it again."""
 
@@ -93,6 +97,11 @@ def read_card(metadata: dict[str, str], file: str) -> ModelCard:
         WeightsError: there is no card, or it does not describe a model.
     """
     text = metadata.get(CARD_KEY)
+    if text is None and SAMPLE_CARD_KEY in metadata:
+        raise WeightsError(
+            f"{file} draws samples from noise and translates nothing. Look at what it draws with 'zorse sample', or take "
+            "a model that translates."
+        )
     if text is None:
         raise WeightsError(
             f"{file} holds no Zorse model card (metadata key {CARD_KEY!r}). Files written by 'zorse train' and "

@@ -10,12 +10,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from zorse.architecture import Frozen
-from zorse.card import Metric, TrainingData
+from zorse.card import SAMPLE_CARD_KEY, Metric, TrainingData
 from zorse.errors import WeightsError
 from zorse.sample_architecture import LatentConfig, SampleGeneratorConfig
-
-SAMPLE_CARD_KEY = "zorse.sample_card"
-"""Key of the card's JSON in the metadata of safetensors files and in the `metadata_props` of ONNX files."""
 
 
 class SampleCard(Frozen):

@@ -6,10 +6,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from zorse.card import SAMPLE_CARD_KEY
 from zorse.errors import ChecksumMismatch, IncompatibleWeights
 from zorse.generator_file import first_difference, read_tensors, stored_weights, weights_sha256, write_model_file
 from zorse.networks.sample_generators import sample_generator_module
-from zorse.sample_card import SAMPLE_CARD_KEY, SampleCard, read_sample_card
+from zorse.sample_card import SampleCard, read_sample_card
 
 
 def save_sample_generator(path: Path, network: nn.Module, card: SampleCard) -> SampleCard:

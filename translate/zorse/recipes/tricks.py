@@ -92,17 +92,13 @@ class Tricks:
         parameters = list(self._players[player].parameters())
         if player not in self._history:
             self._history[player] = [parameter.detach().clone() for parameter in parameters]
-        means = self._history[player]
-        squares = [
-            (parameter - mean.to(parameter.device)).square().sum()
-            for parameter, mean in zip(parameters, means, strict=True)
-        ]
-        distance = torch.stack(squares).sum()
-        done = self._steps[player] = self._steps.get(player, 1) + 1
-        self._history[player] = [
-            mean.to(parameter.device).lerp(parameter.detach(), 1 / done)
-            for parameter, mean in zip(parameters, means, strict=True)
-        ]
+            self._steps[player] = 1
+            return 0.0
+        means = [mean.to(now.device) for mean, now in zip(self._history[player], parameters, strict=True)]
+        pairs = list(zip(parameters, means, strict=True))
+        distance = torch.stack([(now - mean).square().sum() for now, mean in pairs]).sum()
+        self._steps[player] += 1
+        self._history[player] = [mean.lerp(now.detach(), 1 / self._steps[player]) for now, mean in pairs]
         return self.config.historical_averaging * distance
 
     def state_dict(self) -> dict[str, Any]:

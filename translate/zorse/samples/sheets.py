@@ -175,7 +175,7 @@ def neighbours_sheet(sampler: Sampler, latents: Tensor, training: NDArray[np.uin
     pictures = as_pixels(sampler.draw(latents))
     known = torch.from_numpy(training).flatten(1).float()
     nearest = torch.cdist(torch.from_numpy(pictures).flatten(1).float(), known).argmin(1).numpy()
-    return sheet(np.concatenate([pictures, training[nearest]], axis=2), columns)
+    return sheet(np.concatenate([pictures, training[nearest]], axis=2), min(columns, len(pictures)))
 
 
 def _fixed(sampler: Sampler, n: int, label: int | None, seed: int) -> Tensor:

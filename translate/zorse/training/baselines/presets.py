@@ -99,14 +99,14 @@ MNIST = TrainingData(
 )
 DIGIT_LATENT = LatentConfig(noise=64)
 LABELLED_LATENT = LatentConfig(noise=64, classes=10)
-DIGIT_JUDGE = DCGANJudgeConfig(base_channels=32)
-DIGIT_CRITIC = DCGANJudgeConfig(base_channels=32, norm="none")
-SPECTRAL_DIGIT_JUDGE = DCGANJudgeConfig(base_channels=32, norm="none", spectral_norm=True)
+DIGIT_JUDGE = DCGANJudgeConfig(base_channels=16)
+DIGIT_CRITIC = DCGANJudgeConfig(base_channels=16, norm="none")
+SPECTRAL_DIGIT_JUDGE = DCGANJudgeConfig(base_channels=16, norm="none", spectral_norm=True)
 
 
 def digit_generator(latent: LatentConfig, *, growing: bool = False) -> DCGANGeneratorConfig:
     """A small DCGAN generator of grey pictures of 32 x 32 pixels."""
-    return DCGANGeneratorConfig(latent=latent, channels=1, size=32, base_channels=32, growing=growing)
+    return DCGANGeneratorConfig(latent=latent, channels=1, size=32, base_channels=16, growing=growing)
 
 
 DIGIT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
@@ -131,7 +131,7 @@ DIGIT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
     ),
     "acgan": ACGANConfig(generator=digit_generator(LABELLED_LATENT), discriminator=DIGIT_JUDGE),
     "cogan": CoGANConfig(
-        generator=CoupledGeneratorConfig(latent=DIGIT_LATENT, base_channels=32), discriminator=DIGIT_JUDGE
+        generator=CoupledGeneratorConfig(latent=DIGIT_LATENT, base_channels=16), discriminator=DIGIT_JUDGE
     ),
     "sdgan": SDGANConfig(generator=digit_generator(LatentConfig(noise=64, identity=32)), discriminator=DIGIT_JUDGE),
     "vae": VAEConfig(generator=digit_generator(LatentConfig(noise=16)), discriminator=DIGIT_JUDGE),
