@@ -24,6 +24,7 @@ from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.moments import Moments
 from zorse.runtime.streamed.onnx_kernels import OnnxKernels
 from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+from zorse.runtime.streamed.program import Add
 from zorse.runtime.streamed.shelf import KeptMap
 from zorse.torch_kernels import TorchKernels
 
@@ -140,6 +141,15 @@ def test_every_generator(config, statistics, runtime):
     np.testing.assert_allclose(streamed(kernels, in_tiles(plan, 5, 7), picture), tiny.whole(picture), atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("config", [RESNETS[0], UNETS[0], COMPACTS[0]], ids=lambda config: config.kind)
+def test_weights_that_are_handed_over_with_each_tile(config, monkeypatch):
+    monkeypatch.setattr("zorse.runtime.streamed.program._HEAVY", 0)
+    tiny = generator(config)
+    picture = picture_of(32, 48)
+    plan = in_tiles(plan_exact(tiny.onnx.program, 32, 48, PLENTY), 7, 9)
+    np.testing.assert_allclose(streamed(tiny.onnx, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+
+
 def test_every_setting_of_the_architectures_is_streamed_here():
     configs = [config for config, _ in MODELS]
     for kind in {type(config) for config in configs}:
@@ -206,19 +216,23 @@ def test_a_settled_plan_with_the_pictures_own_statistics_is_exact():
         norms = stream(
             measuring, tiny.onnx, lambda w, p=picture: p[:, :, *w.slices].copy(), lambda _window, _tile: None
         )
-        kept = plan_settled(tiny.onnx.program, 64, 48, PLENTY, sees_far=False)
-        at_once = plan._plan(plan._settled(tiny.onnx.program), 64, 48, PLENTY, "nothing", PLENTY)
-        assert 1 == len(at_once.stages) < len(kept.stages)
-        for settled in (kept, at_once):
+        for keep in ("costly", "sums", "nothing"):
+            settled = plan._plan(plan._settled(tiny.onnx.program), 64, 48, PLENTY, keep, PLENTY)
             result = streamed(tiny.onnx, in_tiles(settled, 11, 48), picture, norms=norms)
             np.testing.assert_allclose(result, tiny.whole(picture), atol=TOLERANCE)
 
 
-def test_tiles_are_independent_where_kept_maps_would_not_fit():
-    program = generator_program(card_of(CompactConfig()), Everything())
-    assert len(plan_settled(program, 2048, 2048, 10**9, sees_far=False).stages) > 1
-    assert len(plan_settled(program, 2048, 2048, 10**8, sees_far=False).stages) == 1
-    assert len(plan_settled(program, 2048, 2048, 10**8, sees_far=True).stages) > 1
+@pytest.mark.parametrize("config", [CompactConfig(), ResnetConfig()], ids=lambda config: config.kind)
+def test_known_statistics_need_fewer_stages_and_maps(config):
+    program = generator_program(card_of(config), Everything())
+    exact, settled = (make(program, 4096, 4096, 500_000_000) for make in (plan_exact, plan_settled))
+    assert len(settled.stages) == 1 + sum(isinstance(op, Add) for op in program) < len(exact.stages)
+    assert len(settled.buffers) <= len(exact.buffers)
+
+
+def test_a_unet_with_known_statistics_still_keeps_its_maps():
+    program = generator_program(card_of(UnetConfig(dropout=False)), Everything())
+    assert len(plan_settled(program, 1024, 1024, 2 * 10**9).stages) > 10
 
 
 def test_moments_of_tiles_are_those_of_the_whole():

@@ -7,7 +7,6 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.picture import Pixels
@@ -135,12 +134,18 @@ class _Job:
                 raise TooLittleMemory(needed)
             self.whole()
         elif needed <= self.memory or (self.backend.on_gpu and self.limits.max_memory is None):
-            try:
-                self.whole()
-            except MemoryError:
+            if not self._succeeds_whole():
                 self.exact(self.backend.kernels())
         else:
             self.exact(self.backend.kernels())
+
+    def _succeeds_whole(self) -> bool:
+        """Tries one pass. What a failed one held is free when this returns, which it is not inside of the handler."""
+        try:
+            self.whole()
+        except MemoryError:
+            return False
+        return True
 
     def whole(self) -> None:
         before = to_tensor(self.seen.everything())
@@ -158,10 +163,8 @@ class _Job:
         stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed))
 
     def fast(self, kernels: Kernels) -> None:
-        sees_far = isinstance(self.card.architecture, UnetConfig)
         memory = max(self.memory - kernels.held, 0)
-        height, width = self.seen.height, self.seen.width
-        plan = plan_settled(kernels.program, height, width, memory, kernels.comfortable, sees_far=sees_far)
+        plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
         norms = self._thumbnail_norms(kernels, memory)
         stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed), norms)
 

@@ -30,6 +30,7 @@ from zorse.runtime.streamed.program import (
     Program,
     Recolour,
     SpaceToDepth,
+    is_handed_over,
 )
 from zorse.runtime.streamed.stages import Piece
 
@@ -67,7 +68,7 @@ class OnnxKernels:
         inputs = [_name(source) for source in piece.sources]
 
         def compute(tiles: Sequence[Tensor]) -> list[Tensor]:
-            return self.run(session, names, dict(zip(inputs, tiles, strict=True)))
+            return self.run(session, names, dict(zip(inputs, tiles, strict=True)) | graph.fed)
 
         return compute
 
@@ -81,6 +82,8 @@ class _Graph:
     norms: Mapping[int, Normalisation]
     nodes: list[Any] = field(default_factory=list)
     constants: dict[str, Tensor | np.ndarray[Any, Any]] = field(default_factory=dict)
+    fed: dict[str, Tensor] = field(default_factory=dict)
+    """Weights that are inputs of the graph."""
 
     def add(self, index: int, crops: tuple[Margin, ...], margin: Margin) -> None:
         """Appends the nodes of an operation."""
@@ -102,7 +105,10 @@ class _Graph:
         graph = helper.make_graph(
             self.nodes,
             "piece",
-            [self._value(_name(source), self.program[source].channels) for source in sources],
+            [
+                *(self._value(_name(source), self.program[source].channels) for source in sources),
+                *(helper.make_tensor_value_info(name, TensorProto.FLOAT, w.shape) for name, w in self.fed.items()),
+            ],
             [self._value(name, self._result_channels(name)) for name in results],
             initializers,
         )
@@ -119,7 +125,7 @@ class _Graph:
                 source, pads = self._padded(inputs[0], op.border, margin)
                 self._node(
                     "Conv",
-                    [source, *self._weights(op.weight, op.bias)],
+                    [source, *self._weights(op)],
                     name,
                     kernel_shape=[op.kernel] * 2,
                     strides=[op.stride] * 2,
@@ -129,7 +135,7 @@ class _Graph:
             case ConvTranspose():
                 self._node(
                     "ConvTranspose",
-                    [inputs[0], *self._weights(op.weight, op.bias)],
+                    [inputs[0], *self._weights(op)],
                     name,
                     kernel_shape=[op.kernel] * 2,
                     strides=[op.stride] * 2,
@@ -230,9 +236,13 @@ class _Graph:
             self._node("Slice", [source, starts, ends, axes], name)
         return name
 
-    def _weights(self, weight: str, bias: str | None) -> list[str]:
-        names = [weight] if bias is None else [weight, bias]
-        return [self._constant(name, self.weights[name]) for name in names]
+    def _weights(self, op: Conv | ConvTranspose) -> list[str]:
+        """The names of weight and bias in the graph."""
+        if is_handed_over(op):
+            self.fed[op.weight] = self.weights[op.weight]
+        else:
+            self._constant(op.weight, self.weights[op.weight])
+        return [op.weight] if op.bias is None else [op.weight, self._constant(op.bias, self.weights[op.bias])]
 
     def _constant(self, name: str, value: np.ndarray[Any, Any]) -> str:
         self.constants[name] = value

@@ -1,6 +1,7 @@
 """How a picture goes through a generator in a given memory: the size of the tiles, and which maps are kept where."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from zorse.runtime.streamed.geometry import Span, Window
@@ -14,8 +15,10 @@ from zorse.runtime.streamed.program import (
     Op,
     Program,
     Recolour,
+    is_handed_over,
     is_measured,
     products,
+    weights_size,
 )
 from zorse.runtime.streamed.shelf import Shape
 from zorse.runtime.streamed.stages import Keep, Size, Stage, Work, cut, map_sizes, work_on
@@ -28,16 +31,22 @@ _OVERHEAD = UNUSED + 32 * 2**20
 _COPIES_OF_WEIGHTS = 5
 """Of one stage's weights, while a session is made: as a graph, as a file, read, and in the order that computing wants.
 """
+_COPIES_HANDED_OVER = 1
+"""Of weights that are no part of the session: in the order that computing wants."""
 _ROUNDING = 1.4
 """Factor on one pass over the whole picture: there ONNX Runtime takes memory in pieces of powers of two."""
 _CAUTION = 1.2
 """Factor on what the sizes of maps add up to."""
-COMFORTABLE = 16 * 2**20
+COMFORTABLE = 64 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
 """Likewise on a GPU."""
-_INDEPENDENT = 2**28
-"""Likewise for tiles that overlap by much."""
+_PARTS = (1, 4, 16)
+"""Parts of that which are tried where memory is short."""
+_TRANSFER = 40
+"""Multiplications that take as long as writing or reading one value of a kept map in memory."""
+_SPILLED = 4
+"""And so many times as long in a temporary file."""
 _FLAT = 32
 """Rows below which a strip is rather made narrower: it would consist of halo."""
 _NARROW = 32
@@ -101,24 +110,18 @@ def plan_exact(program: Program, height: int, width: int, memory: int, comfortab
     Raises:
         TooLittleMemory: not even the smallest tiles fit.
     """
-    room = min(memory // 3, comfortable)
-    try:
-        plan = _plan(program, height, width, memory, "measured", room)
-    except TooLittleMemory:
-        pass
-    else:
+    with suppress(TooLittleMemory):
+        plan = _roomy_plan(program, height, width, memory, "measured", comfortable)
         if not plan.spilled:
             return plan
-    return _plan(program, height, width, memory, "costly", room)
+    return _roomy_plan(program, height, width, memory, "costly", comfortable)
 
 
-def plan_settled(
-    program: Program, height: int, width: int, memory: int, comfortable: int = COMFORTABLE, *, sees_far: bool
-) -> Plan:
-    """A run with statistics that are known before: each stage is computed once.
+def plan_settled(program: Program, height: int, width: int, memory: int, comfortable: int = COMFORTABLE) -> Plan:
+    """A run with statistics that are known before, so that a stage may be longer than from one of them to the next.
 
-    Where the maps that it keeps would not fit into memory, tiles go from the picture to the translation at once and
-    overlap by all that the network sees around a pixel.
+    The fewer maps are kept, the less is written and read, and the more tiles overlap: the cheapest plan is taken.
+    Tiles from the picture to the translation at once would overlap by so much that they cost two or three times more.
 
     Args:
         program: the generator.
@@ -126,22 +129,52 @@ def plan_settled(
         width: likewise.
         memory: bytes that may be used beyond those of the picture and the translation.
         comfortable: bytes for a tile beyond which it gains nothing.
-        sees_far: whether the network sees too much around a pixel for such tiles.
 
     Raises:
         TooLittleMemory: not even the smallest tiles fit.
     """
     settled = _settled(program)
-    plan = _plan(settled, height, width, memory, "costly", min(memory // 3, comfortable))
-    if sees_far or not plan.spilled:
-        return plan
-    return _plan(settled, height, width, memory, "nothing", _INDEPENDENT)
+    plans = [_roomy_plan(settled, height, width, memory, "costly", comfortable)]
+    with suppress(TooLittleMemory):
+        plans.append(_roomy_plan(settled, height, width, memory, "sums", comfortable))
+    return min(plans, key=_cost)
+
+
+def _roomy_plan(program: Program, height: int, width: int, memory: int, keep: Keep, comfortable: int) -> Plan:
+    """The largest tiles beside which kept maps fit into memory and as much as a tile takes stays free.
+
+    Without that, freed memory would have to go back to the system after each tile, which takes longer than the larger
+    tile gains.
+    """
+    plans = []
+    for part in _PARTS:
+        room = min(memory // 3, comfortable // part)
+        plan = _plan(program, height, width, memory, keep, room)
+        if not plan.spilled and plan.needed + room <= memory:
+            return plan
+        plans.append(plan)
+    return min(plans, key=lambda plan: len(plan.spilled))
+
+
+def _cost(plan: Plan) -> float:
+    """In multiplications."""
+    costs = []
+    for number, stage in enumerate(plan.stages):
+        height, width = plan.sizes[stage.target]
+        moved = sum(
+            plan.program[op].channels * plan.sizes[op][0] * plan.sizes[op][1] * (_SPILLED if spilled else 1)
+            for op in (*stage.keeps, *stage.sources)
+            if (buffer := plan.buffer_of.get(op)) is not None
+            for spilled in [buffer in plan.spilled]
+        )
+        costs.append(stage_products(plan, number) * height * width + _TRANSFER * moved)
+    return sum(costs)
 
 
 def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, room: int) -> Plan:
     sizes = map_sizes(program, height, width)
     stages = cut(program, keep)
-    overheads = [_OVERHEAD + _COPIES_OF_WEIGHTS * _weights_size(program, stage) for stage in stages]
+    overheads = [_OVERHEAD + _copies_of_weights(program, stage) for stage in stages]
     least = [_tile_size(program, stage, sizes, *_smallest(sizes[stage.target])) for stage in stages]
     needed = max(overhead + tile for overhead, tile in zip(overheads, least, strict=True))
     if needed > memory:
@@ -248,9 +281,10 @@ def _spill(buffers: tuple[Buffer, ...], spent: list[int], memory: int) -> frozen
     return frozenset(spilled)
 
 
-def _weights_size(program: Program, stage: Stage) -> int:
-    convolutions = [op for index in stage.ops if isinstance(op := program[index], Conv | ConvTranspose)]
-    return sum(op.channels * op.in_channels * op.kernel**2 * _FLOAT for op in convolutions)
+def _copies_of_weights(program: Program, stage: Stage) -> int:
+    """Bytes that a stage's weights take beside the program's own."""
+    ops = [program[index] for index in stage.ops]
+    return sum(weights_size(op) * (_COPIES_HANDED_OVER if is_handed_over(op) else _COPIES_OF_WEIGHTS) for op in ops)
 
 
 def _work_in_the_middle(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> Work:

@@ -167,6 +167,9 @@ Program = tuple[Op, ...]
 
 LEAKY_SLOPE = 0.2
 
+_HEAVY = 4 * 2**20
+"""Bytes of a convolution's weights from which on they are handed over with each tile."""
+
 
 def is_kept(op: Op) -> bool:
     """Whether the result is worth keeping: computing it again would cost too much."""
@@ -176,6 +179,20 @@ def is_kept(op: Op) -> bool:
 def is_measured(op: Op) -> TypeGuard[Norm]:
     """Whether the operation needs the statistics of its whole input."""
     return isinstance(op, Norm) and op.running is None
+
+
+def weights_size(op: Op) -> int:
+    """Bytes of a convolution's weights in float32; 0 for all other operations."""
+    return op.channels * op.in_channels * op.kernel**2 * 4 if isinstance(op, Conv | ConvTranspose) else 0
+
+
+def is_handed_over(op: Op) -> bool:
+    """Whether ONNX Runtime gets the weights with each tile instead of as a part of the session.
+
+    In the session they compute a tenth faster, but making it takes as long as computing thousands of places.
+    Transposed convolutions gain nothing in the session.
+    """
+    return isinstance(op, ConvTranspose) or weights_size(op) >= _HEAVY
 
 
 def products(op: Op) -> int:

@@ -13,9 +13,10 @@ from zorse.runtime.streamed.program import Add, Picture, Program, is_kept, is_me
 
 Size = tuple[int, int]
 """Height and width of a map."""
-Keep = Literal["measured", "costly", "nothing"]
+Keep = Literal["measured", "costly", "sums", "nothing"]
 """Which maps are kept: also all whose statistics are taken, so that nothing is computed twice; those that would cost
-much to compute again; or none, so that only the picture is a source."""
+much to compute again; of these only the sums, so that a stage is a whole residual block; or none, so that only the
+picture is a source."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,15 @@ def cut(program: Program, keep: Keep) -> tuple[Stage, ...]:
     kept = {index for index, op in enumerate(program) if keep != "nothing" and is_kept(op)}
     if keep == "measured":
         kept |= measured
+    if keep == "sums":
+        kept = {index for index in kept if isinstance(program[index], Add)}
     # A sum is made on the way in the first stage that needs it: it would hardly be worth a run of its own.
     ends = [
         index
         for index, op in enumerate(program)
-        if index in measured or (index in kept and not isinstance(op, Add)) or index == len(program) - 1
+        if index in measured
+        or (index in kept and (keep == "sums" or not isinstance(op, Add)))
+        or index == len(program) - 1
     ]
     stages: list[Stage] = []
     done: set[int] = set()
