@@ -18,6 +18,9 @@ from starlette.testclient import TestClient
 
 import tiny_onnx
 from live_page import live_page
+from zorse_app import Service, Shelf
+from zorse_app.api import current_visitor, plain_api
+from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
 from zorse_app.limits import Limits
 from zorse_app.visitors_folder import folder_for_visitors, remove_abandoned
@@ -325,6 +328,16 @@ def test_the_visitors_folder_is_gone_afterwards(tmp_path, monkeypatch):
         assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
         (folder / "x").write_bytes(b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_has_used_up_their_time_is_told_when_to_come_back(models, tmp_path):
+    shelf = Shelf(models, Gate(Limits(seconds=10**-9), current_visitor))
+    web = TestClient(plain_api(Service(shelf, tmp_path)))
+    answers = [web.post("/translate", files={"picture": picture()}, data={"model": "horse2zebra"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert 590 <= int(answers[1].headers["retry-after"]) <= 600
+    other = TestClient(plain_api(Service(shelf, tmp_path)), client=("192.0.2.7", 4000))
+    assert other.post("/translate", files={"picture": picture()}, data={"model": "horse2zebra"}).status_code == 200
 
 
 def test_limits_are_options(zorse):

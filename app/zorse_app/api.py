@@ -108,11 +108,10 @@ def plain_api(service: Service) -> FastAPI:
         description=texts.API_DESCRIPTION,
         docs_url=None,  # these load scripts from elsewhere
         redoc_url=None,
-        responses={status: {"model": Failure, "description": reason} for status, reason in texts.API_FAILURES.items()},
     )
     crew = _Crew(service)
 
-    @api.post("/translate", response_class=Response, responses={200: _PICTURE}, summary=texts.API_TRANSLATE)
+    @api.post("/translate", response_class=Response, responses=_ANSWERS, summary=texts.API_TRANSLATE)
     async def translate(
         request: Request,
         picture: Annotated[UploadFile, File(description=texts.API_PICTURE)],
@@ -251,9 +250,12 @@ class _Crew:
             raise shown_error(busy) from None
 
 
-_PICTURE: dict[str, Any] = {
-    "description": texts.API_RESULT,
-    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/png")},
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": texts.API_RESULT,
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/png")},
+    },
+    **{status: {"model": Failure, "description": reason} for status, reason in texts.API_FAILURES.items()},
 }
 
 

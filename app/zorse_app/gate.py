@@ -14,7 +14,7 @@ from typing import Unpack
 
 from zorse.errors import ZorseError
 from zorse.imaging.io import Picture
-from zorse.runtime.memory import available_memory, parse_memory
+from zorse.runtime.memory import Returning, available_memory, parse_memory
 from zorse.runtime.passes import one_pass_size
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
@@ -27,6 +27,9 @@ PIXEL_BYTES = 24
 _LEAST = 64 * 10**6
 """Bytes that any work is reckoned with: a tiny picture still needs Python objects, file contents, a slice of the
 network's own memory."""
+
+_UNUSED = 64 * 10**6
+"""Freed bytes that the process may keep for itself: many threads with pictures of many sizes leave holes."""
 
 
 class Busy(ZorseError):
@@ -70,6 +73,7 @@ class Gate:
         self._visitor = visitor
         self._clock = clock
         self._places = os.cpu_count() or 1
+        self._give_back = Returning(_UNUSED)
         self._used = 0
         self._inside = 0
         self._line: deque[object] = deque()
@@ -116,6 +120,7 @@ class Gate:
             self._granted.reset(token)
             self._leave(share)
             self._book(visitor, start)
+            self._give_back()
 
     def timed(self, report: Report | None) -> Report:
         """A report of streamed work that also ends the work when it takes longer than a visitor's time in all.

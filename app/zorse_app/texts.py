@@ -118,7 +118,9 @@ API_DESCRIPTION = (
     "Pictures in, pictures out. Everything that goes wrong is answered with a 4xx or 5xx status and one sentence in "
     "the field 'error' that says what to do."
 )
-API_EXAMPLE = "curl -F picture=@horse.jpg -F model=horse2zebra http://127.0.0.1:7860{prefix}/translate -o zebra.jpg"
+API_EXAMPLE = """\
+curl -F picture=@horse.jpg -F model=horse2zebra -o zebra.jpg \\
+     http://127.0.0.1:7860{prefix}/translate"""
 API_TRANSLATE = "Translate a picture"
 API_MODELS = "Which models there are"
 API_PICTURE = "JPEG, PNG, WebP, TIFF, GIF or BMP; of animations every frame is translated."
@@ -201,6 +203,4 @@ API_PICTURES = (
 API_VIDEO = "Translates a short video with a model of this tab; its sound is kept."
 API_DRAW = "Turns a drawing, a PNG as a data URL, into a photo. Answers like the tabs for pictures."
 API_SKETCH = "Turns a sketch, also a photographed one, into a photo. Answers like the tabs for pictures."
-API_EDGES = (
-    "Finds the edges of a photo and turns them into another one. Answers with the edges as well."
-)
+API_EDGES = "Finds the edges of a photo and turns them into another one. Answers with the edges as well."

@@ -33,8 +33,8 @@ import tiny_onnx
 from live_page import live_page
 
 MODELS = ("horse2zebra", "photo2monet")
-MEMORY_GROWTH = 150 * 10**6
-"""Bytes by which the server may grow from its warm state to the end of the load."""
+MEMORY_GROWTH = 60 * 10**6
+"""Bytes by which the server may grow in the second half of the load: more would be a leak."""
 
 
 @dataclass
@@ -46,13 +46,13 @@ class Report:
     wrong: list[str] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
-    memory: list[int] = field(default_factory=list)
-    """Bytes resident: at the start, warm, and at the end; then the most on the way."""
+    memory: dict[str, int] = field(default_factory=dict)
+    """Bytes resident: at the "start", "warm", at "half" of the load, at its "end", and the "most" on the way."""
 
     @property
     def is_fine(self) -> bool:
         """Whether all was as it should be."""
-        return not self.wrong and self.memory[2] - self.memory[1] < MEMORY_GROWTH
+        return not self.wrong and self.memory["end"] - self.memory["half"] < MEMORY_GROWTH
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def main() -> int:
         "latency of good ones, median / 95 % / most, s": [
             round(float(np.quantile(latencies, share)), 2) for share in (0.5, 0.95, 1)
         ],
-        "memory at start / warm / end / most, MB": [size // 10**6 for size in report.memory],
+        "memory, MB": {when: size // 10**6 for when, size in report.memory.items()},
     }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     sys.stdout.writelines(f"{line}\n" for line in report.wrong[:20])
@@ -110,22 +110,27 @@ def run(clients: int, good: int, bad: int, seed: int = 0) -> Report:
 
 
 async def _load(server: int, url: str, clients: int, good: int, bad: int, seed: int) -> Report:
-    report = Report(memory=[resident(server)])
+    report = Report(memory={"start": resident(server)})
     chance = random.Random(seed)
     pictures = [_picture(chance) for _ in range(20)]
     requests = [_good(chance.choice(pictures), chance) for _ in range(good)]
     hostile = _bad_requests()
     refusals = [hostile[number % len(hostile)] for number in range(bad)]
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    # The server closes connections that are idle for 5 s: who asks just then gets no answer.
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients, keepalive_expiry=2)
     async with httpx.AsyncClient(base_url=url, timeout=300, limits=limits) as web:
         for warming in [_good(picture, chance) for picture in pictures]:
             await warming(web, Report())
-        report.memory.append(resident(server))
+        report.memory["warm"] = resident(server)
         places = asyncio.Semaphore(clients)
+
+        done = iter(range(1, good + bad + 1))
 
         async def one(request: Callable[[httpx.AsyncClient, Report], "asyncio.Future[None]"]) -> None:
             async with places:
                 await request(web, report)
+            if next(done) == (good + bad) // 2:
+                report.memory["half"] = resident(server)
 
         tasks = [*requests, *(_refused(refusal) for refusal in refusals)]
         chance.shuffle(tasks)
@@ -137,14 +142,13 @@ async def _load(server: int, url: str, clients: int, good: int, bad: int, seed: 
         health = await web.get("/healthz")
         if health.status_code != 200:
             report.wrong.append(f"after the load the server answers {health.status_code}")
-    report.memory.insert(2, resident(server))
+    report.memory["end"] = resident(server)
     return report
 
 
 async def _watch(server: int, report: Report) -> None:
-    report.memory.append(0)
     while True:
-        report.memory[-1] = max(report.memory[-1], resident(server))
+        report.memory["most"] = max(report.memory.get("most", 0), resident(server))
         await asyncio.sleep(0.2)
 
 

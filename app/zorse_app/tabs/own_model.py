@@ -30,7 +30,8 @@ def own_model_tab(service: Service) -> None:
         with gr.Column():
             file = gr.File(label=texts.OWN_FILE, file_types=[".onnx", ".safetensors"], height=140, elem_id="own_file")
             card = gr.Markdown(texts.OWN_HINT, elem_id="own_card")
-            picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
+            with gr.Column(elem_id="own_picture"):
+                picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
             with gr.Accordion(texts.MORE, open=False):
                 strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
         with gr.Column():
@@ -110,8 +111,8 @@ def described(card: ModelCard) -> str:
         *((metric.name, f"{metric.value:.3g}") for metric in card.metrics[:4]),
         (texts.CARD_NOTES, card.notes),
     ]
-    lines = [f"| {_plain(name)} | {_plain(value)} |" for name, value in rows if value]
-    return "\n".join([f"### {_plain(card.name)}", "", "| | |", "|---|---|", *lines])
+    head, *others = [f"| {_plain(name)} | {_plain(value)} |" for name, value in rows if value]
+    return "\n".join([f"### {_plain(card.name)}", "", head, "|---|---|", *others])
 
 
 def _plain(text: str) -> str:

@@ -78,6 +78,8 @@ def ui(
             console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)
         elif share:
             console.print("Gradio's servers gave no public address; the page works on this computer.", markup=False)
+        if credentials is None and (page.share_url is not None or not is_local(host)):
+            console.print("Everybody who reaches that address can use it; --user NAME:PASSWORD keeps others out.")
         console.print(f"API: {page.api_url}", markup=False)
         if page.protocol_url is not None:
             console.print(f"MCP: {page.protocol_url}", markup=False)
