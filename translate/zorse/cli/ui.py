@@ -71,8 +71,9 @@ def ui(
         seconds=max_seconds or None,
         memory=None if max_memory is None else parse_memory(max_memory),
     )
+    credentials = _credentials(user)
     console = Console(highlight=False, soft_wrap=True)
-    with launch(host, port, share, models, limits, _credentials(user), runs) as page:
+    with launch(host, port, share, models, limits, credentials, runs) as page:
         console.print(f"The page is open at {page.url} (Ctrl-C stops it)", markup=False)
         if page.share_url is not None:
             console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)
