@@ -15,6 +15,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from zorse.errors import ConfigError
+from zorse.runtime.devices import Setting
 from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
 from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
@@ -28,6 +29,9 @@ from zorse_app.visitors_folder import folder_for_visitors
 
 # Fonts of the visitor's own computer: nothing is fetched from the internet.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+_SESSIONS = 128
+"""Visitors whose settings Gradio remembers, about 1 MB each; every call by a program counts as one."""
+
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -65,6 +69,7 @@ def launch(
     limits: Limits | None = None,
     user: tuple[str, str] | None = None,
     runs: Path | None = None,
+    setting: Setting | None = None,
 ) -> Iterator[RunningPage]:
     """Serves the page until the `with` block is left; then everything that visitors sent is deleted.
 
@@ -77,6 +82,7 @@ def launch(
         user: name and password that the page and the interfaces ask for; None lets everybody in.
         runs: where trainings are kept, which outlive the page; None for the user's data folder. None are offered to
             strangers: where other computers can come in without a password.
+        setting: device, threads and memory of the models; None for the usual ones.
 
     Raises:
         ConfigError: the address cannot be used.
@@ -84,7 +90,7 @@ def launch(
     """
     _check_address(host, port)
     limits = limits or Limits()
-    shelf = Shelf(models, Gate(limits, current_visitor))
+    shelf = Shelf(models, Gate(limits, current_visitor), setting)
     hosts = LOCAL_HOSTS | {host.lower()} if is_local(host) and not share else None
     with folder_for_visitors() as folder:
         service = Service(shelf, folder / "results")
@@ -119,6 +125,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
                 quiet=True,
                 inbrowser=False,
                 max_file_size=door.limits.request_bytes,
+                state_session_capacity=_SESSIONS,
                 theme=gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS),
                 css_paths=_STYLE,
                 footer_links=["api"],

@@ -204,7 +204,7 @@ async def _by_page(web: httpx.AsyncClient, name: str, content: bytes, model: str
     told = (await web.get(f"/gradio_api/call/{endpoint}/{event}")).text
     if "event: complete" not in told:
         raise ValueError(told[:200])
-    result = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]
+    result = json.loads(told.split("event: complete\ndata: ", 1)[1].splitlines()[0])[0]
     answer = await web.get(f"/gradio_api/file={result['path']}")
     answer.raise_for_status()
     return answer.content
@@ -238,7 +238,7 @@ def _refused(bad: Bad) -> Callable[[httpx.AsyncClient, Report], object]:
 def _told(answer: httpx.Response) -> tuple[int, str]:
     """Status and message, from the interface or from Gradio's stream of events."""
     if "event: error" in answer.text:
-        return answer.status_code, answer.text.split("data: ", 1)[1]
+        return answer.status_code, answer.text.split("event: error\ndata: ", 1)[1]
     try:
         told = answer.json()
     except ValueError:
