@@ -13,6 +13,7 @@ from zorse.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from zorse.card import Metric, ModelCard
+    from zorse.parity import ParityReport
     from zorse.registry import Entry
 
 models = typer.Typer(no_args_is_help=True, help="List, describe, download and import models.")
@@ -32,7 +33,8 @@ def list_models(as_json: Json = False) -> None:
     if as_json:
         rows = {name: entry.model_dump() | {"present": find_file(entry) is not None} for name, entry in entries.items()}
         rows |= {
-            name: entry.model_dump() | {"task": entry.task, "state": "official", "present": official_file(name).is_file()}
+            name: entry.model_dump()
+            | {"task": entry.task, "state": "official", "present": official_file(name).is_file()}
             for name, entry in official.items()
         }
         typer.echo(json.dumps(rows, indent=2))
@@ -58,15 +60,22 @@ def info(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A shipped model's name or a model file.")],
     as_json: Json = False,
 ) -> None:
-    """Show the card of a model: what it does, how it was trained, how good it is, on what terms."""
+    """Show the card of a model: what it does, how it was trained, how good it is, on what terms.
+
+    For an exported file also what it takes and gives, and how it was compared with PyTorch.
+    """
     from zorse.loading import locate, read_file_card
+    from zorse.parity import described_parity
 
     file = locate(model)
     card = read_file_card(file)
+    parity = _parity(file)
     if as_json:
-        typer.echo(json.dumps({"file": str(file)} | card.model_dump(mode="json"), indent=2))
+        report = {} if parity is None else {"parity": parity.model_dump(mode="json")}
+        typer.echo(json.dumps({"file": str(file)} | card.model_dump(mode="json") | report, indent=2))
         return
-    _print_lines({"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card))
+    lines = {"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card)
+    _print_lines(lines if parity is None else lines | described_parity(parity))
 
 
 @models.command()
@@ -181,6 +190,14 @@ def import_model(
     lines = {"recognised": _network(card), "at test time": _at_test(card)} | _described(card)
     del lines["network"]
     _print_lines({"file": f"{out} ({out.stat().st_size / 1e6:.1f} MB)"} | lines)
+
+
+def _parity(file: Path) -> "ParityReport | None":
+    """The report in an exported file."""
+    from zorse.parity import read_parity
+    from zorse.runtime.onnx import read_onnx
+
+    return read_parity(read_onnx(file).metadata, str(file)) if file.suffix.lower() == ".onnx" else None
 
 
 def _place(name: str, entry: "Entry") -> str:
