@@ -4,7 +4,8 @@ import base64
 import io
 import json
 import os
-import signal
+import subprocess
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,12 +19,11 @@ from starlette.testclient import TestClient
 
 import tiny_onnx
 from live_page import live_page
-from zorse_app import Service, Shelf
+from zorse_app import Service, Shelf, visitors_folder
 from zorse_app.api import current_visitor, plain_api
 from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
 from zorse_app.limits import Limits
-from zorse_app.visitors_folder import folder_for_visitors, remove_abandoned
 
 USER = ("ann", "grün:7")
 
@@ -308,23 +308,29 @@ def test_a_protocol_for_language_models_finds_one_tool(models):
     assert other.isError
 
 
-def test_what_a_crashed_server_leaves_behind_is_deleted_by_the_next(models, tmp_path):
-    environment = {"TMPDIR": str(tmp_path)}
-    with live_page(models, environment=environment) as (process, _):
+def test_what_a_crashed_server_leaves_behind_is_deleted_by_the_next(tmp_path):
+    program = """
+import runpy, sys, time
+with runpy.run_path(sys.argv[1])["folder_for_visitors"]():
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+    command = [sys.executable, "-c", program, visitors_folder.__file__]
+    with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"ready\n"
         (left,) = tmp_path.glob("zorse-page-*")
         (left / "upload.png").write_bytes(b"a visitor's picture")
-        remove_abandoned(tmp_path)
+        visitors_folder.remove_abandoned(tmp_path)
         assert left.exists(), "the folder of a server that runs is not touched"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        server.kill()
     assert left.exists()
-    remove_abandoned(tmp_path)
+    visitors_folder.remove_abandoned(tmp_path)
     assert not left.exists()
 
 
 def test_the_visitors_folder_is_gone_afterwards(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with folder_for_visitors() as folder:
+    with visitors_folder.folder_for_visitors() as folder:
         assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
         (folder / "x").write_bytes(b"x")
     assert list(tmp_path.iterdir()) == []

@@ -51,8 +51,7 @@ def run_confined(command: list[str], given: bytes, confines: Confines) -> Ended:
         clock = threading.Timer(confines.seconds, process.kill)
         clock.start()
         try:
-            with suppress(BrokenPipeError):
-                output, errors = process.communicate(given)
+            output, errors = process.communicate(given)
         finally:
             is_late = not clock.is_alive()
             clock.cancel()

@@ -1,6 +1,7 @@
 """The models of the visitors who are here: from a file that one sent to a model that only that visitor can use."""
 
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -101,7 +102,8 @@ class OwnModels:
 
     def _taken_in(self, folder: Path, sent: Upload) -> OwnModel:
         """Checked, tried and lent under the name of the folder that it is kept in."""
-        file = folder / f"{Path(sent.name).stem[:80] or 'model'}{_suffix(sent)}"
+        plain = re.sub(r"[^\w.-]+", "_", Path(sent.name).stem)[:40]
+        file = folder / f"{plain or 'model'}{_suffix(sent)}"
         shutil.copyfile(sent.path, file)
         checked = self._converted(file) if file.suffix == ".safetensors" else file
         network = checked_network(checked)
