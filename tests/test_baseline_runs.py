@@ -25,6 +25,7 @@ from zorse.training.baselines.run import fresh_baseline, train_baseline
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import to_toml, validated_as, with_overrides
 from zorse.training.loop import fit, make_accelerator
+from zorse.training.recorder import alarms
 from zorse.training.recorder.log import read_log
 from zorse.training.recorder.signals import coverage
 
@@ -145,9 +146,11 @@ def test_the_best_is_kept_with_its_figure(ring_run):
 
 def test_digits_are_watched_through_the_classifier(digits, tmp_path, monkeypatch):
     from zorse.metrics import digit_classifier
+    from zorse.training.baselines import digits as measures
 
     monkeypatch.setattr(digit_classifier, "STEPS", 2)
     monkeypatch.setattr(digit_classifier, "BATCH", 8)
+    monkeypatch.setattr(measures, "N_MEASURED", 40)
     train_baseline(tiny("dcgan_digits", "training.evaluate_every=6"), digits, tmp_path / "run")
     card = Sampler.load(tmp_path / "run" / "generators_best" / "G.safetensors").card
     assert card.metrics[0].name == "Frechet distance (small digit classifier)"
@@ -164,22 +167,23 @@ def test_coverage_counts_the_neighbourhoods_that_are_visited():
 
 
 def test_a_run_that_collapses_goes_back_and_is_saved(tmp_path, monkeypatch):
-    """From iteration 250 on the generator draws one point, unless its learning rate has been lowered."""
+    """From iteration 40 on the generator draws one point, unless its learning rate has been lowered."""
     step = GAN.step
 
     def collapsing(recipe, batch, iteration, update) -> StepResult:
         result = step(recipe, batch, iteration, update)
         fake = batch["x"] + 0.01
-        if iteration >= 250 and recipe.optimizers["G"].param_groups[0]["lr"] > 6e-4:
+        if iteration >= 40 and recipe.optimizers["G"].param_groups[0]["lr"] > 6e-4:
             fake = fake[:1].expand_as(fake)
         return StepResult(result.losses, {"real": batch["x"], "fake": fake}, result.judged)
 
     monkeypatch.setattr(GAN, "step", collapsing)
+    monkeypatch.setattr(alarms, "SPAN", 20)
     settings = {
-        "iterations": 500,
-        "log_every": 20,
-        "save_every": 50,
-        "sample_every": 500,
+        "iterations": 80,
+        "log_every": 4,
+        "save_every": 10,
+        "sample_every": 80,
         "evaluate_every": 0,
         "batch_size": 32,
         "rollback": "true",
@@ -188,9 +192,9 @@ def test_a_run_that_collapses_goes_back_and_is_saved(tmp_path, monkeypatch):
     overrides = [f"training.{key}={value}" for key, value in settings.items()]
     config = tiny("gan_ring", *overrides, "recipe.generator.hidden=[8]", "recipe.discriminator.hidden=[8]")
     state = train_baseline(config, None, tmp_path / "run")
-    assert (state.iteration, state.rollbacks, state.rate_factor) == (500, 1, 0.5)
+    assert (state.iteration, state.rollbacks, state.rate_factor) == (80, 1, 0.5)
     (rollback,) = (line for line in read_log(tmp_path / "run" / "metrics.jsonl") if "rollback" in line)
-    assert rollback["iteration"] == 250
+    assert rollback["iteration"] == 40
     assert rollback["rollback"]["alarms"][0]["name"] == "mode_collapse"
 
 
@@ -203,9 +207,11 @@ def test_a_run_that_collapses_goes_back_and_is_saved(tmp_path, monkeypatch):
         ("gan_ring", "data.distribution=star", "'ring', 'grid' or 'spiral'"),
         ("gan_ring", "recipe.generator.shape=[3, 8, 8]", "points in the plane need"),
         ("gan_ring", 'recipe.discriminator={kind="dcgan"}', "judged by a discriminator of the kind mlp"),
-        ("wgan_gp_digits", "recipe.discriminator.norm=batch", "a gradient for each picture"),
+        ("wgan_gp_digits", "recipe.discriminator.norm=batch", "a gradient for each sample"),
         ("cdcgan_digits", "recipe.generator.latent.classes=0", "is told labels"),
         ("cogan_digits", "data.companion=none", "needs data.companion to be negative or edges"),
+        ("wgan_gp_ring", "recipe.discriminator.minibatch_kernels=3", "a gradient for each sample"),
+        ("gan_ring", "recipe.tricks.augment=true", "is for pictures"),
         ("gan_ring", "training.compile=true", "are for translators"),
         ("gan_ring", "recipe.trick.d_steps=2", "Did you mean 'tricks'"),
         ("infogan_digits", "recipe.generator.latent={noise=5}", "InfoGAN needs codes"),

@@ -99,8 +99,8 @@ def read_card(metadata: dict[str, str], file: str) -> ModelCard:
     text = metadata.get(CARD_KEY)
     if text is None and SAMPLE_CARD_KEY in metadata:
         raise WeightsError(
-            f"{file} draws samples from noise and translates nothing. Look at what it draws with 'zorse sample', or take "
-            "a model that translates."
+            f"{file} draws samples from noise and translates nothing. Look at what it draws with 'zorse sample', or "
+            "take a model that translates."
         )
     if text is None:
         raise WeightsError(

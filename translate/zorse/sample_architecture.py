@@ -87,7 +87,7 @@ class CoupledGeneratorConfig(Frozen):
     latent: LatentConfig = LatentConfig()
     channels: Literal[1, 3] = 1
     """Of one picture."""
-    size: Literal[8, 16, 32, 64, 128] = 32
+    size: Literal[16, 32, 64, 128] = 32
     base_channels: PositiveInt = 64
     norm: SampleNorm = "batch"
 

@@ -73,50 +73,63 @@ class BaselineConfig(RunConfig):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        recipe = self.recipe
-        points = len(recipe.generator.shape) == 1
-        if points != (self.data.kind == "mixture"):
+        _check_networks(self.recipe, points=self.data.kind == "mixture")
+        allowed = _companions(self.recipe)
+        if self.data.companion not in allowed:
             raise ValueError(
-                "points in the plane need data of the kind mixture and a generator of the shape [2]; pictures need "
-                "digits or pictures"
+                f"{self.recipe.kind} needs data.companion to be {' or '.join(allowed)}, not {self.data.companion}"
             )
-        if points and isinstance(recipe.discriminator, DCGANJudgeConfig):
-            raise ValueError("points in the plane are judged by a discriminator of the kind mlp")
-        if isinstance(recipe.discriminator, DCGANJudgeConfig) and recipe.generator.shape[1] not in (8, 16, 32, 64, 128):
+        settings = self.training
+        if settings.compile or settings.checkpoint_blocks or settings.freeze or settings.warm_up:
             raise ValueError(
-                f"a dcgan discriminator judges pictures of 8, 16, 32, 64 or 128 pixels, not {recipe.generator.shape[1]}"
-            )
-        if (
-            isinstance(recipe, WGANGPConfig)
-            and recipe.discriminator.kind == "dcgan"
-            and (recipe.discriminator.norm == "batch")
-        ):
-            raise ValueError(
-                "a gradient penalty needs a gradient for each picture, which BatchNorm mixes up: set "
-                'recipe.discriminator.norm to "none"'
-            )
-        if self.data.companion != (wanted := _companion(recipe)) and not (
-            wanted == "negative" and self.data.companion == "edges"
-        ):
-            names = {"none": "none", "same_class": "same_class", "negative": "negative or edges"}
-            raise ValueError(f"{recipe.kind} needs data.companion to be {names[wanted]}, not {self.data.companion}")
-        if self.training.compile or self.training.checkpoint_blocks:
-            raise ValueError("training.compile and training.checkpoint_blocks are for translators: leave them out")
-        if self.training.freeze or self.training.warm_up:
-            raise ValueError(
-                "training.freeze and training.warm_up are for runs that start from a model: leave them out"
+                "training.compile, checkpoint_blocks, freeze and warm_up are for translators: leave them out"
             )
         return self
 
 
-def _companion(recipe: BaselineRecipeConfig) -> Companion:
+def _check_networks(recipe: BaselineRecipeConfig, points: bool) -> None:
+    """Raises ValueError where networks do not fit the samples, or each other."""
+    generator, judge = recipe.generator, recipe.discriminator
+    if (len(generator.shape) == 1) != points:
+        raise ValueError(
+            "points in the plane need data of the kind mixture and a generator of the shape [2]; pictures need digits "
+            "or pictures"
+        )
+    if isinstance(judge, DCGANJudgeConfig):
+        if points:
+            raise ValueError("points in the plane are judged by a discriminator of the kind mlp")
+        if generator.shape[1:] not in {(size, size) for size in (8, 16, 32, 64, 128)}:
+            raise ValueError(
+                "a dcgan discriminator judges squares of 8, 16, 32, 64 or 128 pixels, but the generator draws "
+                f"{generator.shape[1]} x {generator.shape[2]}"
+            )
+    mixes = judge.minibatch_kernels > 0 or (isinstance(judge, DCGANJudgeConfig) and judge.norm == "batch")
+    if isinstance(recipe, WGANGPConfig) and mixes:
+        raise ValueError(
+            "a gradient penalty needs a gradient for each sample, which BatchNorm and minibatch discrimination mix up: "
+            'set recipe.discriminator.norm to "none" and minibatch_kernels to 0'
+        )
+    if points and _augments(recipe):
+        raise ValueError("recipe.tricks.augment is for pictures: leave it out for points")
+
+
+def _augments(recipe: BaselineRecipeConfig) -> bool:
+    match recipe:
+        case GANConfig() | ConditionalGANConfig() | DCGANConfig() | ConditionalDCGANConfig():
+            return bool(recipe.tricks.augment)
+        case _:
+            return False
+
+
+def _companions(recipe: BaselineRecipeConfig) -> tuple[Companion, ...]:
+    """What may come with the samples that a method learns from."""
     match recipe:
         case CoGANConfig():
-            return "negative"
+            return ("negative", "edges")
         case SDGANConfig():
-            return "same_class"
+            return ("same_class",)
         case _:
-            return "none"
+            return ("none",)
 
 
 def read_baseline_config(path: Path) -> BaselineConfig:

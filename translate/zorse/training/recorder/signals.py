@@ -100,22 +100,26 @@ def diversity(fakes: Tensor, *references: Tensor) -> float | None:
     return spread(fakes) / least if least > 1e-6 else None
 
 
-def coverage(real: Tensor, fake: Tensor, neighbours: int = 5) -> float:
-    """Share of real samples that have a generated one at least as near as their fifth nearest real one.
+def coverage(real: Tensor, fake: Tensor, neighbours: int = 5, least: float = 0.1) -> float:
+    """Share of real samples that have a generated one in their neighbourhood.
 
-    About 1 where both are of the same distribution; 1/8 where all generated samples are of one of eight equal modes.
+    That reaches to their fifth nearest real one, or farther where modes are so narrow that a generator which has found
+    them is not that precise yet. About 1 where both are of the same distribution; 1/8 where all generated samples are
+    of one of eight equal modes.
 
     Args:
         real: (N, ...), N > `neighbours`, or all are taken.
         fake: (M, ...).
         neighbours: that make up a neighbourhood.
+        least: its smallest radius, relative to the mean distance between real samples.
 
-    Source: Naeem et al. 2020, Reliable Fidelity and Diversity Metrics for Generative Models, section 3.2.
+    Source: Naeem et al. 2020, Reliable Fidelity and Diversity Metrics for Generative Models, section 3.2, but for
+        `least`.
     """
     real, fake = real.flatten(1).float(), fake.flatten(1).float()
     within = torch.cdist(real, real)
     radius = within.kthvalue(min(neighbours + 1, len(real)), dim=1).values  # The nearest is the sample itself.
-    return float((torch.cdist(real, fake).amin(1) <= radius).float().mean())
+    return float((torch.cdist(real, fake).amin(1) <= radius.clamp(min=least * within.mean())).float().mean())
 
 
 def luma_crops(pictures: Tensor) -> Tensor:
