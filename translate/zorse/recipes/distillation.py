@@ -139,8 +139,9 @@ class Distillation:
 
     @torch.no_grad()
     def _taught(self, source: Tensor) -> Tensor:
-        # Computed for each crop anew: the student sees other crops all the time, and the teacher at work costs less
-        # than the student's own step wherever there is a GPU.
+        # Computed for each crop anew, so that the teacher, too, sees other crops all the time. Pictures of whole photos,
+        # kept, would save a third of the time where one core works for a ResNet-9 through 4000 iterations, and less
+        # with smaller teachers.
         taught: Tensor = self.teacher.to(source.device)(source)
         return taught.to(source.dtype)
 
