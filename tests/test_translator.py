@@ -9,9 +9,8 @@ from PIL import Image
 
 import tiny_onnx
 from zorse.architecture import ResnetConfig
-from zorse.errors import ConfigError, DeviceError, ImageError, WeightsError
+from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.io import Picture, encode_picture
-from zorse.runtime import onnx as zorse_onnx
 from zorse.runtime.onnx import OnnxBackend
 from zorse.runtime.translator import Translator, working_size
 
@@ -237,37 +236,6 @@ def test_a_network_that_fails_on_a_picture(tmp_path):
     backend = OnnxBackend(tiny_onnx.write(tmp_path / "m.onnx"), threads=1)
     with pytest.raises(WeightsError, match=r"cannot compute pictures of shape \(1, 5, 8, 8\)"):
         backend(np.zeros((1, 5, 8, 8), np.float32))
-
-
-# Devices -------------------------------------------------------------------------------------------------------------
-
-
-def test_cuda_without_a_gpu_is_an_error_and_auto_is_not(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(zorse_onnx, "cuda_devices", lambda: 0)
-    file = tiny_onnx.write(tmp_path / "m.onnx")
-    with pytest.raises(DeviceError, match="CUDA was asked for"):
-        OnnxBackend(file, device="cuda")
-    assert OnnxBackend(file, device="auto").provider == "CPUExecutionProvider"
-    assert capfd.readouterr() == ("", ""), "ONNX Runtime must stay off the console"
-
-
-def test_cuda_that_falls_back_to_the_cpu_is_an_error(tmp_path, monkeypatch, capfd):
-    if "CUDAExecutionProvider" not in zorse_onnx.onnxruntime.get_available_providers():
-        pytest.skip("this ONNX Runtime is built without CUDA")
-    if zorse_onnx.cuda_devices():
-        pytest.skip("there is a GPU here")
-    monkeypatch.setattr(zorse_onnx, "cuda_devices", lambda: 1)
-    file = tiny_onnx.write(tmp_path / "m.onnx")
-    with pytest.raises(DeviceError, match="could not start CUDA"):
-        OnnxBackend(file, device="cuda")
-    assert OnnxBackend(file, device="auto").provider == "CPUExecutionProvider"
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_cpu_build_of_onnx_runtime_says_which_package_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(zorse_onnx.onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(DeviceError, match="onnxruntime-gpu"):
-        OnnxBackend(tiny_onnx.write(tmp_path / "m.onnx"), device="cuda")
 
 
 def test_bytes_from_translate_are_a_picture(negative, pixels):

@@ -9,6 +9,7 @@ from zorse.card import ModelCard
 from zorse.errors import UnknownModel, WeightsError
 from zorse.loading import locate, read_file_card
 from zorse.registry import find_file, shipped_models
+from zorse.runtime.devices import Setting
 from zorse_app.gate import Gate, GatedTranslator
 
 KEPT_WARM = 6
@@ -23,13 +24,15 @@ class Shelf:
     Args:
         folder: holds .onnx files, each with its card; None for the shipped models alone.
         gate: lets translations in; None for one of its own.
+        setting: device, threads and memory of the models.
 
     Raises:
         WeightsError: no such folder, no model in it, a file that is not a model, or two models of one name.
     """
 
-    def __init__(self, folder: Path | None = None, gate: Gate | None = None) -> None:
+    def __init__(self, folder: Path | None = None, gate: Gate | None = None, setting: Setting | None = None) -> None:
         self.gate = gate or Gate()
+        self._setting = setting or Setting()
         shipped = {name: name for name, entry in shipped_models().items() if find_file(entry)}
         own = {} if folder is None else _models_in(folder)
         self._sources: dict[str, str | Path] = {**shipped, **own}
@@ -63,7 +66,9 @@ class Shelf:
             if name in self._lent:
                 return self._lent[name]
             if name not in self._warm:
-                self._warm[name] = GatedTranslator(zorse.load(self._source(name)), self.gate)
+                how = self._setting
+                translator = zorse.load(self._source(name), how.device, how.threads, how.arena)
+                self._warm[name] = GatedTranslator(translator, self.gate)
             self._warm.move_to_end(name)
             while len(self._warm) > KEPT_WARM:
                 self._warm.popitem(last=False)

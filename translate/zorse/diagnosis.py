@@ -28,11 +28,11 @@ def diagnose() -> list[Finding]:
     return [
         Finding("Zorse", "ok", f"{_version('zorse') or 'source checkout'}, {Path(__file__).parent}"),
         Finding("Python", "ok", f"{platform.python_version()}, {platform.platform()}"),
-        Finding("processor", "ok", f"{os.cpu_count()} cores"),
+        _processor(),
         _memory(),
         *_packages(),
         _onnx_runtime(),
-        _cuda(),
+        _gpu(),
         *_models(),
         _translation(),
         _page(),
@@ -46,6 +46,14 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _processor() -> Finding:
+    from zorse.runtime.devices import usable_cores
+
+    cores, usable = os.cpu_count() or 1, usable_cores()
+    limited = "" if usable == cores else f", of which this process may use {usable}"
+    return Finding("processor", "ok", f"{cores} cores{limited}")
 
 
 def _memory() -> Finding:
@@ -82,12 +90,16 @@ def _onnx_runtime() -> Finding:
     return Finding("ONNX Runtime", "ok", found)
 
 
-def _cuda() -> Finding:
-    from zorse.runtime.onnx import OnnxBackend, cuda_devices
+def _gpu() -> Finding:
+    """Whether models run on the GPU that is there, and if not, why: ONNX Runtime itself goes to the CPU silently."""
+    from zorse.runtime.devices import cuda_devices
+    from zorse.runtime.onnx import OnnxBackend
 
     count = cuda_devices()
     if count == 0:
-        return Finding("GPU", "note", "the NVIDIA driver shows none; models run on the CPU")
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        why = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden!r})"
+        return Finding("GPU", "note", f"the NVIDIA driver shows none{why}; models run on the CPU{_other_devices()}")
     file = _first_file()
     if file is None:
         return Finding("GPU", "note", f"{count} found; without a model it is not known whether CUDA runs")
@@ -96,6 +108,17 @@ def _cuda() -> Finding:
     except ZorseError as error:
         return Finding("GPU", "note", f"{count} found, but models run on the CPU", str(error))
     return Finding("GPU", "ok", f"{count} found; models run with {backend.provider}")
+
+
+def _other_devices() -> str:
+    """What else the installed ONNX Runtime offers."""
+    import onnxruntime
+
+    from zorse.runtime.devices import PROVIDERS
+
+    built = onnxruntime.get_available_providers()
+    others = [name for name, provider in PROVIDERS.items() if provider in built and name not in ("cpu", "cuda")]
+    return f", or with --device {' or '.join(others)}" if others else ""
 
 
 def _models() -> Iterator[Finding]:

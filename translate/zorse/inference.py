@@ -12,7 +12,7 @@ from zorse.card import ModelCard
 from zorse.errors import ConfigError, DeviceError
 from zorse.generator_file import load_generator
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.onnx import Device
+from zorse.runtime.devices import Device
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
@@ -122,8 +122,13 @@ def usable_device(device: Device) -> torch.device:
     """The device that is meant.
 
     Raises:
-        DeviceError: CUDA was asked for and does not run here.
+        DeviceError: CUDA was asked for and does not run here, or a device that PyTorch does not have.
     """
+    if device not in ("auto", "cpu", "cuda"):
+        raise DeviceError(
+            f"The device {device!r} was asked for, but that is one of ONNX Runtime, and PyTorch runs this network. Use "
+            "--device cpu or cuda, or export the model with 'zorse export'."
+        )
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         reason = "shows no GPU that it can use" if torch.version.cuda else "is a version without CUDA"

@@ -9,7 +9,8 @@ from pathlib import Path
 from zorse.card import ModelCard, read_card
 from zorse.errors import MissingExtraError, WeightsError
 from zorse.registry import OFFICIAL, model_file
-from zorse.runtime.onnx import Device, OnnxBackend, read_onnx
+from zorse.runtime.devices import Arena, Device
+from zorse.runtime.model_file import read_onnx
 from zorse.runtime.translator import Translator
 
 PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
@@ -19,15 +20,20 @@ _NAME = re.compile(rf"({OFFICIAL})?[\w-]+")
 """Of a shipped model, or of one that others have published."""
 
 
-def load(name_or_path: str | Path, device: Device = "auto", threads: int | None = None) -> Translator:
+def load(
+    name_or_path: str | Path, device: Device = "auto", threads: int | None = None, arena: Arena = "auto"
+) -> Translator:
     """Opens a model for translating.
 
     Args:
         name_or_path: a shipped model's name ("horse2zebra"), an .onnx file, or a .safetensors file (needs the extra
             `train`).
-        device: "cpu", "cuda", or "auto": CUDA where it runs, else the CPU. `Translator.provider` says which it became.
+        device: "auto": CUDA where it runs, else the CPU. "cpu", "cuda", "directml", "coreml", "openvino": that or an
+            error. `Translator.provider` says what runs the network.
         threads: CPU threads of ONNX Runtime for one picture; None for one per core. Who translates several pictures at
             the same time from threads of their own gives each fewer.
+        arena: memory of ONNX Runtime between pictures. "auto": used again, given back after large pictures. "keep":
+            used again, whatever it takes. "off": given back at once; least memory, and slower.
 
     Returns:
         A `Translator`: call it with a picture.
@@ -35,7 +41,8 @@ def load(name_or_path: str | Path, device: Device = "auto", threads: int | None 
     Raises:
         UnknownModel: neither a shipped model nor a file has that name.
         WeightsError: the file is damaged, not a model, or not the published one.
-        DeviceError: CUDA was asked for and does not run here.
+        DeviceError: a device was asked for and does not run here.
+        ConfigError: an option makes no sense.
         MissingExtraError: a .safetensors file where torch is not installed.
     """
     file = locate(name_or_path)
@@ -45,7 +52,9 @@ def load(name_or_path: str | Path, device: Device = "auto", threads: int | None 
         from zorse.inference import load_torch  # imports torch
 
         return load_torch(file, device)
-    backend = OnnxBackend(file, device, threads)
+    from zorse.runtime.onnx import OnnxBackend  # imports ONNX Runtime
+
+    backend = OnnxBackend(file, device, threads, arena)
     return Translator(backend.card, backend, backend.provider)
 
 

@@ -1,11 +1,28 @@
 """Options that several commands share."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zorse.runtime.devices import Arena, Device
+
 if TYPE_CHECKING:
     from zorse.runtime.translator import Size
+
+
+DeviceOption = Annotated[
+    Device, typer.Option(help="Where to compute. auto: on an NVIDIA GPU where one runs, else on the CPU.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads for one picture.", show_default="the cores, shared by --workers")
+]
+ArenaOption = Annotated[
+    Arena,
+    typer.Option(
+        help="Memory between pictures. auto: used again, given back after large ones; keep: used again, whatever it "
+        "takes; off: given back at once, which takes longer."
+    ),
+]
 
 
 def parse_max_memory(text: str) -> int:

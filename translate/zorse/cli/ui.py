@@ -8,7 +8,9 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption
 from zorse.errors import ConfigError
+from zorse.runtime.devices import Setting
 
 _USER = "ZORSE_USER"
 _SHARED_SECONDS = 300
@@ -38,6 +40,9 @@ def ui(
             metavar="DIR", help="Where trainings started on the page are kept.", show_default="the user's data folder"
         ),
     ] = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    arena: ArenaOption = "auto",
     max_memory: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +78,7 @@ def ui(
     )
     credentials = _credentials(user)
     console = Console(highlight=False, soft_wrap=True)
-    with launch(host, port, share, models, limits, credentials, runs) as page:
+    with launch(host, port, share, models, limits, credentials, runs, Setting(device, threads, arena)) as page:
         console.print(f"The page is open at {page.url} (Ctrl-C stops it)", markup=False)
         if page.share_url is not None:
             console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)

@@ -69,9 +69,14 @@ class Returning:
         """To be called often: it is cheap as long as the process has not grown."""
         self._resident = min(self._resident, _resident())
         if _resident() > self._resident + self._growth:
-            with suppress(AttributeError, OSError, TypeError):  # another system, or another C library
-                ctypes.CDLL(None).malloc_trim(0)
+            give_back()
             self._resident = _resident()
+
+
+def give_back() -> None:
+    """Gives all memory that was freed back to the system, where the C library is glibc."""
+    with suppress(AttributeError, OSError, TypeError):  # another system, or another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident() -> int:

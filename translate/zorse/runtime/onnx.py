@@ -8,7 +8,7 @@ import numpy as np
 from zorse.card import ModelCard
 from zorse.errors import ConfigError, WeightsError
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.devices import CPU, CUDA, Device, cuda_devices
+from zorse.runtime.devices import CPU, CUDA, Arena, Device, Setting, cuda_devices
 from zorse.runtime.memory import give_back
 from zorse.runtime.model_file import (
     CORE_INPUT,
@@ -21,7 +21,7 @@ from zorse.runtime.model_file import (
     read_onnx,
 )
 from zorse.runtime.rewrite import faster
-from zorse.runtime.sessions import Arena, Session, Setting, choose_provider, open_session
+from zorse.runtime.sessions import Session, choose_provider, open_session
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
