@@ -139,9 +139,9 @@ class Distillation:
 
     @torch.no_grad()
     def _taught(self, source: Tensor) -> Tensor:
-        # Computed for each crop anew, so that the teacher, too, sees other crops all the time. Pictures of whole photos,
-        # kept, would save a third of the time where one core works for a ResNet-9 through 4000 iterations, and less
-        # with smaller teachers.
+        # Computed for each crop anew, so that the teacher, too, sees other crops all the time. Pictures of whole
+        # photos, kept, would save a third of the time of 4000 iterations on one core with a ResNet-9 as teacher, and
+        # less with smaller ones.
         taught: Tensor = self.teacher.to(source.device)(source)
         return taught.to(source.dtype)
 

@@ -43,6 +43,7 @@ def distillation_config(found: FoundTeacher, data: Path, kind: Kind | None, pres
     """
     card = found.card
     pictures = _pictures(found, kind or (found.data.kind if found.data else _kind(data)))
+    pictures = pictures.model_copy(update={"in_memory": preset == "gpu"})
     reverse = card.direction == "BtoA" and isinstance(pictures, UnpairedConfig)
     return TrainConfig(
         name=f"{card.name}-student",
