@@ -181,6 +181,7 @@ EXPLAINED = {
     "pausing": "Everything is being saved.",
     "stopping": "Everything is being saved.",
     "paused": "Saved at step {iteration} of {total}. 'Go on' continues exactly there.",
+    "not_begun": "It was taken out of the queue before it began. 'Go on' puts it back.",
     "stopped": "Ended at step {iteration} of {total}. Try it below, or let it go on.",
     "done": "All {total} steps are done. Try it below.",
     "interrupted": "It was cut off at about step {iteration} of {total}, perhaps because the computer was switched "

@@ -4,7 +4,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,7 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
             return nothing()
         training = desk.training(key)
         with service.stops.watch(visitor(request)) as check, _lent(service, warm, training, moment, way) as name:
-            outcome = service.translate_photo(upload(picture), name, tell=progress_of(progress, check))
-        plain = outcome.download.with_name(outcome.download.name.replace(name, moment))
-        outcome.download.rename(plain)
-        return shown(replace(outcome, download=plain))
+            return shown(service.translate_photo(upload(picture), name, tell=progress_of(progress, check)))
 
     gr.on(
         [picture.change, moment.input, way.input],

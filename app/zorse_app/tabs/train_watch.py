@@ -232,11 +232,15 @@ def _choice(training: Training) -> str:
 
 def _status(desk: Desk, training: Training, progress: Progress) -> str:
     state, wish = training.state, training.wish
-    is_preparing = state is State.RUNNING and progress.iteration == 0
+    explanation = state.value
+    if state is State.RUNNING and progress.iteration == 0:
+        explanation = "preparing"
+    elif state is State.PAUSED and not training.has_begun:
+        explanation = "not_begun"
     known = state is State.RUNNING and progress.seconds_left is not None
     left = texts.LEFT.format(time=duration(progress.seconds_left or 0)) if known else ""
     place = next((n for n, queued in enumerate(desk.queue(), start=1) if queued.key == training.key), 0)
-    explained = texts.EXPLAINED["preparing" if is_preparing else state.value].format(
+    explained = texts.EXPLAINED[explanation].format(
         iteration=f"{progress.iteration:,}",
         total=f"{progress.total:,}",
         left=left,

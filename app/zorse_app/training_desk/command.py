@@ -86,6 +86,7 @@ def _settings(wish: Wish) -> list[str]:
         "training.save_every": str(int(min(max(10, _SECONDS_BETWEEN_CHECKPOINTS / seconds), max(10, n // 4)))),
         "training.keep_every": str(max(5, n // _KEPT)),
         "training.evaluate_every": str(max(5, n // _KEPT)),
+        "training.evaluation_pictures": "50",
         "training.rollback": "true",
     }
     if wish.kind == "unpaired":

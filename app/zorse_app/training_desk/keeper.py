@@ -16,8 +16,9 @@ from pathlib import Path
 
 _GLANCE = 0.2
 """Seconds between two looks."""
-_PATIENCE = 300.0
-"""Seconds that a training has for saving itself; then it is ended, and what was saved before is kept."""
+_PATIENCE = 1800.0
+"""Seconds that a training has for its present step, a measurement and saving; then it is ended, and what was saved
+before is kept. On a busy computer this takes minutes."""
 _POLITENESS = 5
 """The page and other programs go first."""
 # Windows sends Ctrl-Break to a group of processes only, which must not be the keeper's own.

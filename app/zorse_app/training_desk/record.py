@@ -169,11 +169,17 @@ class Training:
             return State.DRAFT
         if wanted == "queued":
             return State.QUEUED
-        if self.exit_code == 0:
+        code = self.exit_code
+        if code == 0:
             return State.DONE
-        if self.exit_code not in (None, INTERRUPTED_EXIT) and self.exit_code > 0:
-            return State.FAILED
-        return {"paused": State.PAUSED, "stopped": State.STOPPED}.get(wanted, State.INTERRUPTED)
+        if code == INTERRUPTED_EXIT or not self.has_begun:
+            return {"paused": State.PAUSED, "stopped": State.STOPPED}.get(wanted, State.INTERRUPTED)
+        return State.FAILED if code is not None and code > 0 else State.INTERRUPTED
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was ever started; otherwise it was taken out of the queue before."""
+        return self.folder.keeper_pid.exists()
 
     @property
     def can_resume(self) -> bool:
