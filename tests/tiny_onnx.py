@@ -40,6 +40,31 @@ def instance_norm():
     return [helper.make_node("InstanceNormalization", ["image", "scale", "bias"], ["translation"])], tensors
 
 
+def generator(channels=64):
+    """A small network like real ones: convolutions, of which one is computed by Winograd's algorithm, and a norm."""
+    random = np.random.default_rng(0)
+
+    def weight(name, *shape):
+        return numpy_helper.from_array(random.normal(0, 0.1, shape).astype(np.float32), name)
+
+    tensors = [
+        weight("w1", channels, 3, 3, 3),
+        weight("w2", channels, channels, 3, 3),
+        weight("w3", 3, channels, 1, 1),
+        numpy_helper.from_array(np.ones(channels, np.float32), "scale"),
+        numpy_helper.from_array(np.zeros(channels, np.float32), "bias"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "w2"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("InstanceNormalization", ["c", "scale", "bias"], ["d"]),
+        helper.make_node("Conv", ["d", "w3"], ["e"]),
+        helper.make_node("Tanh", ["e"], ["translation"]),
+    ]
+    return nodes, tensors
+
+
 def division_by_zero():
     return [
         helper.make_node("Sub", ["image", "image"], ["zero"]),

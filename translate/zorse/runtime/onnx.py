@@ -21,7 +21,7 @@ from zorse.runtime.model_file import (
     read_onnx,
 )
 from zorse.runtime.rewrite import faster
-from zorse.runtime.sessions import Session, choose_provider, open_session
+from zorse.runtime.sessions import Session, choose_provider, is_large, open_session
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
@@ -82,7 +82,11 @@ class OnnxBackend:
         """
         if self._one_at_a_time and len(pictures) > 1:
             return np.concatenate([self(picture[None]) for picture in pictures])
-        return self._session.run([self._output], {self._input: pictures})[0]
+        (result,) = self._session.run([self._output], {self._input: pictures})
+        arena = self._setting.arena
+        if arena == "off" or (arena == "auto" and is_large(pictures)):
+            give_back()  # what ONNX Runtime has freed
+        return result
 
     @property
     def on_gpu(self) -> bool:

@@ -54,7 +54,7 @@ class Session:
             WeightsError: the model cannot compute pictures of this size.
         """
         how = onnxruntime.RunOptions()
-        if self._arena == "auto" and any(_is_large(tensor) for tensor in inputs.values()):
+        if self._arena == "auto" and any(is_large(tensor) for tensor in inputs.values()):
             how.add_run_config_entry(_SHRINKING, "cpu:0")
         try:
             results: list[Tensor] = self._session.run(outputs, inputs, how)
@@ -118,6 +118,11 @@ def open_session(file: Path, content: bytes, provider: str, setting: Setting) ->
     )
 
 
+def is_large(pictures: Tensor) -> bool:
+    """Whether the arena `auto` gives back the memory that such pictures, (N, C, H, W), take."""
+    return math.prod(pictures.shape[-2:]) >= LARGE
+
+
 def _available(device: Device, available: list[str]) -> str:
     if PROVIDERS[device] in available:
         return PROVIDERS[device]
@@ -179,10 +184,6 @@ def _runs_on(session: onnxruntime.InferenceSession, provider: str) -> bool:
         return True
     parts: list[str] = [part.ep_name for part in session.get_provider_graph_assignment_info()]
     return provider in parts
-
-
-def _is_large(pictures: Tensor) -> bool:
-    return math.prod(pictures.shape[-2:]) >= LARGE
 
 
 def _first_line(message: object) -> str:
