@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from zorse.samples.sampler import Sampler
     from zorse.training.files import Checkpoint
 
+SAMPLES = 64
+POINTS = 1024
 ROWS = 8
 """Of a sheet of interpolations or codes."""
 STOPS = 6
@@ -27,7 +29,16 @@ def sample(
     model: Annotated[
         Path, typer.Argument(metavar="RUN|MODEL", help="A run of a baseline GAN, or a .safetensors file of one.")
     ],
-    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Samples on the sheet; stops of a walk.")] = 64,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            min=1,
+            max=10_000,
+            help="Samples on the sheet; stops of a walk.",
+            show_default="64 pictures, 1024 points; 6 stops",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="OUT", help="Picture to write; .gif for walks and films.")
     ] = Path("samples.png"),
@@ -90,10 +101,22 @@ def sample(
         if interpolate and moves:
             from zorse.samples.sheets import walk
 
-            stops = n if n != 64 else STOPS
-            frames, milliseconds = walk(sampler, max(2, stops), number, seed, spherical=not linear), FRAME_MS
+            frames, milliseconds = walk(sampler, max(2, n or STOPS), number, seed, spherical=not linear), FRAME_MS
         else:
-            frames = [_sheet(sampler, model, n, number, seed, interpolate, linear, traverse, arithmetic, neighbours)]
+            frames = [
+                _sheet(
+                    sampler,
+                    model,
+                    n or (POINTS if sampler.card.draws_points else SAMPLES),
+                    number,
+                    seed,
+                    interpolate,
+                    linear,
+                    traverse,
+                    arithmetic,
+                    neighbours,
+                )
+            ]
             milliseconds = 0
     _write(out, frames, milliseconds)
     Console(soft_wrap=True, highlight=False, markup=False).print(f"Wrote {out}")
@@ -181,7 +204,7 @@ def _real_points(model: Path) -> "Points | None":
 
     if not (model / "config.toml").is_file():
         return None
-    points = open_samples(read_baseline_config(model / "config.toml").data, None).batch(0, 1024)["x"]
+    points = open_samples(read_baseline_config(model / "config.toml").data, None).batch(0, POINTS)["x"]
     real: Points = points.numpy()
     return real
 
@@ -218,5 +241,4 @@ def _write(out: Path, frames: "list[Pixels]", milliseconds: int) -> None:
         if out.suffix.lower() not in known:
             raise ImageError(f"{out} cannot be written: {out.suffix or 'no suffix'} is no picture's. Take .png.")
         pictures[0].save(content, known[out.suffix.lower()])
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, lambda file: file.write(content.getvalue()))

@@ -15,6 +15,8 @@ from zorse.samples.sampler import Sampler, as_pixels
 
 STEPS = 10
 """From one end of an interpolation or a code to the other."""
+CHUNK = 4096
+"""Training pictures that are compared at a time."""
 ROOM = 1.25
 """Side of a drawing of the plane, relative to the farthest point."""
 _TERM = re.compile(r"([+-])([0-9]+(?:,[0-9]+)*)")
@@ -173,8 +175,10 @@ def neighbours_sheet(sampler: Sampler, latents: Tensor, training: NDArray[np.uin
     """
     _pictures_only(sampler, "A search for neighbours")
     pictures = as_pixels(sampler.draw(latents))
-    known = torch.from_numpy(training).flatten(1).float()
-    nearest = torch.cdist(torch.from_numpy(pictures).flatten(1).float(), known).argmin(1).numpy()
+    drawn_ones = torch.from_numpy(pictures).flatten(1).float()
+    known = torch.split(torch.from_numpy(training).flatten(1), CHUNK)
+    distances = torch.cat([torch.cdist(drawn_ones, part.float()) for part in known], dim=1)
+    nearest = distances.argmin(1).numpy()
     return sheet(np.concatenate([pictures, training[nearest]], axis=2), min(columns, len(pictures)))
 
 

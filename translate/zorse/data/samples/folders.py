@@ -23,7 +23,8 @@ class Pictures:
     def __init__(self, config: PicturesConfig, root: Path, split: str, seed: int) -> None:
         train = split == "train"
         folder = _split_folder(root, split)
-        classes = [child for child in sorted(folder.iterdir()) if child.is_dir() and find_pictures(child)]
+        children = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
+        classes = [child for child in children if find_pictures(child)]
         classed = len(classes) > 1
         by_class = [list_pictures(child) for child in classes] if classed else [list_pictures(folder)]
         self._paths = [path for paths in by_class for path in paths]

@@ -1,4 +1,4 @@
-"""`zorse benchmark gans`: trains each preset with some seeds, without files, and measures what came of it."""
+"""`zorse benchmark gans`: trains presets with some seeds on the CPU, without files, and measures what came of it."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +120,7 @@ def _trained(config: BaselineConfig, data: Path | None, seed: int) -> TrainingSt
     """The run with another seed, without observers and files."""
     config = with_overrides(config, [f"training.seed={seed}"])
     samples: SampleSet = open_samples(config.data, data, seed=seed)
-    accelerator = make_accelerator(config.training, "auto")
+    accelerator = make_accelerator(config.training, "cpu")
     state = fresh_baseline(config, samples, accelerator)
     fit(state, sample_batches(samples, config.training.batch_size, 0, state.total), config.training, accelerator)
     if state.interrupted:

@@ -82,7 +82,8 @@ def fresh_baseline(config: BaselineConfig, samples: SampleSet, accelerator: Acce
     """The run before its first iteration; for trying a method without any files, with `fit`."""
     seed_everything(config.training.seed)
     settings = config.training
-    total = settings.iterations or max(1, round(settings.epochs * len(samples) / settings.batch_size))
+    per_step = settings.batch_size * accelerator.num_processes
+    total = settings.iterations or max(1, round(settings.epochs * len(samples) / per_step))
     return TrainingState.fresh(build_baseline(config.recipe), total, settings, accelerator)
 
 
