@@ -18,7 +18,7 @@ from zorse.generator_file import save_generator
 from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
 from zorse.networks.build import generator_module
-from zorse.runtime.onnx import read_network
+from zorse.runtime.model_file import read_network
 from zorse_app import Service, Shelf
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits
@@ -90,6 +90,7 @@ def test_a_new_model_replaces_the_one_before_and_room_is_limited(service, tmp_pa
         ("model.onnx", b"no model at all", "not an ONNX model"),
         ("model.safetensors", b"\xff" * 40, "not a safetensors file"),
         ("../../model.onnx", b"no model at all", "not an ONNX model"),
+        ("語" * 200 + "\x00\n.onnx", b"no model at all", "not an ONNX model"),
     ],
 )
 def test_files_that_are_no_models(service, tmp_path, name, content, says):

@@ -8,7 +8,7 @@ import onnx
 
 from zorse.card import ModelCard
 from zorse.errors import WeightsError
-from zorse.runtime.onnx import Network, read_network
+from zorse.runtime.model_file import Network, read_network
 
 MOST_NODES = 20_000
 MOST_BYTES = 300 * 10**6
