@@ -14,6 +14,7 @@ from zorse.errors import ConfigError
 from zorse.imaging.tensor import to_pixels
 from zorse.inference import as_tested
 from zorse.legacy.importing import import_generator
+from zorse.onnx_weights import load_onnx_generator
 from zorse_export import at_test, export_onnx
 from zorse_export.cases import padded
 from zorse_export.prepare import FixedDropout, fix_dropout
@@ -76,6 +77,9 @@ def test_every_variant(tmp_path, variant):
     assert np.abs(found.astype(int) - np.stack([to_pixels(each[None]) for each in expected])).max() <= 1
     assert found.std() > 5
     assert [(name, type(module), module.training) for name, module in network.named_modules()] == before
+    if architecture.norm != "batch":
+        weights = load_onnx_generator(tmp_path / "m.onnx")[0].state_dict()
+        assert all(torch.equal(weights[name], tensor) for name, tensor in network.state_dict().items())
     if model_card.dropout_at_test:
         translator = zorse.load(tmp_path / "m.onnx", "cpu")
         assert np.array_equal(translator(pictures[0]), translator(pictures[0]))

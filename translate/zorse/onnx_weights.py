@@ -1,5 +1,7 @@
 """Generators out of the .onnx files that `zorse export` wrote, to go on training them."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from zorse.card import ModelCard, read_card
 from zorse.errors import IncompatibleWeights, MissingExtraError, WeightsError
 from zorse.generator_file import blank_generator, first_difference
+from zorse.runtime.streamed.onnx_kernels import RENAMED_KEY
 
 _HALF = ".fp16"
 """End of the name of a weight that is stored in 16 bits."""
@@ -21,14 +24,15 @@ def load_onnx_generator(path: Path) -> tuple[nn.Module, ModelCard]:
     Raises:
         MissingExtraError: the package `onnx` is not installed.
         WeightsError: missing, damaged, or not a model of Zorse.
-        IncompatibleWeights: the file holds no longer what can be trained: the export has made BatchNorm, or a learned
-            scale and shift, part of other nodes.
+        IncompatibleWeights: the file holds no longer what can be trained: the export has made BatchNorm part of other
+            nodes, or weights are in 8 bits.
     """
     metadata, tensors = _read(path)
     card = read_card(metadata, str(path))
     network = blank_generator(card.architecture)
     expected = network.state_dict()
     weights = {name: tensor for name, tensor in tensors.items() if name in expected}
+    weights |= _without_effect(expected, weights)
     difference = first_difference(expected, weights)
     if difference is not None:
         raise IncompatibleWeights(
@@ -37,6 +41,19 @@ def load_onnx_generator(path: Path) -> tuple[nn.Module, ModelCard]:
         )
     network.load_state_dict(weights, assign=True)
     return network, card
+
+
+def _without_effect(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Biases of convolutions that the export has left out, because all their values are zero."""
+    return {
+        name: torch.zeros(tensor.shape)
+        for name, tensor in expected.items()
+        if name not in found and name.endswith(".bias") and _is_kernel(found.get(f"{name.removesuffix('bias')}weight"))
+    }
+
+
+def _is_kernel(weight: Tensor | None) -> bool:
+    return weight is not None and weight.ndim == 4
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -55,4 +72,6 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         stored.name.removesuffix(_HALF): torch.from_numpy(onnx.numpy_helper.to_array(stored).copy())
         for stored in model.graph.initializer
     }
-    return metadata, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    weights = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    renamed: dict[str, str] = json.loads(metadata.get(RENAMED_KEY, "{}"))
+    return metadata, weights | {name: weights[new].reshape(-1) for name, new in renamed.items() if new in weights}
