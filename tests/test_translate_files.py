@@ -38,7 +38,7 @@ def save(path, value=10, size=(20, 12), **options):
     return path
 
 
-def same(picture):
+def same(picture, **_):
     return picture
 
 
@@ -167,7 +167,7 @@ def test_workers_overlap_and_report_in_order(tmp_path):
         save(tmp_path / f"in/{number:02}.png", value=number)
     meeting = threading.Barrier(3, timeout=20)
 
-    def slow(picture):
+    def slow(picture, **_):
         meeting.wait()  # passes only while three are at work
         time.sleep(0.02 * (picture.rgb[0, 0, 0] % 3))
         return picture
@@ -183,7 +183,7 @@ def test_networks_are_bounded(tmp_path):
         save(tmp_path / f"in/{number}.png")
     running, most = [], []
 
-    def watched(picture):
+    def watched(picture, **_):
         running.append(1)
         most.append(len(running))
         time.sleep(0.01)
@@ -201,7 +201,7 @@ def test_pixels_in_work_are_bounded(tmp_path, monkeypatch):
     save(tmp_path / "in/larger.png", size=(100, 100))
     running, most = [], []
 
-    def watched(picture):
+    def watched(picture, **_):
         running.append(1)
         most.append(len(running))
         time.sleep(0.01)

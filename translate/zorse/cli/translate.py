@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.cli.options import parse_max_memory, parse_size
+from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption, parse_max_memory, parse_size
+from zorse.cli.stopping import stopping_cleanly
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -50,10 +51,14 @@ def translate(
         ),
     ] = "auto",
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 is the picture, 1 the translation.")] = 1.0,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    arena: ArenaOption = "auto",
     quality: Annotated[
         int | None,
-        typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and HEIC.", show_default="the input's"),
+        typer.Option(
+            min=1, max=100, help="Of JPEG, WebP, AVIF, HEIC and videos.", show_default="the input's; videos: 80"
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done and has not changed since.")] = False,
     copy_others: Annotated[
@@ -74,7 +79,7 @@ def translate(
         int | None, typer.Option(min=1, help="Pictures in work at the same time.", show_default="one per core")
     ] = None,
     allow_large: Annotated[
-        bool, typer.Option("--allow-large", help="Read pictures of more than 250 million pixels, too.")
+        bool, typer.Option("--allow-large", help="Read pictures and frames of more than 250 million pixels, too.")
     ] = False,
     max_memory: Annotated[
         str | None,
@@ -107,9 +112,9 @@ def translate(
     """
     from zorse.imaging.io import MAX_PIXELS
     from zorse.loading import load
+    from zorse.runtime.devices import CPU
     from zorse.runtime.files import Settings, share_cores, translate_files
     from zorse.runtime.jobs import plan
-    from zorse.runtime.onnx import CPU
     from zorse.runtime.selection import Selection
 
     wanted_size = parse_size(size)
@@ -117,35 +122,33 @@ def translate(
     name = model or _only_model()
     selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
     jobs = plan(inputs, out, Path(name).stem, selection)
-    n_workers, threads = share_cores(len(jobs), workers, wanted_size)
-    translator = load(name, device, threads)
+    n_workers, share = share_cores(len(jobs), workers, wanted_size)
+    if memory is not None:  # goes furthest where one network runs at a time
+        share = None
+    translator = load(name, device, threads or share, arena)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     bar = _bar(console)
     settings = Settings(
         workers=n_workers,
-        networks=n_workers if threads is not None and translator.provider == CPU else 1,
+        networks=n_workers if share is not None and translator.provider == CPU else 1,
         resume=resume,
         quality=quality,
         as_stored=copy_others,
         max_pixels=None if allow_large else MAX_PIXELS,
         steadiness=steady,
-        report=_FrameReport(console, bar, alone=len(jobs) == 1),
+        max_memory=memory,
+        tile_report=_TileReport(console, bar) if len(jobs) == 1 else None,
+        frame_report=_FrameReport(console, bar, alone=len(jobs) == 1),
     )
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
-    work = partial(
-        translator.translate,
-        size=wanted_size,
-        strength=strength,
-        max_memory=None if memory is None else memory // settings.networks,
-        tiling=tiling,
-        report=_TileReport(console, bar) if len(jobs) == 1 else None,
-    )
+    work = partial(translator.translate, size=wanted_size, strength=strength, tiling=tiling)
     counts = _Counts()
-    try:
-        _report(console, bar, jobs, translate_files(work, jobs, settings), counts)
-    except KeyboardInterrupt:
-        console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.", markup=False)
-        raise
+    with stopping_cleanly():
+        try:
+            _report(console, bar, jobs, translate_files(work, jobs, settings), counts)
+        except KeyboardInterrupt:
+            console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.", markup=False)
+            raise
     if len(jobs) > 1:
         console.print(counts.summary(jobs), markup=False)
     if counts.failed:
@@ -196,7 +199,7 @@ class _TileReport:
     bar: "Bar"
     last: float = field(default_factory=time.monotonic)
 
-    def __call__(self, progress: "Progress") -> None:
+    def __call__(self, _job: "Job", progress: "Progress") -> None:
         for task in self.bar.task_ids:
             self.bar.update(task, completed=progress.done)
         if not self.console.is_terminal and time.monotonic() - self.last > _SECONDS_BETWEEN_LINES:

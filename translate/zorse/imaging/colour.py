@@ -1,6 +1,8 @@
 """ICC profiles: from a file's colours to sRGB and back."""
 
 import io
+import sys
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,21 +73,32 @@ def image_to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uin
     A damaged or exotic profile is ignored, as browsers do.
     """
     data = image.info.get("icc_profile")
-    plain = image if image.mode in ("L", "LA", "CMYK") else image.convert("RGB")
     if not data:
-        return np.array(plain.convert("RGB")), None, None
+        return _rgb(image), None, None
     try:
         profile = _opened(data)
         space = profile.profile.xcolor_space.strip()
         if space == "RGB":
-            return _rgb_to_srgb(np.array(plain.convert("RGB")), data)
+            return _rgb_to_srgb(_rgb(image), data)
         mode = {"GRAY": "L", "CMYK": "CMYK"}[space]
-        if mode != plain.mode.rstrip("A"):  # a profile for other data than the file's
-            return np.array(plain.convert("RGB")), None, None
-        srgb = ImageCms.profileToProfile(plain.convert(mode), profile, _srgb(), outputMode="RGB", flags=_FLAGS)
-        return np.array(plain.convert("RGB") if srgb is None else srgb), None, None
+        if mode != image.mode.rstrip("A"):  # a profile for other data than the file's
+            return _rgb(image), None, None
+        transform = ImageCms.buildTransform(profile, _srgb(), mode, "RGB", flags=_FLAGS)
+        return _rgb(image, lambda band: ImageCms.applyTransform(band.convert(mode), transform) or band), None, None
     except (ImageCms.PyCMSError, OSError, KeyError):
-        return np.array(plain.convert("RGB")), None, None
+        return _rgb(image), None, None
+
+
+def _rgb(image: Image.Image, change: Callable[[Image.Image], Image.Image] = lambda band: band) -> NDArray[np.uint8]:
+    """(H, W, 3), a band at a time: at once, Pillow would make three copies of the picture."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    # Pillow holds its limit of pixels against each band, too.
+    height = max(1, min(_BAND, (Image.MAX_IMAGE_PIXELS or sys.maxsize) // image.width))
+    for top in range(0, image.height, height):
+        rows = slice(top, min(top + height, image.height))
+        band = change(image.crop((0, rows.start, image.width, rows.stop)))
+        pixels[rows] = np.asarray(band.convert("RGB"))
+    return pixels
 
 
 def _rgb_to_srgb(
@@ -134,9 +147,12 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 def _transformed(
     pixels: NDArray[np.uint8], source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile
 ) -> NDArray[np.uint8]:
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    converted = ImageCms.profileToProfile(image, source, target, flags=_FLAGS)
-    return np.array(image if converted is None else converted)
+    transform = ImageCms.buildTransform(source, target, "RGB", "RGB", flags=_FLAGS)
+    result = np.empty_like(pixels)
+    for top in range(0, len(pixels), _BAND):
+        band = Image.fromarray(np.ascontiguousarray(pixels[top : top + _BAND]))
+        result[top : top + _BAND] = np.asarray(ImageCms.applyTransform(band, transform) or band)
+    return result
 
 
 def _like(pixels: Pixels, converted: NDArray[np.uint8]) -> Pixels:

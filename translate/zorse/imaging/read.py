@@ -90,7 +90,7 @@ class PictureFile:
         place = f" (frame {number + 1} of {len(self)})" if len(self) > 1 else ""
         try:
             self._image.seek(self._numbers[number])
-            _check_size(self._image, 1, self._name, self._max_pixels)
+            check_pixels(self._name, self._image.width, self._image.height, self._max_pixels)
             # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
             # follow its pixels.
             early = read_metadata(self._image) if self.format == "TIFF" else None
@@ -105,6 +105,17 @@ class PictureFile:
             ) from error
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
             raise _damaged(self._name, error, place) from error
+
+    def only_frame(self) -> Iterator[Picture]:
+        """Decodes the first frame and lets go of the file: with Pillow's pixels it takes more memory than the picture.
+
+        Raises:
+            ImageError: it is damaged or too large.
+        """
+        picture = self.frame(0)
+        self._numbers, self._data = self._numbers[:1], b""
+        self._image.close()
+        yield picture
 
     def animation(self) -> Animation | None:
         """How the frames are played; None for a single picture and for the pages of a TIFF. Call it after the last."""
@@ -137,13 +148,15 @@ def open_pictures(
     if not data:
         raise ImageError(f"{name} is empty (0 bytes). A copy or download that broke off? Get the file again.")
     with _opened(data, name) as image:
-        _check_size(image, 1, name, max_pixels)
+        check_pixels(name, image.width, image.height, max_pixels)
         try:
             numbers = [image.tell()] if only_first else _frame_numbers(image)
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
             raise _damaged(name, error) from error
-        _check_size(image, len(numbers), name, max_pixels)
-        yield PictureFile(image, numbers, data, name, max_pixels)
+        check_pixels(name, image.width, image.height, max_pixels, len(numbers))
+        file = PictureFile(image, numbers, data, name, max_pixels)
+        del data  # only the file holds it now, and may let go of it
+        yield file
 
 
 def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture:
@@ -194,15 +207,14 @@ def _content(source: Source) -> tuple[str, bytes]:
     return str(getattr(source, "name", "The picture")), source.read()
 
 
-@contextmanager
-def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+def _opened(data: bytes, name: str) -> Image.Image:
     """The file's header read, its pixels not yet decoded."""
     formats = readable_formats()
     # Pillow warns at its own limit, a process-wide variable: it is lifted only while the header is read.
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(io.BytesIO(data), formats=formats)
+            return Image.open(io.BytesIO(data), formats=formats)
         except UnidentifiedImageError as error:
             raise ImageError(
                 f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF (HEIC with "
@@ -212,8 +224,6 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             raise _damaged(name, error) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-    with image:
-        yield image
 
 
 def _damaged(name: str, error: Exception, place: str = "") -> ImageError:
@@ -222,10 +232,15 @@ def _damaged(name: str, error: Exception, place: str = "") -> ImageError:
     )
 
 
-def _check_size(image: Image.Image, frames: int, name: str, max_pixels: int | None) -> None:
-    if max_pixels is None or image.width * image.height * frames <= max_pixels:
+def check_pixels(name: str, width: int, height: int, max_pixels: int | None, frames: int = 1) -> None:
+    """Makes sure that a file of that name may be unfolded.
+
+    Raises:
+        ImageError: it has more pixels than may be read.
+    """
+    if max_pixels is None or width * height * frames <= max_pixels:
         return
-    size = f"{image.width}x{image.height}" if frames == 1 else f"{frames} frames of {image.width}x{image.height}"
+    size = f"{width}x{height}" if frames == 1 else f"{frames} frames of {width}x{height}"
     raise ImageError(
         f"{name} has {size} pixels; Zorse reads at most {max_pixels // 10**6} million, since a small file can unfold "
         "to more than the memory holds. If you trust the file and have the memory, allow it with --allow-large (in "

@@ -10,13 +10,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from zorse.errors import DiskFull, ImageError, ZorseError
 from zorse.imaging.io import (
     MAX_PIXELS,
     Picture,
-    PictureFile,
     as_stored,
     encode_pictures,
     holds_frames,
@@ -27,14 +26,20 @@ from zorse.imaging.io import (
 )
 from zorse.runtime.jobs import STANDARD, Job
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
+from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Size
-from zorse.runtime.video import translate_video
+from zorse.runtime.video import VideoOptions, translate_video
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import VideoProgress
 
 PIXELS_AT_ONCE = 100_000_000
 """Pictures in work together have at most so many pixels; a larger one is alone."""
+
+_BESIDE = 12
+"""Bytes that each pixel of a picture takes while it is read or written beside another one's translation."""
+_SHARE_BESIDE = 4
+"""Such pictures get one part in so many of a memory limit."""
 
 _AHEAD = 2
 """Jobs that are handed out for each worker: it finds the next one ready."""
@@ -60,15 +65,26 @@ class Settings:
     resume: bool = False
     """Whether files are left out whose result is there and not older."""
     quality: int | None = None
-    """Of JPEG, WebP, AVIF and HEIC, 1..100; None for that of the input."""
+    """Of JPEG, WebP, AVIF, HEIC and videos, 1..100; None for that of the input, and 80 for videos."""
     as_stored: bool = False
     """Whether results are written in the orientation in which the input was stored, not upright."""
     max_pixels: int | None = MAX_PIXELS
     """Larger inputs are refused; None for no limit."""
+    max_memory: int | None = None
+    """Bytes for all pictures in work and their translations; None: half of what is free for each translation."""
     steadiness: float = USUAL_STEADINESS
     """Of videos, 0 (frame by frame) to 1."""
-    report: "Callable[[Job, VideoProgress], None] | None" = None
-    """Is told after each frame of a video how far it is; may be called from several threads."""
+    tile_report: Callable[[Job, Progress], None] | None = None
+    """Is told after each tile of a streamed picture how far it is; may be called from several threads."""
+    frame_report: "Callable[[Job, VideoProgress], None] | None" = None
+    """Is told after each frame of a video how far it is; likewise."""
+
+
+class Translate(Protocol):
+    """The translation of one picture, safe to call from several threads."""
+
+    def __call__(self, picture: Picture, *, max_memory: int | None, report: Report) -> Picture:
+        """As `Translator.translate`: `report` is called after each tile, and what it raises ends the work."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +121,7 @@ def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | 
 
 
 def translate_files(
-    translate: Callable[[Picture], Picture], jobs: Iterable[Job], settings: Settings | None = None
+    translate: Translate, jobs: Iterable[Job], settings: Settings | None = None
 ) -> Generator[Outcome, None, None]:
     """Works on all jobs; gives the outcomes in their order.
 
@@ -113,7 +129,7 @@ def translate_files(
     `Outcome`. Leaving the iteration (Ctrl-C) drops what is in work. Files that were finished are whole in every case.
 
     Args:
-        translate: the translation of one picture, safe to call from several threads.
+        translate: the translation of one picture.
         jobs: as `plan` gives them.
         settings: how.
     """
@@ -141,12 +157,16 @@ def translate_files(
 class _Crew:
     """What the workers share."""
 
-    def __init__(self, translate: Callable[[Picture], Picture], settings: Settings) -> None:
+    def __init__(self, translate: Translate, settings: Settings) -> None:
         self.stopped = threading.Event()
         self._translate = translate
         self._settings = settings
         self._network = threading.Semaphore(settings.networks)
-        self._room = _Room(PIXELS_AT_ONCE)
+        limit = settings.max_memory
+        self._together = PIXELS_AT_ONCE
+        if limit is not None:
+            self._together = min(PIXELS_AT_ONCE, limit // _SHARE_BESIDE // _BESIDE)
+        self._room = _Room(self._together)
 
     def run(self, job: Job) -> Outcome:
         """One job, whatever comes.
@@ -178,8 +198,10 @@ class _Crew:
         with open_pictures(source, self._settings.max_pixels) as file:
             suffix = suffix_of(file.format) if job.target == STANDARD else job.target.suffix
             count = len(file) if holds_frames(suffix) else 1
-            with self._room.of(count * file.pixels):
-                frames = [self._frame(file, number) for number in range(count)]
+            pixels = file.pixels
+            with self._room.of(count * pixels):
+                pictures: Iterable[Picture] = file if count > 1 else file.only_frame()
+                frames = [self._frame(job, picture, pixels, count) for picture in pictures]
                 content = encode_pictures(frames, suffix, file.animation(), self._settings.quality)
         self._go_on()
         if job.target == STANDARD:
@@ -188,24 +210,46 @@ class _Crew:
             write_file(job.target, content)
             _mirror_time(job)
 
-    def _frame(self, file: PictureFile, number: int) -> Picture:
-        self._go_on()
-        translated = self._translated(file.frame(number))
+    def _frame(self, job: Job, picture: Picture, pixels: int, count: int) -> Picture:
+        """One of `count` frames of so many pixels."""
+
+        def report(progress: Progress) -> None:
+            self._go_on()
+            if self._settings.tile_report is not None:
+                self._settings.tile_report(job, progress)
+
+        translated = self._translated(picture, self._memory(pixels, count), report)
         return as_stored(translated) if self._settings.as_stored else translated
 
-    def _translated(self, picture: Picture) -> Picture:
+    def _translated(self, picture: Picture, max_memory: int | None, report: Report) -> Picture:
         with self._network:
             self._go_on()
-            return self._translate(picture)
+            return self._translate(picture, max_memory=max_memory, report=report)
+
+    def _memory(self, pixels: int, count: int) -> int | None:
+        """What the translation of one frame may take where pictures in work, and other frames, take their share."""
+        limit = self._settings.max_memory
+        if limit is None:
+            return None
+        is_alone = self._settings.workers == 1 or count * pixels > self._together
+        share = limit if is_alone else limit - limit // _SHARE_BESIDE
+        return max(1, share // self._settings.networks - 3 * pixels * (count - 1))
 
     def _video(self, job: Job) -> str:
         """Gives what people should know of the result."""
 
-        def report(progress: "VideoProgress") -> None:
-            if self._settings.report is not None:
-                self._settings.report(job, progress)
+        settings = self._settings
 
-        made = translate_video(self._translated, job.source, job.target, self._settings.steadiness, report)
+        def report(progress: "VideoProgress") -> None:
+            if settings.frame_report is not None:
+                settings.frame_report(job, progress)
+
+        def translate(frame: Picture) -> Picture:
+            memory = self._memory(frame.height * frame.width, 1)
+            return self._translated(frame, memory, lambda _progress: self._go_on())
+
+        options = VideoOptions(settings.steadiness, settings.quality, settings.max_pixels)
+        made = translate_video(translate, job.source, job.target, options, report)
         _mirror_time(job)
         if made.damage:
             raise ImageError(

@@ -21,7 +21,7 @@ from zorse.runtime.passes import Backend, Limits, Seen, Tiling, translate_seen
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Report
 from zorse.runtime.streamed.geometry import Span, Window
-from zorse.runtime.video import translate_video
+from zorse.runtime.video import VideoOptions, translate_video
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import Report as VideoReport
@@ -158,6 +158,7 @@ class Translator:
         target: str | Path,
         *,
         steadiness: float = USUAL_STEADINESS,
+        quality: int | None = None,
         progress: "VideoReport | None" = None,
         **options: Unpack[Options],
     ) -> "Rewritten":
@@ -167,6 +168,7 @@ class Translator:
             source: the video.
             target: the new file; ends in .mp4, .m4v, .mov, .mkv or .webm.
             steadiness: how much the flicker is held down, 0 (frame by frame) to 1.
+            quality: of the new file, 1..100; None for 80, which can hardly be told from what the network gave.
             progress: is told after each frame how far the video is.
             options: as for one picture, see `translate`.
 
@@ -179,7 +181,7 @@ class Translator:
             ConfigError: an option makes no sense.
         """
         work = partial(self.translate, **options)
-        return translate_video(work, Path(source), Path(target), steadiness, progress)
+        return translate_video(work, Path(source), Path(target), VideoOptions(steadiness, quality), progress)
 
     def _translated(self, picture: Picture, strength: float, limits: Limits) -> Pixels:
         """At its own size; nothing of the picture's size is held but pixels."""

@@ -1,23 +1,37 @@
 """A video through a model: frame by frame, with the flicker held down."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zorse.errors import MissingExtraError
 from zorse.imaging.picture import Picture, Pixels
+from zorse.imaging.read import MAX_PIXELS
 from zorse.runtime.steady import DEFAULT, Steady
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import Report, Rewritten
 
 
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video is translated."""
+
+    steadiness: float = DEFAULT
+    """How much the translations of neighbouring frames are mixed where nothing moves, 0 (frame by frame) to 1."""
+    quality: int | None = None
+    """Of the new file, 1..100; None for 80, which can hardly be told from what the network gave."""
+    max_pixels: int | None = MAX_PIXELS
+    """Videos with larger frames are refused; None for no limit."""
+
+
 def translate_video(
     translate: Callable[[Picture], Picture],
     source: Path,
     target: Path,
-    steadiness: float = DEFAULT,
+    options: VideoOptions | None = None,
     report: "Report | None" = None,
 ) -> "Rewritten":
     """Translates a video; see `zorse.imaging.video.rewrite.rewrite_video` for what is kept.
@@ -26,8 +40,7 @@ def translate_video(
         translate: the translation of one frame.
         source: the video.
         target: the new file; ends in one of `VIDEO_FORMATS`.
-        steadiness: how much the translations of neighbouring frames are mixed where nothing moves, 0 (frame by frame)
-            to 1.
+        options: how.
         report: is told after each frame how far the video is.
 
     Returns:
@@ -43,9 +56,10 @@ def translate_video(
         raise MissingExtraError(f"Reading the video {source}", "video")
     from zorse.imaging.video.rewrite import rewrite_video
 
-    steady = Steady(steadiness)
+    options = options or VideoOptions()
+    steady = Steady(options.steadiness)
 
     def change(frame: Pixels) -> Pixels:
         return steady(frame, translate(Picture(frame)).rgb)
 
-    return rewrite_video(source, target, change, report)
+    return rewrite_video(source, target, change, report, quality=options.quality, max_pixels=options.max_pixels)

@@ -19,18 +19,24 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zorse.errors import ImageError
-from zorse.imaging.io import Pixels, writing
+from zorse.imaging.io import MAX_PIXELS, Pixels, writing
+from zorse.imaging.read import check_pixels
 from zorse.imaging.video.formats import VIDEO_FORMATS, VideoFormat
 from zorse.imaging.video.frames import bits, display_matrix, frame_like, is_rgb, tag_colours, upright_pixels
 from zorse.imaging.video.streams import Carrier, carrier, codec_name
 
-_QUALITY: dict[str, dict[str, str]] = {
-    "libx264": {"crf": "18", "preset": "medium"},
-    "libvpx-vp9": {"crf": "24", "b": "0", "row-mt": "1", "cpu-used": "3"},
-    "libsvtav1": {"crf": "24", "preset": "7"},
-    "libvpx": {"crf": "8", "b": "8M"},
+_OPTIONS: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "medium"},
+    "libvpx-vp9": {"b": "0", "row-mt": "1", "cpu-used": "3"},
+    "libsvtav1": {"preset": "7"},
+    "libvpx": {"b": "8M"},
 }
-"""Options of encoders, for pictures that can hardly be told from what went in."""
+"""Of encoders, beside the quality."""
+_CRF = {"libx264": (50, 18), "libvpx-vp9": (62, 24), "libsvtav1": (62, 24), "libvpx": (62, 8)}
+"""What these encoders call the quality ("crf") at the quality 0 and at 80, where the pictures can hardly be told from
+what went in; others choose by themselves."""
+_USUAL_QUALITY = 80
+_BEST_CRF = 4
 
 _SURE_FORMATS = ("mov,mp4", "matroska")
 """Beginnings of FFmpeg's names of containers that know how long they are."""
@@ -72,7 +78,13 @@ class Rewritten:
 
 
 def rewrite_video(
-    source: Path, target: Path, change: Callable[[Pixels], Pixels], report: Report | None = None
+    source: Path,
+    target: Path,
+    change: Callable[[Pixels], Pixels],
+    report: Report | None = None,
+    *,
+    quality: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
 ) -> Rewritten:
     """Writes a video whose pictures are changed; the file appears complete or not at all.
 
@@ -87,19 +99,22 @@ def rewrite_video(
         change: takes and gives one picture, upright, (H, W, 3) of uint8, or of uint16 where the video has more than 8
             bits; called in the frames' order.
         report: is told how far the work is.
+        quality: 1..100; None for 80.
+        max_pixels: larger frames are refused; None for no limit.
 
     Returns:
         What was written. Of a damaged video that is what could be read of it.
 
     Raises:
-        ImageError: the source is not a video or has no picture that can be read; the target cannot be written.
+        ImageError: the source is not a video or has no picture that can be read; its frames are too large; the target
+            cannot be written, or not in the quality that is wanted.
         DiskFull: no space is left.
     """
     format = VIDEO_FORMATS.get(target.suffix.lower())
     if format is None:
         raise ImageError(f"{target} cannot be written: a video's name must end in one of {', '.join(VIDEO_FORMATS)}.")
     with _opened(source) as old, writing(target) as file, _made(Path(file.name), format, target) as new:
-        return _Rewriting(source, old, target, new, format, change, report).run()
+        return _Rewriting(source, old, target, new, format, change, report, quality, max_pixels).run()
 
 
 class _Rewriting:
@@ -112,10 +127,13 @@ class _Rewriting:
         format: VideoFormat,
         change: Callable[[Pixels], Pixels],
         report: Report | None,
+        quality: int | None,
+        max_pixels: int | None,
     ) -> None:
         self._source, self._old, self._target, self._new = source, old, target, new
-        self._format, self._change, self._report = format, change, report
+        self._format, self._change, self._report, self._quality = format, change, report, quality
         self._video = _pictures(old, source)
+        check_pixels(str(source), self._video.width, self._video.height, max_pixels)
         self._result = Rewritten()
         self._output: VideoStream | None = None
         self._carriers: dict[int, Carrier] = {}  # by the streams' numbers
@@ -195,7 +213,8 @@ class _Rewriting:
     def _begin(self, frame: VideoFrame) -> VideoStream:
         """Makes the stream of pictures for frames like this one."""
         encoder = _encoder(self._format, self._target)
-        stream = self._new.add_stream(encoder.name, rate=_rate(self._video), options=_QUALITY.get(encoder.name))
+        options = _encoder_options(encoder.name, self._quality, self._target)
+        stream = self._new.add_stream(encoder.name, rate=_rate(self._video), options=options)
         if not isinstance(stream, VideoStream):
             raise TypeError(f"{encoder.name} encodes no pictures")
         stream.width, stream.height = frame.width, frame.height
@@ -315,6 +334,19 @@ def _encoder(format: VideoFormat, target: Path) -> Codec:
         f"{', '.join(format.encoders)}. Install av from PyPI (pip install --force-reinstall av), or choose another "
         f"suffix: {', '.join(VIDEO_FORMATS)}."
     )
+
+
+def _encoder_options(encoder: str, quality: int | None, target: Path) -> dict[str, str]:
+    if encoder not in _CRF:
+        if quality is None:
+            return {}
+        raise ImageError(
+            f"{target} cannot be written at a chosen quality: the installed package av encodes it with {encoder}, "
+            "which has none to choose. Leave --quality out, or install av from PyPI (pip install --force-reinstall av)."
+        )
+    worst, usual = _CRF[encoder]
+    crf = worst + (usual - worst) * (_USUAL_QUALITY if quality is None else quality) / _USUAL_QUALITY
+    return _OPTIONS[encoder] | {"crf": str(max(_BEST_CRF, round(crf)))}
 
 
 def _pixel_format(encoder: Codec, frame: VideoFrame) -> str:
