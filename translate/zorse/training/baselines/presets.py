@@ -33,9 +33,9 @@ from zorse.sample_architecture import (
 from zorse.training.baselines.config import BaselineConfig, BaselineRecipeConfig
 from zorse.training.config import LoopConfig
 
-POINTS = MLPGeneratorConfig(latent=LatentConfig(noise=2), hidden=(128, 128))
-POINT_JUDGE = MLPJudgeConfig(hidden=(128, 128))
-SPECTRAL_JUDGE = MLPJudgeConfig(hidden=(128, 128), spectral_norm=True)
+POINTS = MLPGeneratorConfig(latent=LatentConfig(noise=2), hidden=(128, 128, 128))
+POINT_JUDGE = MLPJudgeConfig(hidden=(128, 128, 128))
+SPECTRAL_JUDGE = MLPJudgeConfig(hidden=(128, 128, 128), spectral_norm=True)
 
 POINT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
     "minimax": GANConfig(
@@ -53,6 +53,7 @@ POINT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
     "wgan_gp": WGANGPConfig(
         generator=POINTS,
         discriminator=POINT_JUDGE,
+        n_critic=2,
         lambda_gradient_penalty=0.1,
         learning_rate=1e-3,
         discriminator_learning_rate=1e-3,
@@ -63,7 +64,7 @@ POINT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
     "vae": VAEConfig(generator=POINTS, discriminator=POINT_JUDGE, sigma=0.1),
 }
 """The methods for points, by the beginnings of their presets' names."""
-ITERATIONS = 4000
+ITERATIONS: Mapping[MixtureShape, int] = {"ring": 3000, "grid": 6000, "spiral": 6000}
 DISTRIBUTIONS: Mapping[MixtureShape, str] = {
     "ring": "a ring of 8 Gaussians",
     "grid": "a grid of 25 Gaussians",
@@ -80,7 +81,7 @@ def points(method: str, distribution: MixtureShape) -> BaselineConfig:
         data=MixtureConfig(distribution=distribution),
         recipe=recipe,
         training=LoopConfig(
-            iterations=ITERATIONS,
+            iterations=ITERATIONS[distribution],
             batch_size=128 * _critic_steps(recipe),
             ema_decay=0.99,
             log_every=100,
@@ -106,7 +107,7 @@ SPECTRAL_DIGIT_JUDGE = DCGANJudgeConfig(base_channels=16, norm="none", spectral_
 
 def digit_generator(latent: LatentConfig, *, growing: bool = False) -> DCGANGeneratorConfig:
     """A small DCGAN generator of grey pictures of 32 x 32 pixels."""
-    return DCGANGeneratorConfig(latent=latent, channels=1, size=32, base_channels=16, growing=growing)
+    return DCGANGeneratorConfig(latent=latent, channels=1, size=32, base_channels=32, growing=growing)
 
 
 DIGIT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
@@ -131,13 +132,13 @@ DIGIT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
     ),
     "acgan": ACGANConfig(generator=digit_generator(LABELLED_LATENT), discriminator=DIGIT_JUDGE),
     "cogan": CoGANConfig(
-        generator=CoupledGeneratorConfig(latent=DIGIT_LATENT, base_channels=16), discriminator=DIGIT_JUDGE
+        generator=CoupledGeneratorConfig(latent=DIGIT_LATENT, base_channels=32), discriminator=DIGIT_JUDGE
     ),
     "sdgan": SDGANConfig(generator=digit_generator(LatentConfig(noise=64, identity=32)), discriminator=DIGIT_JUDGE),
     "vae": VAEConfig(generator=digit_generator(LatentConfig(noise=16)), discriminator=DIGIT_JUDGE),
 }
 """The methods for digits, by the beginnings of their presets' names."""
-DIGIT_ITERATIONS = 5000
+DIGIT_ITERATIONS = 6000
 
 
 def digits(method: str) -> BaselineConfig:
