@@ -1,9 +1,14 @@
 """Ctrl-C that lets the present iteration finish, so that what is saved is a whole number of iterations."""
 
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any, Self
+
+_SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    _SIGNALS.append(signal.SIGBREAK)  # What one program can send to another there.
 
 
 class InterruptFlag:
@@ -16,7 +21,7 @@ class InterruptFlag:
     def __enter__(self) -> Self:
         # Python delivers signals to the main thread only; elsewhere the caller has to stop the run in its own way.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 self._before[number] = signal.signal(number, self._raise)
         return self
 
