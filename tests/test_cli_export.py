@@ -87,7 +87,7 @@ def test_a_run_becomes_a_model_that_loads(zorse_export, cyclegan_run):
     assert translator.card.direction == "AtoB"
     picture = noise(21, 34, 3)
     (alone,) = session(file).run(None, {"image": picture[None]})
-    assert np.array_equal(alone[0], translator(picture, size="keep"))
+    assert np.abs(alone[0].astype(int) - translator(picture, size="keep")).max() <= 1
 
 
 def test_16_bits_as_json_into_a_folder(zorse_export, pix2pix_run, tmp_path):

@@ -104,7 +104,7 @@ def export(
 
     The file runs with ONNX Runtime alone, in any language, or with 'zorse translate -m model.onnx'. It is compared with
     the network at seven sizes and written only if what it computes is the same: in 32 bits up to 1e-4 on [-1, 1] and
-    one of 255 levels, with less up to a PSNR of 50 dB (fp16), 45 dB (fp16-compute) or 35 dB (int8).
+    one of 255 levels, with fewer up to a PSNR of 50 dB (fp16, fp16-compute) or 35 dB (int8).
     """
     if not all(find_spec(package) for package in ("torch", "safetensors", "onnx", "onnxscript")):
         raise MissingExtraError("Export to ONNX", "export")
