@@ -62,7 +62,7 @@ class IncompatibleWeights(WeightsError):
 
 
 class ExportError(ZorseError):
-    """An exported file that does not compute what the network computes."""
+    """An exported file that does not compute what the network computes, or that cannot be put where it is wanted."""
 
 
 class DeviceError(ZorseError):
