@@ -9,19 +9,19 @@ import hashlib
 import os
 import sys
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from zorse.architecture import Frozen
 from zorse.errors import ChecksumMismatch, UnknownModel, WeightsError
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, where the server says it, the bytes in all."""
@@ -239,6 +239,8 @@ def fetch_whole(url: str, target: Path, sha256: str | None, progress: Progress =
         ChecksumMismatch: what came is not the published file.
         WeightsError: the server or the disk failed, or a web page came instead of the file.
     """
+    from http.client import HTTPException  # all that speaks HTTP is imported where it is needed: it takes a while
+
     part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -292,6 +294,8 @@ def fetch(url: str, part: Path, progress: Progress) -> None:
 @contextmanager
 def _answer(url: str, start: int) -> Iterator[tuple[BinaryIO, int, int | None]]:
     """The server's answer to a request from byte `start` on: body, its first byte, the length that is announced."""
+    import urllib.error
+
     try:
         response = _request(url, start)
     except urllib.error.HTTPError as error:
@@ -304,7 +308,9 @@ def _answer(url: str, start: int) -> Iterator[tuple[BinaryIO, int, int | None]]:
         yield response, start if response.status == 206 else 0, int(length) if length else None
 
 
-def _request(url: str, start: int) -> HTTPResponse:
+def _request(url: str, start: int) -> "HTTPResponse":
+    import urllib.request
+
     headers = {"User-Agent": "zorse"} | ({"Range": f"bytes={start}-"} if start else {})
     response: HTTPResponse = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30)
     return response

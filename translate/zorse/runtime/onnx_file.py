@@ -3,14 +3,15 @@
 Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto for the numbers of the fields.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from zorse.runtime.protobuf import Part, encode, encode_integer, encode_text, fields, inside, text, texts
+from zorse.runtime.protobuf import Field, Part, encode, encode_integer, encode_text, fields, inside, text
 
 MODEL_OPSET, MODEL_GRAPH, MODEL_METADATA = 8, 7, 14
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_VALUE_INFO = 1, 5, 11, 12, 13
-NODE_INPUT, NODE_OUTPUT = 1, 2
+NODE_INPUT, NODE_OUTPUT, NODE_OP, NODE_ATTRIBUTE = 1, 2, 4, 5
 TENSOR_NAME = 8
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _VALUE_NAME, _VALUE_TYPE = 1, 2
@@ -34,6 +35,17 @@ class Value:
 
     def __str__(self) -> str:
         return f"{self.name} {self.element} ({', '.join(str(side) or '?' for side in self.shape)})"
+
+
+class Node(NamedTuple):
+    """One operation of a graph."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: tuple[Part, ...]
+    whole: Part
+    """As a field of the graph."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ def parse_onnx(content: bytes) -> OnnxFile:
         {text(entry, _ENTRY_KEY): text(entry, _ENTRY_VALUE) for entry in entries},
         tuple(value for value in inputs if value.name not in constants),  # old files list constants as inputs, too
         tuple(_value(field.value) for field in graph if field.number == GRAPH_OUTPUT),
-        frozenset(name for field in graph if field.number == GRAPH_NODE for name in texts(field.value, NODE_OUTPUT)),
+        frozenset(name for node in nodes(graph) for name in node.outputs),
     )
 
 
@@ -88,6 +100,23 @@ def with_graph(content: bytes, graph: Iterable[Part]) -> bytes:
     """The content of an ONNX file with another graph."""
     others = (field.whole for field in fields(content) if field.number != MODEL_GRAPH)
     return b"".join([*others, *encode(MODEL_GRAPH, graph)])
+
+
+def nodes(graph: Iterable[Field]) -> Iterator[Node]:
+    """The nodes among a graph's fields, in the order in which they compute."""
+    for field in graph:
+        if field.number == GRAPH_NODE:
+            yield _node(field)
+
+
+def _node(field: Field) -> Node:
+    parts: dict[int, list[memoryview]] = {}
+    for part in fields(field.value):
+        parts.setdefault(part.number, []).append(part.value)
+    op, inputs, outputs = (
+        tuple(str(value, "utf-8") for value in parts.get(number, ())) for number in (NODE_OP, NODE_INPUT, NODE_OUTPUT)
+    )
+    return Node("".join(op), inputs, outputs, tuple(parts.get(NODE_ATTRIBUTE, ())), field.whole)
 
 
 def _value(message: Part) -> Value:
@@ -109,18 +138,15 @@ def _side(dimension: Part) -> int | str:
 def _part(graph: Part, source: Value, result: Value) -> list[Part]:
     """The fields of a graph that is what of another lies between two of its tensors."""
     parts = list(fields(graph))
-    wanted, nodes = {result.name}, []
-    for node in reversed(
-        [field for field in parts if field.number == GRAPH_NODE]
-    ):  # what a node needs stands before it
-        outputs = set(texts(node.value, NODE_OUTPUT))
-        if outputs & wanted and source.name not in outputs:
-            wanted.update(texts(node.value, NODE_INPUT))
-            nodes.append(node.whole)
+    wanted, needed = {result.name}, []
+    for node in reversed(list(nodes(parts))):
+        if not wanted.isdisjoint(node.outputs) and source.name not in node.outputs:
+            wanted.update(node.inputs)
+            needed.append(node.whole)
     replaced = (GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_VALUE_INFO)
     constants = (field for field in parts if field.number == GRAPH_INITIALIZER)
     return [
-        *reversed(nodes),
+        *reversed(needed),
         *(field.whole for field in parts if field.number not in replaced),
         *(field.whole for field in constants if text(field.value, TENSOR_NAME) in wanted),
         *encode(GRAPH_INPUT, _described(source)),

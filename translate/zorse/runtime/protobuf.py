@@ -13,6 +13,8 @@ Part = bytes | memoryview
 
 _NUMBER, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 """Wire types: how a field's value is stored."""
+_LAST = 127
+"""Bytes up to this one end an integer. Most integers have one byte, and are then read at once."""
 _WIDTHS = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
 
 
@@ -36,22 +38,27 @@ def fields(message: Part) -> Iterator[Field]:
     """
     message = memoryview(message)
     position, end = 0, len(message)
-    while position < end:
-        start = position
-        key, position = _varint(message, position)
-        wire, first, amount = key & 7, position, 0
-        if wire == _NUMBER:
-            amount, position = _varint(message, position)
-        elif wire == _BYTES:
-            length, first = _varint(message, position)
-            position = first + length
-        elif wire in _WIDTHS:
-            position += _WIDTHS[wire]
-        else:
-            raise ValueError("it is not made of protocol-buffers fields")
-        if position > end:
-            raise ValueError("its end is missing")
-        yield Field(key >> 3, message[first:position], message[start:position], amount - (amount >> 63 << 64))
+    try:
+        while position < end:
+            start, amount = position, 0
+            key, first = message[position], position + 1
+            if key > _LAST:
+                key, first = _varint(message, position)
+            wire, position = key & 7, first
+            if wire == _BYTES:
+                length, first = message[position], position + 1
+                if length > _LAST:
+                    length, first = _varint(message, position)
+                position = first + length
+            elif wire == _NUMBER:
+                amount, position = _integer(message, position)
+            else:
+                position += _WIDTHS[wire]
+            if position > end:
+                raise ValueError("its end is missing")
+            yield Field(key >> 3, message[first:position], message[start:position], amount)
+    except (IndexError, KeyError) as error:
+        raise ValueError("it is not made of protocol-buffers fields, or its end is missing") from error
 
 
 def texts(message: Part, number: int) -> list[str]:
@@ -97,23 +104,29 @@ def encode_integer(number: int, value: int) -> Part:
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """A number in groups of 7 bits, the lowest first; the eighth bit says that more follow. And where it ends."""
+    """An integer in groups of 7 bits, the lowest first; the eighth bit says that more follow. And where it ends."""
     result = shift = 0
-    while position < len(message) and shift < 64:
+    while shift < 64:
         byte = message[position]
         position += 1
         result |= (byte & 127) << shift
-        if byte < 128:
+        if byte <= _LAST:
             return result, position
         shift += 7
-    raise ValueError("its end is missing")
+    raise IndexError
+
+
+def _integer(message: memoryview, position: int) -> tuple[int, int]:
+    """The same with a sign: of 64 bits, the first one says that the number is negative."""
+    value, position = _varint(message, position)
+    return value - (value >> 63 << 64), position
 
 
 def _packed(values: memoryview) -> Iterator[int]:
     position = 0
     while position < len(values):
-        amount, position = _varint(values, position)
-        yield amount - (amount >> 63 << 64)
+        amount, position = _integer(values, position)
+        yield amount
 
 
 def _encoded_varint(value: int) -> bytes:

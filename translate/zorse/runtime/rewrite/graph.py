@@ -11,16 +11,19 @@ from zorse.runtime.onnx_file import (
     GRAPH_INITIALIZER,
     GRAPH_NODE,
     MODEL_OPSET,
+    NODE_ATTRIBUTE,
     NODE_INPUT,
+    NODE_OP,
     NODE_OUTPUT,
     TENSOR_NAME,
+    Node,
     graph_of,
+    nodes,
 )
-from zorse.runtime.protobuf import Part, encode, encode_integer, encode_text, fields, integers, text, texts
+from zorse.runtime.protobuf import Part, encode, encode_integer, encode_text, fields, integers, text
 
 Attribute = int | Sequence[int]
 
-_NODE_OP, _NODE_ATTRIBUTE = 4, 5
 _ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER, _ATTRIBUTE_TEXT, _ATTRIBUTE_INTEGERS, _ATTRIBUTE_TYPE = 1, 3, 4, 8, 20
 _INTEGER_TYPE, _INTEGERS_TYPE = 2, 7
 _TENSOR_SIDES, _TENSOR_ELEMENT, _TENSOR_BYTES = 1, 2, 9
@@ -59,6 +62,7 @@ class Graph:
 
     def __init__(self, content: bytes) -> None:
         self._fields = list(fields(graph_of(content)))
+        self._nodes = list(nodes(self._fields))
         self._opset = _opset(content)
         self._replaced: dict[str, list[Part]] = {}
         """The nodes that take a node's place, by its result."""
@@ -67,12 +71,11 @@ class Graph:
 
     def convolutions(self) -> Iterator[Convolution]:
         """Those that can be replaced."""
-        weights = self._weights()
-        for field in self._fields if self._opset >= _LEAST_OPSET else ():
-            if field.number == GRAPH_NODE and text(field.value, _NODE_OP) == "Conv":
-                convolution = _convolution(field.value, weights)
-                if convolution is not None:
-                    yield convolution
+        weights = self._weights() if self._opset >= _LEAST_OPSET else {}
+        for node in self._nodes:
+            convolution = _convolution(node, weights)
+            if convolution is not None:
+                yield convolution
 
     def replace(self, convolution: Convolution, nodes: "Nodes", result: str) -> None:
         """Lets nodes compute, as their tensor `result`, what the convolution computes."""
@@ -85,12 +88,9 @@ class Graph:
 
     def fields(self) -> Iterator[Part]:
         """The graph as a message."""
-        for field in self._fields:
-            results = texts(field.value, NODE_OUTPUT) if field.number == GRAPH_NODE else []
-            if results and results[0] in self._replaced:
-                yield from self._replaced[results[0]]
-            else:
-                yield field.whole
+        for node in self._nodes:
+            yield from self._replaced.get("".join(node.outputs), [node.whole])
+        yield from (field.whole for field in self._fields if field.number != GRAPH_NODE)
         for (element, shape, content), name in self._constants.items():
             yield from encode(GRAPH_INITIALIZER, _tensor(name, element, shape, content))
 
@@ -103,11 +103,10 @@ class Graph:
             for value in constants
             if integers(value, _TENSOR_ELEMENT) == [_FLOAT32]
         }
-        for field in self._fields:
-            if field.number == GRAPH_NODE and text(field.value, _NODE_OP) == "Cast":
-                source, result = text(field.value, NODE_INPUT), text(field.value, NODE_OUTPUT)
-                if source in shapes and _attributes(field.value).get("to") == [_FLOAT32]:
-                    weights[result] = shapes[source]
+        for node in self._nodes:
+            (source, *_), (result, *_) = node.inputs or ("",), node.outputs or ("",)
+            if node.op == "Cast" and source in shapes and _attributes(node).get("to") == [_FLOAT32]:
+                weights[result] = shapes[source]
         return weights
 
 
@@ -143,12 +142,15 @@ def _opset(content: bytes) -> int:
     return 0
 
 
-def _convolution(node: Part, weights: Mapping[str, list[int]]) -> Convolution | None:
-    source, weight, *bias = texts(node, NODE_INPUT)
-    (result,) = texts(node, NODE_OUTPUT)
-    found = _attributes(node)
+def _convolution(node: Node, weights: Mapping[str, list[int]]) -> Convolution | None:
+    if node.op != "Conv" or len(node.inputs) < 2:
+        return None
+    source, weight, *bias = node.inputs
     shape = weights.get(weight, [])
-    if len(shape) != 4 or found.get("group", [1]) != [1] or _automatic_pads(node):
+    if len(shape) != 4:
+        return None
+    found = _attributes(node)
+    if found.get("group", [1]) != [1] or _pads_itself(node):
         return None
     (down, across), (every, each) = found.get("strides", [1, 1]), found.get("dilations", [1, 1])
     top, left, bottom, right = found.get("pads", [0, 0, 0, 0])
@@ -156,7 +158,7 @@ def _convolution(node: Part, weights: Mapping[str, list[int]]) -> Convolution | 
         source,
         weight,
         next((name for name in bias if name), None),
-        result,
+        node.outputs[0],
         out_channels=shape[0],
         in_channels=shape[1],
         kernel=(shape[2], shape[3]),
@@ -166,30 +168,29 @@ def _convolution(node: Part, weights: Mapping[str, list[int]]) -> Convolution | 
     )
 
 
-def _automatic_pads(node: Part) -> bool:
-    attributes = (field.value for field in fields(node) if field.number == _NODE_ATTRIBUTE)
-    ways = (text(value, _ATTRIBUTE_TEXT) for value in attributes if text(value, _ATTRIBUTE_NAME) == "auto_pad")
+def _pads_itself(node: Node) -> bool:
+    """Whether the node adds zeros according to the size of its input."""
+    ways = (text(value, _ATTRIBUTE_TEXT) for value in node.attributes if text(value, _ATTRIBUTE_NAME) == "auto_pad")
     return next(ways, "NOTSET") != "NOTSET"
 
 
-def _attributes(node: Part) -> dict[str, list[int]]:
+def _attributes(node: Node) -> dict[str, list[int]]:
     """A node's attributes that are integers; of others, empty lists."""
-    found = (field.value for field in fields(node) if field.number == _NODE_ATTRIBUTE)
     return {
         text(value, _ATTRIBUTE_NAME): integers(value, _ATTRIBUTE_INTEGER) or integers(value, _ATTRIBUTE_INTEGERS)
-        for value in found
+        for value in node.attributes
     }
 
 
 def _node(op: str, inputs: Sequence[str], result: str, attributes: Mapping[str, Attribute]) -> list[Part]:
     parts = [part for name in inputs for part in encode_text(NODE_INPUT, name)]
-    parts += [*encode_text(NODE_OUTPUT, result), *encode_text(_NODE_OP, op)]
+    parts += [*encode_text(NODE_OUTPUT, result), *encode_text(NODE_OP, op)]
     for name, value in attributes.items():
         several = isinstance(value, Sequence)
         number = _ATTRIBUTE_INTEGERS if several else _ATTRIBUTE_INTEGER
         values = [encode_integer(number, each) for each in (value if isinstance(value, Sequence) else [value])]
         kind = encode_integer(_ATTRIBUTE_TYPE, _INTEGERS_TYPE if several else _INTEGER_TYPE)
-        parts += encode(_NODE_ATTRIBUTE, [*encode_text(_ATTRIBUTE_NAME, name), *values, kind])
+        parts += encode(NODE_ATTRIBUTE, [*encode_text(_ATTRIBUTE_NAME, name), *values, kind])
     return encode(GRAPH_NODE, parts)
 
 

@@ -85,13 +85,18 @@ def _written(nodes: Nodes, convolution: Convolution) -> str:
 def transforms() -> tuple[Tensor, Tensor, Tensor]:
     """A' (16, 36), B' (36, 36) and G (36, 9), for both axes at once.
 
-    A row evaluates, or interpolates, a polynomial at one of the points; the last one's is its leading coefficient.
+    G evaluates polynomials at the points, A' is the same transposed; the last row, of infinity, is the leading
+    coefficient. B' interpolates: its rows are the polynomials that vanish at all points but one.
     """
 
     def powers(length: int) -> Tensor:
-        finite = np.vander(POINTS, length, increasing=True)
-        return np.vstack([finite, np.eye(length)[-1]])
+        return np.vstack([np.vander(POINTS, length, increasing=True), np.eye(length)[-1]])
 
-    a, b, g = powers(TILE).T, np.linalg.inv(powers(PATCH)).T, powers(KERNEL)
-    both = [np.kron(matrix, matrix).astype(np.float32) for matrix in (a, b, g)]
+    rows = [np.poly(others)[::-1] / np.prod(np.subtract(point, others)) for point, others in _each_and_others()]
+    b = np.vstack([*(np.append(row, 0) for row in rows), np.poly(POINTS)[::-1]])
+    both = [np.kron(matrix, matrix).astype(np.float32) for matrix in (powers(TILE).T, b, powers(KERNEL))]
     return both[0], both[1], both[2]
+
+
+def _each_and_others() -> list[tuple[float, list[float]]]:
+    return [(point, [other for other in POINTS if other != point]) for point in POINTS]
