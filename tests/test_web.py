@@ -62,7 +62,7 @@ def test_the_page_is_complete(model, runtime, tmp_path):
     assert files["ort/ort.wasm.min.mjs"] == b"ort.wasm.min.mjs"
     (entry,) = json.loads(files["models.json"])
     assert entry["title"] == 'Day to "night"'
-    assert entry["card"]["Licence"] == "MIT"
+    assert entry["card"]["Licence"] == "not stated"
     assert (entry["native_size"], entry["keeps_detail"]) == (48, True)
     assert entry["bytes_per_pixel"] > 100
     # What the scripts and the HTML refer to is there.

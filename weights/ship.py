@@ -95,6 +95,7 @@ def ship(
             "state": state,
             "native_size": native_size or card.native_size,
             "training": training or card.training,
+            "licence": "MIT",
             "notes": notes,
             "zorse_version": __version__,
         }

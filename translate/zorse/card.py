@@ -62,7 +62,8 @@ class ModelCard(Frozen):
     norm_at_test: Literal["picture", "running"] = "picture"
     """Normalisation statistics: of each picture (InstanceNorm) or running averages of the training (BatchNorm)."""
     dropout_at_test: bool = False
-    licence: str = "MIT"
+    licence: str = "not stated"
+    """Of the weights."""
     state: Literal["release", "preview"] = "release"
     """`preview`: does its job on some pictures only."""
     training_data: TrainingData | None = None

@@ -28,7 +28,8 @@ class SampleCard(Frozen):
     """What label 0, 1, ... stands for, where the generator takes labels; names of the modes or classes otherwise."""
     domains: tuple[str, str] | None = None
     """What the two pictures of a pair show, where the generator draws pairs."""
-    licence: str = "MIT"
+    licence: str = "not stated"
+    """Of the weights."""
     state: Literal["release", "preview"] = "preview"
     training_data: TrainingData | None = None
     training: str = ""

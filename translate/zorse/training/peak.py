@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # Comes with accelerate.
+import psutil  # Comes with accelerate.
 import torch
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
