@@ -27,6 +27,7 @@ from zorse.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY, Parit
 from zorse.runtime.onnx import CORE_INPUT, CORE_OUTPUT, IO_KEY
 from zorse.runtime.translator import Translator
 from zorse_export import TOLERANCE, ExportReport, GraphInput, GraphOutput, at_test, export_onnx, trace
+from zorse_export import export as exporting
 from zorse_export.cases import sizes
 from zorse_export.graph import check
 from zorse_export.pixels import with_pixels
@@ -402,6 +403,18 @@ def test_a_network_that_onnx_cannot_express(tmp_path):
 
     with pytest.raises(ExportError, match="PyTorch cannot express 'tiny' as an ONNX graph: "):
         export_onnx(Undecided(), card(COMPACT), tmp_path / "model.onnx")
+
+
+def test_other_pixels_than_those_of_the_network(tmp_path, monkeypatch):
+    def shifted(core, model_card):
+        model = with_pixels(core, model_card)
+        (half,) = [tensor for tensor in model.graph.initializer if tensor.name == "pixels.half_range"]
+        half.CopyFrom(numpy_helper.from_array(np.float32(120), half.name))
+        return model
+
+    monkeypatch.setattr(exporting, "with_pixels", shifted)
+    with pytest.raises(ExportError, match=r"differ by \d+ of 255 levels from what its own network gives\. No layer"):
+        export_onnx(Convolution(), card(COMPACT), tmp_path / "model.onnx")
 
 
 def test_operators_beyond_onnx_are_refused(export):

@@ -105,6 +105,14 @@ def test_weights_beyond_16_bits_are_refused(tmp_path, network, precision):
         export_onnx(network, card(CompactConfig()), tmp_path / "half.onnx", precision)
 
 
+def test_values_beyond_16_bits_are_noticed(tmp_path, network):
+    with torch.no_grad():
+        network.first.weight.mul_(3e5)
+        network.second.weight.mul_(1e-5)
+    with pytest.raises(ExportError, match=r"PSNR is -inf dB, less than the 50 dB wanted\. The first .* layer 'first'"):
+        export_onnx(network, card(CompactConfig()), tmp_path / "m.onnx", "fp16-compute")
+
+
 def test_convolutions_are_computed_in_16_bits_and_norms_in_32(tmp_path):
     torch.manual_seed(0)
     architecture = ResnetConfig(base_channels=2, n_blocks=1, upsampling="resize")

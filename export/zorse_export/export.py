@@ -31,7 +31,7 @@ from zorse.runtime.streamed.onnx_kernels import RENAMED_KEY
 from zorse_export.blame import first_difference
 from zorse_export.eight_bits import quantise
 from zorse_export.graph import IR_VERSION, OPSET, check, generator_graph, renamed_weights, set_metadata
-from zorse_export.halves import compute_in_half, store_as_half
+from zorse_export.halves import as_on_gpus, compute_in_half, store_as_half
 from zorse_export.kid import kid_changes
 from zorse_export.parity import BOUNDS, Candidate, Judges, ParityCheck, compare, largest, least_psnr
 from zorse_export.pictures import RealPictures
@@ -118,9 +118,10 @@ def export_onnx(
     core = _at_precision(traced.model, precision, real)
     model = with_pixels(core, card) if io == "uint8" else core
     check(model)
-    candidate = Candidate(_content(model), _content(core), io, card, precision)
+    judged = as_on_gpus(core) if precision == "fp16-compute" else core
+    candidate = Candidate(_content(model), _content(core), _content(judged), io, card, precision)
     judges = Judges(stored if precision == "fp16" else original, original)
-    blame = partial(first_difference, core, traced.layers, stored, card, precision)
+    blame = partial(first_difference, judged, traced.layers, stored, card, precision)
     checks = compare(candidate, judges, real.compared, blame)
     speed = _speed(_content(traced.model), candidate, keep_slower) if precision == "int8" else None
     kid = kid_changes(_content(traced.model), candidate.core, card, evaluation) if evaluation is not None else ()

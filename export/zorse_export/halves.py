@@ -1,6 +1,6 @@
 """16 bits in an ONNX graph: to store weights in, or to compute in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,38 @@ def store_as_half(model: onnx.ModelProto) -> None:
 def compute_in_half(model: onnx.ModelProto) -> None:
     """Computes convolutions in 16 bits; input and output stay float32."""
     _replace_nodes(model, list(_Halving.of(model).nodes()))
+
+
+def as_on_gpus(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What GPUs compute with a graph of `compute_in_half`, for CPUs: each result rounded to 16 bits.
+
+    ONNX Runtime has no such operators for CPUs. It computes them in 32 bits, and leaves out the rounding on the way, so
+    that values which are too large for 16 bits would not be noticed.
+    """
+    rounded = onnx.ModelProto()
+    rounded.CopyFrom(model)
+    _replace_nodes(rounded, list(_rounding(model.graph.node)))
+    return rounded
+
+
+def _rounding(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    enlarged: set[str] = set()
+    for original in nodes:
+        node = onnx.NodeProto()
+        node.CopyFrom(original)
+        if node.op_type not in COMPUTED_IN_HALF or not node.output[0].endswith(HALF):
+            yield node
+            continue
+        for position, name in enumerate(node.input):
+            if name.endswith(HALF):
+                if name not in enlarged:
+                    enlarged.add(name)
+                    yield helper.make_node("Cast", [name], [f"{name}.enlarged"], to=TensorProto.FLOAT)
+                node.input[position] = f"{name}.enlarged"
+        result = node.output[0]
+        node.output[0] = f"{result}.exact"
+        yield node
+        yield helper.make_node("Cast", [f"{result}.exact"], [result], to=TensorProto.FLOAT16)
 
 
 @dataclass

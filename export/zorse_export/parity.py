@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from zorse.architecture import Frozen
@@ -14,7 +16,7 @@ from zorse.card import ModelCard
 from zorse.errors import ExportError
 from zorse.imaging.tensor import Tensor, crop, to_pixels
 from zorse.parity import Bounds, Compared, ExportPrecision, Io
-from zorse.runtime.onnx import CPU, INPUT_NAME, OUTPUT_NAME
+from zorse.runtime.onnx import CPU
 from zorse_export.cases import Batch, Case, cases, padded
 
 TOLERANCE = 1e-4
@@ -29,11 +31,13 @@ BOUNDS: dict[ExportPrecision, Bounds] = {
     "int8": Bounds(psnr=35),
 }
 
-_ONLY_FATAL = 4
-
-
 MOST_PSNR = 100
 """What is above is rounding error, which varies from one number of threads to another."""
+
+_AROUND = 1
+"""Levels by which a uint8 file may differ from its own core, scaled, padded and rounded by our runtime."""
+
+_ONLY_FATAL = 4
 
 
 class ParityCheck(Frozen):
@@ -57,6 +61,8 @@ class Candidate:
     """Of the file."""
     core: bytes
     """Of the float graph in it, as a model of its own; the file itself if it is a float file."""
+    judged: bytes
+    """What is held against the network: `core`, or for "fp16-compute" what GPUs make of it."""
     io: Io
     card: ModelCard
     precision: ExportPrecision
@@ -88,18 +94,21 @@ def compare(candidate: Candidate, judges: Judges, real: Sequence[Batch], blame: 
     Raises:
         ExportError: ONNX Runtime does not take the file, or a difference is over the bounds of its precision.
     """
-    core_session = open_session(candidate.core, candidate.card)
+    judged_session = open_session(candidate.judged, candidate.card)
+    core_session = open_session(candidate.core, candidate.card) if candidate.core != candidate.judged else None
     session = open_session(candidate.content, candidate.card) if candidate.io == "uint8" else None
     checks = []
     for case in cases(candidate.card, real):
         picture = padded(case.pixels, candidate.card)
-        found = run_core(core_session, picture)
+        found = run_core(judged_session, picture)
         expected = computed(judges.same_weights, picture)
         original = expected if judges.original is judges.same_weights else computed(judges.original, picture)
         measured = _Measured(largest_difference(found, expected), psnr(found, original))
-        if np.isfinite(measured.difference):
-            pixels = _rounded(found, case.pixels) if session is None else _run(session, case.pixels)
-            measured = replace(measured, levels=_level_difference(pixels, _rounded(expected, case.pixels)))
+        if math.isfinite(measured.difference):
+            own = _rounded(found if core_session is None else run_core(core_session, picture), case.pixels)
+            pixels = own if session is None else _run(session, case.pixels)
+            levels = _level_difference(pixels, _rounded(expected, case.pixels))
+            measured = replace(measured, levels=levels, around=_level_difference(pixels, own))
         problem = measured.problem(BOUNDS[candidate.precision])
         if problem:
             raise ExportError(_complaint(candidate, case, problem, blame(picture)))
@@ -113,6 +122,8 @@ class _Measured:
     psnr: float
     levels: float = math.inf
     """Infinite where the shapes differ, or values are no numbers."""
+    around: float = math.inf
+    """Levels between the file and its own core. Infinite likewise."""
 
     def problem(self, bounds: Bounds) -> str:
         """What is over the bounds, in words; empty if nothing is. What is not a number is over every bound."""
@@ -120,6 +131,8 @@ class _Measured:
             return f"they differ by {self.difference:.2g}, more than the {bounds.difference:g} allowed"
         if bounds.psnr is not None and not self.psnr >= bounds.psnr:
             return f"its PSNR is {self.psnr:.1f} dB, less than the {bounds.psnr:g} dB wanted"
+        if not self.around <= _AROUND:
+            return f"pictures differ by {self.around:g} of 255 levels from what its own network gives"
         if bounds.levels is not None and not self.levels <= bounds.levels:
             return f"pictures differ by {self.levels:g} of 255 levels, more than the {bounds.levels} allowed"
         return ""
@@ -137,7 +150,9 @@ class _Measured:
 def largest(checks: Sequence[ParityCheck], bounds: Bounds) -> float | None:
     """The largest difference, rounded up to a power of ten; None where the bounds name none."""
     found = max(check.difference for check in checks)
-    return None if bounds.difference is None else 10.0 ** math.ceil(math.log10(found)) if found else 0.0
+    if bounds.difference is None:
+        return None
+    return float(f"1e{math.ceil(math.log10(found))}") if found else 0.0
 
 
 def least_psnr(checks: Sequence[ParityCheck], bounds: Bounds) -> int | None:
@@ -161,9 +176,12 @@ def open_session(model: bytes, card: ModelCard) -> onnxruntime.InferenceSession:
 
 
 def run_core(session: onnxruntime.InferenceSession, picture: Tensor) -> Tensor:
-    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through a float graph."""
-    result: Tensor = session.run(None, {session.get_inputs()[0].name: picture})[0]
-    return result
+    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through a float graph.
+
+    Raises:
+        ExportError: ONNX Runtime cannot compute it.
+    """
+    return _run(session, picture)
 
 
 def computed(network: nn.Module, picture: Tensor) -> Tensor:
@@ -177,19 +195,29 @@ def largest_difference(found: Tensor, expected: Tensor) -> float:
     """Infinite where the shapes differ, NaN where a value is not a number."""
     if found.shape != expected.shape:
         return float("inf")
-    return float(np.abs(found - expected).max())
+    with np.errstate(invalid="ignore"):
+        return float(np.abs(found - expected).max())
 
 
 def psnr(found: Tensor, expected: Tensor) -> float:
-    """In dB; infinite where nothing differs, minus infinity where the shapes do."""
+    """In dB; infinite where nothing differs, minus infinity where the shapes do or values are no numbers."""
     if found.shape != expected.shape:
         return float("-inf")
-    error = float(np.mean(np.square(found - expected, dtype=np.float64)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = float(np.mean(np.square(found - expected, dtype=np.float64)))
+    if not math.isfinite(error):
+        return float("-inf")
     return 10 * math.log10(PEAK**2 / error) if error else float("inf")
 
 
-def _run(session: onnxruntime.InferenceSession, pixels: Batch) -> Batch:
-    result: Batch = session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0]
+def _run(session: onnxruntime.InferenceSession, pictures: NDArray[Any]) -> NDArray[Any]:
+    try:
+        result: NDArray[Any] = session.run(None, {session.get_inputs()[0].name: pictures})[0]
+    except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+        raise ExportError(
+            f"ONNX Runtime cannot compute pictures of shape {pictures.shape} with the graph that was made: {error}. "
+            "No file was written. If it is the memory, close other programs."
+        ) from error
     return result
 
 
