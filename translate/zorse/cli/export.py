@@ -119,9 +119,25 @@ def export(
     if web is not None and io != "uint8":
         raise typer.BadParameter("The page runs uint8 files; leave --io out.", param_hint="--web")
     from zorse.cli.bundles import write_bundles
+    from zorse.cli.sample_export import export_sample_generator
     from zorse.data.layout import list_pictures
     from zorse_export import at_test, default_target, evaluation_pictures, export_onnx, find_generator, load_source
+    from zorse_export.samples import find_sample_generator
 
+    samples = find_sample_generator(source, checkpoint)
+    if samples is not None:
+        chosen = {
+            "--precision": precision != "fp32",
+            "--io": io != "uint8",
+            "--calibrate": calibrate is not None,
+            "--norm-at-test": norm_at_test is not None,
+            "--dropout-at-test": dropout_at_test is not None,
+            "--direction": direction is not None,
+            "--web": web is not None,
+            "--triton": triton is not None,
+        }
+        export_sample_generator(samples, source, out, [option for option, given in chosen.items() if given], as_json)
+        return
     file = find_generator(source, direction, checkpoint)
     as_it_is = (web is not None or triton is not None) and out is None and file.suffix.lower() == ".onnx"
     if as_it_is and (precision, io, norm_at_test, dropout_at_test) == ("fp32", "uint8", None, None):

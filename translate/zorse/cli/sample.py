@@ -27,7 +27,8 @@ FILM_MS = 250
 @app.command()
 def sample(
     model: Annotated[
-        Path, typer.Argument(metavar="RUN|MODEL", help="A run of a baseline GAN, or a .safetensors file of one.")
+        Path,
+        typer.Argument(metavar="RUN|MODEL", help="A run of a baseline GAN, or a .safetensors or .onnx file of one."),
     ],
     n: Annotated[
         int | None,

@@ -6,6 +6,7 @@ how far a network has grown. That is `level`: 0 draws 8 x 8 pixels, 1 draws 16 x
 resolution and 0.7 of the old one.
 """
 
+import copy
 from itertools import pairwise
 from math import log2
 
@@ -56,7 +57,10 @@ class GrowingGenerator(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """(N, latent.size) -> (N, channels, size, size) in [-1, 1]."""
-        whole, share = _split(self.level)
+        return self.drawn(latents, *_split(self.level))
+
+    def drawn(self, latents: Tensor, whole: int, share: float) -> Tensor:
+        """Likewise, at the level `whole + share`."""
         x = self.start(latents[:, :, None, None])
         for block in list(self.blocks)[: whole + 1]:
             x = block(x)
@@ -65,6 +69,33 @@ class GrowingGenerator(nn.Module):
             finer = torch.tanh(self.to_pixels[whole + 1](self.blocks[whole + 1](x)))
             picture = (1 - share) * F.interpolate(picture, scale_factor=2.0) + share * finer
         return F.interpolate(picture, size=(self.size, self.size))
+
+
+class GrownGenerator(nn.Module):
+    """A growing generator that stays at the level it has reached, without a decision for every batch."""
+
+    def __init__(self, generator: GrowingGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+        self.whole, self.share = _split(generator.level)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """(N, latent.size) -> (N, channels, size, size) in [-1, 1]."""
+        return self.generator.drawn(latents, self.whole, self.share)
+
+
+def grown(network: nn.Module) -> nn.Module:
+    """The network, or a copy of it in which generators that grow stay at their levels."""
+    if isinstance(network, GrowingGenerator):
+        return GrownGenerator(network)
+    if not any(isinstance(module, GrowingGenerator) for module in network.modules()):
+        return network
+    network = copy.deepcopy(network)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, GrowingGenerator):
+                parent.register_module(name, GrownGenerator(child))
+    return network
 
 
 class GrowingTrunk(nn.Module):

@@ -14,6 +14,7 @@ from zorse.errors import ConfigError
 from zorse.networks.latents import draw_latents, interpolated
 from zorse.sample_card import SampleCard
 from zorse.sample_file import load_sample_generator
+from zorse.samples.onnx_network import load_onnx_sample_generator
 
 BATCH = 256
 """Samples that are drawn at a time."""
@@ -29,11 +30,13 @@ class Sampler:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """From a file that 'zorse train' wrote.
+        """From a file that 'zorse train' or, if it ends with .onnx, 'zorse export' wrote.
 
         Raises:
             WeightsError: see `load_sample_generator`.
         """
+        if path.suffix.lower() == ".onnx":
+            return cls(*load_onnx_sample_generator(path))
         return cls(*load_sample_generator(path))
 
     def latents(self, n: int, labels: Sequence[int] | None = None, seed: int = 0) -> Tensor:
@@ -57,7 +60,7 @@ class Sampler:
 
     def draw(self, latents: Tensor) -> Tensor:
         """(N, latent.size) -> samples (N, *shape), on the CPU."""
-        device = next(self.network.parameters()).device
+        device = next((weights.device for weights in self.network.parameters()), latents.device)
         with torch.inference_mode():
             return torch.cat([self.network(part.to(device)).float().cpu() for part in torch.split(latents, BATCH)])
 

@@ -1,0 +1,125 @@
+"""Generators of samples as ONNX files: what they take, that they compute the same, and who reads them back."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from zorse.errors import ConfigError, WeightsError
+from zorse.networks.growing import set_level
+from zorse.networks.sample_generators import build_sample_generator
+from zorse.runtime.sample_model import SampleModel, draws_samples
+from zorse.sample_architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
+from zorse.sample_card import SampleCard
+from zorse.sample_file import load_sample_generator, save_sample_generator
+from zorse.samples.sampler import Sampler
+from zorse_export.samples import export_samples
+
+LABELLED = LatentConfig(noise=5, classes=3, categories=(2,), continuous=1)
+
+
+def saved(path, architecture, **more):
+    network = build_sample_generator(architecture)
+    card = SampleCard(name="small", method="cdcgan", shows="nothing", architecture=architecture, **more)
+    save_sample_generator(path, network, card)
+    return path
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """A generator with noise, labels and codes, and its ONNX file."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("labelled")
+    config = DCGANGeneratorConfig(latent=LABELLED, channels=1, size=8, base_channels=4)
+    file = saved(folder / "G.safetensors", config, class_names=("a", "b", "c"))
+    return file, export_samples(*load_sample_generator(file), folder / "small.onnx")
+
+
+def test_ten_lines_without_zorse_draw_samples(labelled):
+    _, report = labelled
+    session = onnxruntime.InferenceSession(str(report.file), providers=["CPUExecutionProvider"])
+    card = json.loads(session.get_modelmeta().custom_metadata_map["zorse.sample_card"])
+    noise = np.random.default_rng(0).standard_normal((4, 5), dtype=np.float32)
+    code = np.array([[1, 0, 0.5]] * 4, np.float32)
+    latent = np.concatenate([noise, code], axis=1)
+    label = np.array([card["class_names"].index("c")] * 4)
+    (sample,) = session.run(["sample"], {"latent": latent, "label": label})
+    assert sample.shape == (4, 1, 8, 8)
+    (other,) = session.run(["sample"], {"latent": latent, "label": label - 1})
+    assert not np.allclose(sample, other, atol=1e-6)
+
+
+def test_the_file_draws_what_the_generator_draws(labelled):
+    file, report = labelled
+    assert report.difference <= 1e-4
+    ours, theirs = Sampler.load(file), Sampler.load(report.file)
+    latents = ours.latents(6, [0, 1, 2, 0, 1, 2], seed=3)
+    assert torch.allclose(ours.draw(latents), theirs.draw(latents), atol=1e-5)
+    assert theirs.card == ours.card
+
+
+def test_same_weights_give_the_same_file(labelled, tmp_path):
+    file, report = labelled
+    assert export_samples(*load_sample_generator(file), tmp_path / "again.onnx").sha256 == report.sha256
+
+
+@pytest.mark.parametrize("norm", ["batch", "virtual"])
+def test_a_growing_generator_is_exported_at_its_level(tmp_path, norm):
+    config = DCGANGeneratorConfig(latent=LatentConfig(noise=4), channels=1, size=16, base_channels=4, growing=True)
+    file = saved(tmp_path / "G.safetensors", config.model_copy(update={"norm": norm}))
+    network, card = load_sample_generator(file)
+    set_level(network, 0.4)
+    export_samples(network, card, tmp_path / "grown.onnx")
+    noise = torch.randn(3, 4)
+    drawn = SampleModel.load(tmp_path / "grown.onnx").draw(noise.numpy())
+    assert np.allclose(drawn, network(noise).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("latents", "labels"),
+    [
+        (np.zeros((2, 7), np.float32), np.array([0, 1])),
+        (np.zeros((2, 8), np.float32), None),
+        (np.zeros((2, 8), np.float32), np.array([0])),
+        (np.zeros((2, 8), np.float32), np.array([0, 3])),
+        (np.zeros((2, 8), np.float32), np.array([-1, 0])),
+    ],
+)
+def test_wrong_latents_and_labels_are_refused(labelled, latents, labels):
+    with pytest.raises(ConfigError, match="small"):
+        SampleModel.load(labelled[1].file).draw(latents, labels)
+
+
+def test_export_and_sample_on_the_command_line(zorse, tmp_path):
+    torch.manual_seed(0)
+    file = saved(tmp_path / "G.safetensors", MLPGeneratorConfig(hidden=(4,)))
+    code, out, _ = zorse("export", file)
+    assert code == 0
+    assert "latent float32 (N, 2)" in out
+    assert draws_samples(tmp_path / "small.onnx")
+    assert zorse("sample", tmp_path / "small.onnx", "-o", tmp_path / "drawn.png")[0] == 0
+    assert (tmp_path / "drawn.png").stat().st_size > 100
+
+
+def test_options_of_translators_are_refused(zorse, tmp_path):
+    file = saved(tmp_path / "G.safetensors", MLPGeneratorConfig(hidden=(4,)))
+    code, _, err = zorse("export", file, "--precision", "fp16", "--direction", "AtoB")
+    assert code == 2
+    assert "--precision" in err
+    assert not (tmp_path / "small.onnx").exists()
+
+
+def test_a_file_whose_inputs_are_not_those_of_its_card_is_refused(labelled, tmp_path):
+    import onnx
+
+    model = onnx.load(labelled[1].file)
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            if name == "label":
+                node.input[place] = "other"
+    model.graph.input[1].name = "other"
+    onnx.save(model, tmp_path / "changed.onnx")
+    with pytest.raises(WeightsError, match="label"):
+        SampleModel.load(tmp_path / "changed.onnx")
