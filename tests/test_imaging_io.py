@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import warnings
 import zlib
 
@@ -16,6 +17,7 @@ from zorse.imaging.io import (
     Picture,
     encode_picture,
     find_pictures,
+    open_pictures,
     picture_from_pil,
     picture_to_pil,
     read_picture,
@@ -87,6 +89,28 @@ def test_paths_bytes_and_files_give_the_same_pixels(tmp_path, pixels):
         np.testing.assert_array_equal(picture.rgb, pixels)
         assert picture.alpha is None
         assert picture.format == "PNG"
+
+
+def test_the_only_frame_comes_without_the_file(pixels):
+    class Reader:
+        def __init__(self, content):
+            self.content = content
+
+        def read(self):
+            return self.content
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    reader = Reader(buffer.getvalue())
+    references = [sys.getrefcount(reader.content)]
+    with open_pictures(reader) as file:
+        references.append(sys.getrefcount(reader.content))
+        (picture,) = file.only_frame()
+        references.append(sys.getrefcount(reader.content))
+        assert references[0] == references[2] < references[1]
+        np.testing.assert_array_equal(picture.rgb, pixels)
+        assert (file.format, file.pixels, len(file)) == ("PNG", pixels.shape[0] * pixels.shape[1], 1)
+        assert file.animation() is None
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

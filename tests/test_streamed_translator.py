@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -149,6 +150,26 @@ def test_auto_streams_where_one_pass_runs_out_of_memory(tiny):
     result = Translator(tiny.card, spy)(pixels, size="keep", max_memory="1GB")
     assert spy.used == ["whole", "streamed"]
     assert np.abs(result.astype(int) - tiny(pixels, size="keep")).max() <= 1
+
+
+def test_a_failed_pass_is_free_before_streaming_begins(tiny):
+    class Map:
+        """Stands for the maps that a failed pass still holds."""
+
+    maps = []
+
+    class Backend(Spy):
+        def __call__(self, pictures):
+            held = Map()
+            maps.append(weakref.ref(held))
+            raise MemoryError
+
+        def kernels(self):
+            assert maps[0]() is None
+            return super().kernels()
+
+    Translator(tiny.card, Backend(tiny.backend))(photo(40, 40), size="keep", max_memory="1GB")
+    assert maps
 
 
 def test_free_memory_is_the_default_limit(hungry, monkeypatch):

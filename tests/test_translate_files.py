@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import tiny_onnx
+from zorse.batches import TranslateBatch
 from zorse.errors import ConfigError, DiskFull, ImageError
 from zorse.imaging.io import read_picture
 from zorse.runtime import files
@@ -21,6 +22,7 @@ from zorse.runtime.files import Settings, is_done, share_cores, translate_files
 from zorse.runtime.jobs import Job, plan
 from zorse.runtime.names import distinct, safe_path
 from zorse.runtime.selection import Selection, is_mask
+from zorse.runtime.streamed.execute import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = 1_600_000_000
@@ -214,6 +216,27 @@ def test_pixels_in_work_are_bounded(tmp_path, monkeypatch):
     assert max(most) == 1
 
 
+def test_a_memory_limit_is_shared(tmp_path, monkeypatch):
+    for name, size in (("a.png", (20, 12)), ("b.png", (20, 12)), ("larger.png", (4000, 3000))):
+        save(tmp_path / "in" / name, size=size)
+    frames = [Image.new("RGB", (100, 100), (value, 0, 0)) for value in (0, 100, 200)]
+    frames[0].save(tmp_path / "in/c.gif", save_all=True, append_images=frames[1:])
+    given = []
+
+    def noted(picture, *, max_memory, **_):
+        given.append((picture.width, max_memory))
+        return picture
+
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    list(translate_files(noted, jobs, Settings(workers=2, max_memory=100_000_000)))
+    assert set(given) == {(20, 75_000_000), (4000, 100_000_000), (100, 75_000_000 - 60_000)}
+    given.clear()
+    list(translate_files(noted, jobs[:1], Settings(max_memory=100_000_000)))
+    assert given == [(20, 100_000_000)], "a worker alone has no others to think of"
+    list(translate_files(noted, jobs[:1]))
+    assert given[-1] == (20, None)
+
+
 def test_cores_are_shared():
     assert share_cores(1, None, "native") == (1, None)
     assert share_cores(100, 4, "keep") == (4, None)
@@ -249,6 +272,34 @@ def test_a_full_disk_stops_cleanly(tmp_path, model, zorse, monkeypatch):
     monkeypatch.undo()
 
 
+def test_leaving_the_iteration_stops_between_tiles(tmp_path):
+    for number in range(3):
+        save(tmp_path / f"in/{number}.png")
+    tiles, left = [], threading.Event()
+
+    def streamed(picture, *, report, **_):
+        if picture.rgb[0, 0, 0] == 10 and not tiles:
+            tiles.append(1)
+            return picture
+        for _ in range(1000):
+            tiles.append(1)
+            left.wait(0.01)
+            report(Progress(0.5, 1.0))
+        return picture
+
+    shown = []
+    settings = Settings(tile_report=lambda job, progress: shown.append((job.source.name, progress.done)))
+    outcomes = translate_files(streamed, plan([tmp_path / "in"], tmp_path / "out", "m"), settings)
+    next(outcomes)
+    while len(tiles) < 5:
+        time.sleep(0.01)
+    left.set()
+    outcomes.close()
+    assert len(tiles) < 500
+    assert shown[0] == ("1.png", 0.5)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["0.png"]
+
+
 def test_leaving_the_iteration_keeps_what_is_finished(tmp_path):
     for number in range(9):
         save(tmp_path / f"in/{number}.png")
@@ -260,7 +311,8 @@ def test_leaving_the_iteration_keeps_what_is_finished(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
-def test_ctrl_c_leaves_whole_files(tmp_path, model):
+@pytest.mark.parametrize(("request_to_end", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_ctrl_c_leaves_whole_files(tmp_path, model, request_to_end, code):
     rng = np.random.default_rng(0)
     (tmp_path / "in").mkdir()
     for number in range(30):
@@ -271,9 +323,9 @@ def test_ctrl_c_leaves_whole_files(tmp_path, model):
         while not (tmp_path / "out/01.png").exists():
             assert run.poll() is None, run.stderr.read()
             time.sleep(0.01)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(request_to_end)
         errors = run.stderr.read()
-        assert run.wait(timeout=60) == 130
+        assert run.wait(timeout=60) == code
     assert "Traceback" not in errors
     assert "--resume goes on." in errors
     results = list((tmp_path / "out").iterdir())
@@ -306,6 +358,20 @@ def test_a_bomb_is_refused_and_allowed(tmp_path, model, zorse, monkeypatch):
     assert code == 1
     assert "allow it with --allow-large" in errors
     assert zorse("translate", tmp_path / "a.png", "-m", model, "--allow-large")[0] == 0
+
+
+# Batches -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_of_files(tmp_path, model):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    names = [save(tmp_path / "a.png"), tmp_path / "bad.png"]
+    batch = {"source": [str(name) for name in names], "target": [str(tmp_path / "out" / name.name) for name in names]}
+    done = TranslateBatch(str(model), size="keep")(batch)
+    assert done["source"] == batch["source"]
+    assert done["error"][0] == ""
+    assert "bad.png is not a picture" in done["error"][1]
+    assert read_picture(tmp_path / "out/a.png").rgb.mean() == 245
 
 
 # Pipes ---------------------------------------------------------------------------------------------------------------

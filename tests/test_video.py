@@ -196,6 +196,44 @@ def test_ten_bits_stay_ten_bits(tmp_path, negative):
     assert difference(255 - pixels_of(source)[0], pixels_of(tmp_path / "out.mp4")[0]) < 3
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_quality_decides_on_the_size(tmp_path, zorse, suffix):
+    model = tiny_onnx.write(tmp_path / "neg.onnx")
+    noisy = [np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8) for number in range(6)]
+    source = clip(tmp_path / "in.mp4", noisy, sound=None)
+
+    def size(*options):
+        out = tmp_path / f"out{suffix}"
+        code, _, errors = zorse("translate", source, "-m", model, "-o", out, "--size", "keep", *options)
+        assert code == 0, errors
+        return out.stat().st_size
+
+    worst, usual, best = size("--quality", 20), size(), size("--quality", 100)
+    assert 2 * worst < usual < best
+    assert size("--quality", 80) == usual
+
+
+def test_an_encoder_without_quality_is_said(tmp_path, negative, monkeypatch):
+    from zorse.imaging.video import rewrite
+
+    source = clip(tmp_path / "in.mp4", [picture()] * 2, sound=None)
+    monkeypatch.setattr(rewrite, "_CRF", {})
+    with pytest.raises(ImageError, match="Leave --quality out"):
+        negative.video(source, tmp_path / "out.mp4", quality=50)
+    assert negative.video(source, tmp_path / "out.mp4").frames == 2
+
+
+def test_large_frames_are_refused_and_allowed(tmp_path, zorse, monkeypatch):
+    monkeypatch.setattr("zorse.imaging.io.MAX_PIXELS", 1000)
+    model = tiny_onnx.write(tmp_path / "neg.onnx")
+    source = clip(tmp_path / "in.mp4", [picture()] * 2, sound=None)
+    code, _, errors = zorse("translate", source, "-m", model, "-o", tmp_path / "out.mp4")
+    assert code == 1
+    assert "64x48 pixels" in errors
+    assert "--allow-large" in errors
+    assert zorse("translate", source, "-m", model, "-o", tmp_path / "out.mp4", "--allow-large")[0] == 0
+
+
 def test_an_animated_gif_becomes_a_video(tmp_path, negative):
     frames = [Image.fromarray(picture(seed=seed)) for seed in range(3)]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[100, 300, 100])

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from resident import resident_mb
 
 OVERLAP, CORE = 84, 512
 """Pixels around a window of so many pixels a side."""
@@ -74,7 +75,7 @@ def grow(model: Path, height: int, width: int, limit: str, threads: int) -> None
     tiling = limit if limit in ("whole", "fast") else "auto"
     translator(picture, size="keep", tiling=tiling, max_memory=None if tiling == limit else limit)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    grown = resident_mb("VmHWM") - before  # not ru_maxrss, in which a new process inherits its parent's
+    grown = resident_mb("VmHWM") - before
     print(json.dumps({"grown_mb": round(grown), "seconds": round(seconds, 1), "cpu_seconds": round(cpu_seconds, 1)}))
 
 
@@ -163,11 +164,6 @@ def use_threads(model: Path, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
-
-
-def resident_mb(field: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(field))
 
 
 if __name__ == "__main__":

@@ -41,10 +41,12 @@ class PictureFile:
         ImageError: a frame is damaged.
     """
 
-    def __init__(self, image: Image.Image, numbers: list[int], data: bytes, name: str, max_pixels: int | None) -> None:
+    def __init__(
+        self, image: Image.Image, numbers: list[int], stream: io.BytesIO, name: str, max_pixels: int | None
+    ) -> None:
         self._image = image
         self._numbers = numbers
-        self._data = data
+        self._stream = stream
         self._name = name
         self._max_pixels = max_pixels
         self._durations: dict[int, float] = {}
@@ -96,7 +98,9 @@ class PictureFile:
             early = read_metadata(self._image) if self.format == "TIFF" else None
             self._image.load()
             self._durations[number] = float(self._image.info.get("duration") or 0)
-            return _picture(self._image, early or read_metadata(self._image), self._data, self._numbers[number])
+            return _picture(
+                self._image, early or read_metadata(self._image), self._stream.getvalue(), self._numbers[number]
+            )
         except ImageError:
             raise
         except MemoryError as error:
@@ -113,8 +117,9 @@ class PictureFile:
             ImageError: it is damaged or too large.
         """
         picture = self.frame(0)
-        self._numbers, self._data = self._numbers[:1], b""
+        self._numbers = self._numbers[:1]
         self._image.close()
+        self._stream.close()
         yield picture
 
     def animation(self) -> Animation | None:
@@ -147,16 +152,16 @@ def open_pictures(
     name, data = _content(source)
     if not data:
         raise ImageError(f"{name} is empty (0 bytes). A copy or download that broke off? Get the file again.")
-    with _opened(data, name) as image:
+    stream = io.BytesIO(data)
+    with stream, _opened(stream, name) as image:
         check_pixels(name, image.width, image.height, max_pixels)
         try:
             numbers = [image.tell()] if only_first else _frame_numbers(image)
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
             raise _damaged(name, error) from error
         check_pixels(name, image.width, image.height, max_pixels, len(numbers))
-        file = PictureFile(image, numbers, data, name, max_pixels)
-        del data  # only the file holds it now, and may let go of it
-        yield file
+        del data  # the stream holds it, and may let go of it
+        yield PictureFile(image, numbers, stream, name, max_pixels)
 
 
 def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture:
@@ -207,14 +212,14 @@ def _content(source: Source) -> tuple[str, bytes]:
     return str(getattr(source, "name", "The picture")), source.read()
 
 
-def _opened(data: bytes, name: str) -> Image.Image:
+def _opened(stream: io.BytesIO, name: str) -> Image.Image:
     """The file's header read, its pixels not yet decoded."""
     formats = readable_formats()
     # Pillow warns at its own limit, a process-wide variable: it is lifted only while the header is read.
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(data), formats=formats)
+            return Image.open(stream, formats=formats)
         except UnidentifiedImageError as error:
             raise ImageError(
                 f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF (HEIC with "

@@ -180,7 +180,7 @@ class _Job:
 
     def _report(self, to_spare: int) -> Report:
         """After each tile: too much that is free goes back to the system, and the caller is told."""
-        give_back = Returning(UNUSED + to_spare)
+        give_back = Returning(UNUSED + to_spare // 2)  # estimates may be a little off
 
         def report(progress: Progress) -> None:
             give_back()

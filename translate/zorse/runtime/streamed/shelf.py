@@ -61,12 +61,12 @@ class _Spill:
     def __init__(self, size: int) -> None:
         # On POSIX the file has no name from the start; Windows deletes it when the last handle closes.
         try:
-            with tempfile.TemporaryFile(prefix="zorse-") as file:
+            with tempfile.TemporaryFile(prefix="zorse-", dir=_folder()) as file:
                 _reserve(file, size)
                 self.memory = mmap.mmap(file.fileno(), size)
         except OSError as error:
             raise ImageError(
-                f"A temporary file of {size / 1e9:.1f} GB is needed in {tempfile.gettempdir()}, which has no room for "
+                f"A temporary file of {size / 1e9:.1f} GB is needed in {_folder()}, which has no room for "
                 f"it ({error.strerror or error}). Free some space, set the environment variable TMPDIR to a folder on "
                 "another disk, allow more memory (--max-memory), or work at a smaller size (--size)."
             ) from error
@@ -77,11 +77,17 @@ class _Spill:
             self.memory.madvise(mmap.MADV_DONTNEED)
 
 
+def _folder() -> str:
+    """The chosen folder for temporary files; else /var/tmp where there is one, since /tmp is often kept in memory."""
+    is_chosen = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    return "/var/tmp" if not is_chosen and os.access("/var/tmp", os.W_OK) else tempfile.gettempdir()
+
+
 def _reserve(file: IO[bytes], size: int) -> None:
     """Makes the file that long and sure of its place: a full disk behind mapped memory would kill the process."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
         return
-    if shutil.disk_usage(tempfile.gettempdir()).free < size:
+    if shutil.disk_usage(_folder()).free < size:
         raise OSError("the disk is full")
     file.truncate(size)
