@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Literal, get_args
 
 from zorse.architecture import CompactConfig, GeneratorConfig, ResnetConfig, UnetConfig
 
-Runtime = Literal["eager", "compile", "onnxruntime"]
+Runtime = Literal["eager", "compile", "onnxruntime", "zorse"]
+"""PyTorch, PyTorch compiled, ONNX Runtime with the exported graph as it is, and as `zorse translate` runs it."""
 
 GENERATORS: dict[str, GeneratorConfig] = {
     "resnet-9": ResnetConfig(),
@@ -68,7 +69,7 @@ def fits(network: str, size: int) -> bool:
 
 
 def all_cases() -> list[Case]:
-    runtimes: tuple[Runtime, ...] = ("eager", "compile", "onnxruntime")
+    runtimes: tuple[Runtime, ...] = get_args(Runtime)
     forwards = [Forward(*each) for each in product(GENERATORS, runtimes, SIZES) if fits(each[0], each[2])]
     steps = [Step(recipe, size) for recipe, size in product(PRESETS, SIZES) if fits(recipe.split()[1], size)]
     return [*forwards, *steps]

@@ -1,7 +1,7 @@
 """Measures one case in this process, which should be fresh, and prints the result as JSON.
 
 python measure.py --case "forward compact eager 256" --threads 2
-python measure.py --case "forward compact onnxruntime 256" --model compact.onnx --threads 2
+python measure.py --case "forward compact zorse 256" --model compact.onnx --threads 2
 python measure.py --export compact --model compact.onnx --threads 2
 """
 
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from cases import GENERATORS, PRESETS, Case, Forward, Step, all_cases
+
+from zorse.imaging.tensor import Tensor
 
 SLOW = 5.0
 """Seconds."""
@@ -46,16 +48,33 @@ def main() -> None:
 def prepare(case: Case, model: str, threads: int) -> Callable[[], object]:
     """What to call again and again."""
     match case:
-        case Forward(_, "onnxruntime", size):
-            from zorse.runtime.onnx import OnnxBackend
-
-            backend = OnnxBackend(model, "cpu", threads)
+        case Forward(_, "onnxruntime" | "zorse", size):
             picture = np.random.default_rng(0).uniform(-1, 1, (1, 3, size, size)).astype(np.float32)
-            return lambda: backend(picture)
+            run = plain_session(Path(model), threads) if case.runtime == "onnxruntime" else backend(model, threads)
+            return lambda: run(picture)
         case Forward(network, runtime, size):
             return torch_forward(network, size, threads, compiled=runtime == "compile")
         case Step(recipe, size):
             return training_step(recipe, size, threads)
+
+
+def backend(model: str, threads: int) -> Callable[[Tensor], object]:
+    from zorse.runtime.onnx import OnnxBackend
+
+    return OnnxBackend(model, "cpu", threads)
+
+
+def plain_session(model: Path, threads: int) -> Callable[[Tensor], object]:
+    """ONNX Runtime with its own defaults, on the float core of a model file."""
+    import onnxruntime
+
+    from zorse.runtime.model_file import read_network
+
+    network = read_network(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(network.content, options, providers=["CPUExecutionProvider"])
+    return lambda picture: session.run([network.output], {network.input: picture})
 
 
 def torch_forward(name: str, size: int, threads: int, *, compiled: bool) -> Callable[[], object]:

@@ -54,14 +54,16 @@ class Result:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="run the cases whose name holds all these words")
+    parser.add_argument("--without", default="", help="leave out the cases whose name holds one of these words")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", "-o", type=Path, help="write the results to this JSON file")
     parser.add_argument("--list", action="store_true", help="only list the cases")
     arguments = parser.parse_args()
-    cases = [case for case in all_cases() if set(arguments.only.split()) <= set(case.name.split())]
+    wanted, unwanted = set(arguments.only.split()), set(arguments.without.split())
+    cases = [case for case in all_cases() if wanted <= set(words := case.name.split()) and unwanted.isdisjoint(words)]
     if not cases:
-        parser.error(f"no case has all of the words {arguments.only!r}; --list shows them")
+        parser.error(f"no case is left with --only {arguments.only!r}; --list shows them all")
     if arguments.list:
         print("\n".join(case.name for case in cases))
         return
@@ -96,7 +98,7 @@ def measure_all(cases: list[Case], rounds: int, threads: int) -> list[Result]:
 
 def exported(case: Case, folder: Path, threads: int) -> str:
     """The ONNX file that the case runs; empty when it runs none."""
-    if not isinstance(case, Forward) or case.runtime != "onnxruntime":
+    if not isinstance(case, Forward) or case.runtime not in ("onnxruntime", "zorse"):
         return ""
     model = folder / f"{case.network}.onnx"
     if not model.exists():
