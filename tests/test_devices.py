@@ -37,12 +37,15 @@ class FakeSession:
     """What ONNX Runtime gives for a provider that starts; its nodes go to `takes`."""
 
     takes = CUDA
+    starts = True
 
     def __init__(self, content, options, providers):
+        if not self.starts and len(providers) > 1:
+            print("EP Error: driver too old")  # as ONNX Runtime does
         self.providers = [name if isinstance(name, str) else name[0] for name in providers]
 
     def get_providers(self):
-        return self.providers
+        return self.providers if self.starts else [CPU]
 
     def get_provider_graph_assignment_info(self):
         return [type("Part", (), {"ep_name": self.takes})]
@@ -114,6 +117,8 @@ def test_settings_that_make_no_sense(model, wrong):
 
 
 def test_missing_libraries_are_named_with_the_packages_that_bring_them(model, gpu, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
+    monkeypatch.setattr(FakeSession, "starts", False)
     absent = [library for library in libraries("13.0") if "cudnn" in library.file or "cufft" in library.file]
     monkeypatch.setattr(sessions, "preload", lambda needed: absent)
     with pytest.raises(DeviceError) as raised:
@@ -123,7 +128,17 @@ def test_missing_libraries_are_named_with_the_packages_that_bring_them(model, gp
     assert OnnxBackend(model, device="auto").provider == CPU
 
 
+def test_a_provider_that_does_not_start_with_all_libraries_says_what_onnx_runtime_said(model, gpu, monkeypatch, capsys):
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
+    monkeypatch.setattr(FakeSession, "starts", False)
+    with pytest.raises(DeviceError, match="driver too old"):
+        OnnxBackend(model, device="cuda")
+    assert capsys.readouterr().out == ""
+
+
 def test_the_doctor_explains_why_models_run_on_the_cpu(model, gpu, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
+    monkeypatch.setattr(FakeSession, "starts", False)
     absent = [Library("libcudnn.so.9", "nvidia-cudnn-cu12")]
     monkeypatch.setattr(sessions, "preload", lambda needed: absent)
     monkeypatch.setattr(diagnosis, "_first_file", lambda: model)

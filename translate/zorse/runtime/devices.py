@@ -30,14 +30,13 @@ PROVIDERS: dict[Device, str] = {
 }
 """What ONNX Runtime calls them."""
 
-PACKAGES: dict[Device, str] = {
-    "cpu": "onnxruntime",
-    "cuda": "'onnxruntime-gpu[cuda,cudnn]'",
-    "directml": "onnxruntime-directml",
-    "coreml": "onnxruntime",
-    "openvino": "onnxruntime-openvino",
+SOURCES: dict[Device, str] = {
+    "cuda": "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    "directml": "on Windows pip install onnxruntime-directml",
+    "coreml": "on a Mac pip install onnxruntime",
+    "openvino": "pip install onnxruntime-openvino",
 }
-"""The package of ONNX Runtime that is built for each."""
+"""How to get an ONNX Runtime that is built for each."""
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 

@@ -120,7 +120,7 @@ class OnnxBackend:
 
 def _opened(file: Path, content: bytes, setting: Setting) -> tuple[Session, bool]:
     """The session, and whether it takes one picture at a time."""
-    provider, _ = choose_provider(setting.device)
+    provider = choose_provider(setting.device)
     if provider != CPU:
         session = open_session(file, content, provider, setting)
         if session.provider == provider:

@@ -1,8 +1,10 @@
 """Sessions of ONNX Runtime: on the device that is meant, with so many threads, and with memory that stays bounded."""
 
+import io
 import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import onnxruntime
@@ -10,7 +12,7 @@ import onnxruntime
 from zorse.errors import DeviceError, WeightsError
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.cuda_libraries import advice, libraries, preload
-from zorse.runtime.devices import CPU, CUDA, PACKAGES, PROVIDERS, Device, Setting, cuda_devices, usable_cores
+from zorse.runtime.devices import CPU, CUDA, PROVIDERS, SOURCES, Device, Setting, cuda_devices, usable_cores
 
 LARGE = 2**19
 """Pixels of a picture from which on the arena `auto` gives its memory back."""
@@ -29,6 +31,8 @@ _SHRINKING = "memory.enable_memory_arena_shrinkage"
 class Session:
     """A model, opened by ONNX Runtime; safe to run from several threads at the same time.
 
+    Where the provider does not start, ONNX Runtime goes on with the CPU: `provider` says so, `complaint` perhaps why.
+
     Args:
         file: where the model comes from, for error messages.
         content: an ONNX model.
@@ -42,7 +46,7 @@ class Session:
     def __init__(self, file: Path, content: bytes, provider: str, setting: Setting) -> None:
         self._file = file
         self._arena = setting.arena
-        self._session = _create(file, content, provider, setting)
+        self._session, self.complaint = _create(file, content, provider, setting)
         self.provider: str = provider if _runs_on(self._session, provider) else CPU
         """What really runs the network, asked from ONNX Runtime."""
 
@@ -54,7 +58,7 @@ class Session:
             WeightsError: the model cannot compute pictures of this size.
         """
         how = onnxruntime.RunOptions()
-        if self._arena == "auto" and any(is_large(tensor) for tensor in inputs.values()):
+        if self._arena == "auto" and self.provider == CPU and any(is_large(tensor) for tensor in inputs.values()):
             how.add_run_config_entry(_SHRINKING, "cpu:0")
         try:
             results: list[Tensor] = self._session.run(outputs, inputs, how)
@@ -72,49 +76,45 @@ class Session:
         return results
 
 
-def choose_provider(device: Device) -> tuple[str, str]:
-    """The execution provider for a device, and why it is not a GPU although there is one (else empty).
-
-    The CUDA libraries in NVIDIA's pip packages are loaded where they are needed.
+def choose_provider(device: Device) -> str:
+    """The execution provider for a device.
 
     Raises:
-        DeviceError: the device was asked for and cannot be used here.
+        DeviceError: the device was asked for and is not here.
     """
     available = onnxruntime.get_available_providers()
     if device not in ("auto", "cuda"):
-        return _available(device, available), ""
-    if CUDA not in available or cuda_devices() == 0:
-        if device == "cuda":
-            _available(device, available)
-            raise DeviceError(
-                "CUDA was asked for, but the NVIDIA driver shows no GPU here. Check that 'nvidia-smi' lists one (and "
-                "CUDA_VISIBLE_DEVICES, if it is set). Or use --device cpu."
-            )
-        return CPU, ""
-    missing = preload(libraries(onnxruntime.cuda_version))
-    if not missing:
-        return CUDA, ""
-    names = ", ".join(library.file for library in missing)
-    reason = f"of the libraries that ONNX Runtime needs for CUDA these are missing: {names}. {advice(missing)}"
-    if device == "cuda":
-        raise DeviceError(f"CUDA was asked for and there is a GPU, but {reason}, or use --device cpu.")
-    return CPU, reason
+        return _available(device, available)
+    if CUDA in available and cuda_devices() > 0:
+        return CUDA
+    if device == "auto":
+        return CPU
+    _available(device, available)
+    raise DeviceError(
+        "CUDA was asked for, but the NVIDIA driver shows no GPU here. Check that 'nvidia-smi' lists one (and "
+        "CUDA_VISIBLE_DEVICES, if it is set). Or use --device cpu."
+    )
 
 
 def open_session(file: Path, content: bytes, provider: str, setting: Setting) -> Session:
-    """Opens a model where it is meant to run.
+    """Opens a model where it is meant to run, or with the device `auto` on the CPU if it does not run there.
 
     Raises:
         WeightsError: the model is damaged, or keeps weights in other files.
         DeviceError: that device was asked for, and its provider does not start or takes none of the network.
     """
+    missing = preload(libraries(onnxruntime.cuda_version)) if provider == CUDA else []
     session = Session(file, content, provider, setting)
     if session.provider == provider or setting.device == "auto":
         return session
+    if missing:
+        names = ", ".join(library.file for library in missing)
+        why = f"Libraries that it needs are missing: {names}. Install them: {advice(missing)}"
+    else:
+        why = f"ONNX Runtime says: {session.complaint or 'nothing'}. Is the driver new enough for it?"
     raise DeviceError(
         f"The device {setting.device!r} was asked for, but its provider for ONNX Runtime {onnxruntime.__version__} "
-        f"({provider}) did not start or took none of the network. Is the driver new enough? 'zorse doctor' looks "
-        "closer. Or use --device cpu."
+        f"({provider}) did not start or took none of the network. {why} Or use --device cpu."
     )
 
 
@@ -129,11 +129,12 @@ def _available(device: Device, available: list[str]) -> str:
     built = ", ".join(name.removesuffix("ExecutionProvider") for name in available)
     raise DeviceError(
         f"The device {device!r} was asked for, but the installed ONNX Runtime is built for {built} only. Replace it: "
-        f"pip uninstall onnxruntime onnxruntime-gpu, then pip install {PACKAGES[device]}. Or use --device cpu."
+        f"pip uninstall onnxruntime onnxruntime-gpu, then {SOURCES[device]}. Or use --device cpu."
     )
 
 
-def _create(file: Path, content: bytes, provider: str, setting: Setting) -> onnxruntime.InferenceSession:
+def _create(file: Path, content: bytes, provider: str, setting: Setting) -> tuple[onnxruntime.InferenceSession, str]:
+    """The session, and what ONNX Runtime printed where a provider did not start."""
     options = onnxruntime.SessionOptions()
     options.enable_cpu_mem_arena = setting.arena != "off"
     # It plans the memory for one size, and holds it beside what pictures of other sizes take.
@@ -141,16 +142,16 @@ def _create(file: Path, content: bytes, provider: str, setting: Setting) -> onnx
     options.log_severity_level = _SILENT
     # Threads that wait in a loop gain nothing here, and take up to a third of the time of what else runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.intra_op_num_threads = setting.threads or usable_cores()
+    options.intra_op_num_threads = setting.threads or _usual_threads()
     options.add_session_config_entry(_RECORDED, "1" if provider != CPU else "0")
     # Created from bytes, a model cannot read other files: one that refers to some is refused.
     try:
         if provider == CPU:
-            return onnxruntime.InferenceSession(content, options, providers=[CPU])
-        with _silence():
-            return onnxruntime.InferenceSession(
-                content, options, providers=[(provider, _options(provider, setting)), CPU]
-            )
+            return onnxruntime.InferenceSession(content, options, providers=[CPU]), ""
+        with _silence() as printed:
+            providers = [(provider, _options(provider, setting)), CPU]
+            session = onnxruntime.InferenceSession(content, options, providers=providers)
+        return session, _first_line(printed.getvalue().replace("*", ""))
     except Exception as error:  # ONNX Runtime's own exceptions share no public base class
         if any(sign in str(error) for sign in ("external", "External", "model_path must not be empty")):
             raise WeightsError(
@@ -162,6 +163,12 @@ def _create(file: Path, content: bytes, provider: str, setting: Setting) -> onnx
         ) from error
 
 
+def _usual_threads() -> int:
+    """0 leaves it to ONNX Runtime: one per core of the processor, whatever this process may use of them."""
+    usable = usable_cores()
+    return 0 if usable == os.cpu_count() else usable
+
+
 def _options(provider: str, setting: Setting) -> dict[str, str]:
     if provider != CUDA:
         return {}
@@ -169,11 +176,13 @@ def _options(provider: str, setting: Setting) -> dict[str, str]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """A provider that does not start is logged by the default logger, whose level cannot be asked, only set."""
+def _silence() -> Iterator[io.StringIO]:
+    """Catches what is printed when a provider does not start; the default logger's level cannot be asked, only set."""
     onnxruntime.set_default_logger_severity(_SILENT)
+    printed = io.StringIO()
     try:
-        yield
+        with redirect_stdout(printed):
+            yield printed
     finally:
         onnxruntime.set_default_logger_severity(_WARNING)
 
