@@ -2,10 +2,11 @@
 
 import gradio as gr
 
-from zorse_app import texts, training_texts
+from zorse_app import lab_texts, texts, training_texts
 from zorse_app.api import add_endpoints
 from zorse_app.service import Service
 from zorse_app.tabs.edges import edges_tab
+from zorse_app.tabs.lab import lab_tab
 from zorse_app.tabs.many import many_tab
 from zorse_app.tabs.own_model import own_model_tab
 from zorse_app.tabs.photo import photo_tab
@@ -46,6 +47,8 @@ def build(service: Service, desk: Desk | None = None) -> gr.Blocks:
                 many_tab(service)
             with gr.Tab(training_texts.TAB):
                 train_tab(service, desk)
+            with gr.Tab(lab_texts.TAB):
+                lab_tab(service)
         add_endpoints(service)
     page.queue(max_size=service.limits.queue, api_open=False)
     return page

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import zorse
@@ -10,6 +11,7 @@ from zorse.errors import UnknownModel, WeightsError
 from zorse.loading import locate, read_file_card
 from zorse.registry import find_file, shipped_models
 from zorse.runtime.devices import Setting
+from zorse.runtime.sample_model import SampleModel, draws_samples
 from zorse_app.gate import Gate, GatedTranslator
 
 KEPT_WARM = 6
@@ -34,7 +36,7 @@ class Shelf:
         self.gate = gate or Gate()
         self._setting = setting or Setting()
         shipped = {name: name for name, entry in shipped_models().items() if find_file(entry)}
-        own = {} if folder is None else _models_in(folder)
+        own, self._generators = ({}, {}) if folder is None else _models_in(folder)
         self._sources: dict[str, str | Path] = {**shipped, **own}
         self._warm: OrderedDict[str, GatedTranslator] = OrderedDict()
         self._lent: dict[str, GatedTranslator] = {}
@@ -44,6 +46,11 @@ class Shelf:
     def names(self) -> tuple[str, ...]:
         """Names of all models, the shipped ones first."""
         return tuple(self._sources)
+
+    @property
+    def generators(self) -> Mapping[str, SampleModel]:
+        """Those of the folder that draw samples from noise, by their names; they are small and stay open."""
+        return self._generators
 
     def lend(self, name: str, translator: GatedTranslator) -> None:
         """Takes in a visitor's own model, for who knows its name; `names` does not show it."""
@@ -90,15 +97,23 @@ class Shelf:
         return self._sources[name]
 
 
-def _models_in(folder: Path) -> dict[str, Path]:
+def _models_in(folder: Path) -> tuple[dict[str, str | Path], dict[str, SampleModel]]:
+    """Those that translate, and those that draw samples."""
     if not folder.is_dir():
         raise WeightsError(f"The models folder {folder} is not a folder. Name one that holds .onnx files.")
-    models: dict[str, Path] = {}
+    models: dict[str, str | Path] = {}
+    generators: dict[str, SampleModel] = {}
+    files: dict[str, Path] = {}
     for file in sorted(folder.glob("*.onnx")):
-        name = read_file_card(file).name
-        if name in models:
-            raise WeightsError(f"{models[name]} and {file} are both called {name!r} in their cards. Keep one of them.")
-        models[name] = file
-    if not models:
+        generator = SampleModel.load(file) if draws_samples(file) else None
+        name = read_file_card(file).name if generator is None else generator.card.name
+        if name in files:
+            raise WeightsError(f"{files[name]} and {file} are both called {name!r} in their cards. Keep one of them.")
+        files[name] = file
+        if generator is None:
+            models[name] = file
+        else:
+            generators[name] = generator
+    if not files:
         raise WeightsError(f"The models folder {folder} holds no .onnx files. 'zorse export' writes them.")
-    return models
+    return models, generators
