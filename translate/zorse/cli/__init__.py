@@ -40,6 +40,7 @@ from zorse.cli import (  # noqa: E402, F401
     doctor,
     evaluate,
     export,
+    lesson,
     models,
     sample,
     train,

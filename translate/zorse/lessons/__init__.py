@@ -1,0 +1,1 @@
+"""What GAN lectures teach, shown: one lesson, one page, computed with the losses, networks and recipes of Zorse."""
