@@ -158,7 +158,7 @@ def _samples(service: Service) -> None:
             *(gr.update(visible=number < card.latent.continuous) for number in range(_MOST_CODES)),
         ]
 
-    controls = [name, label, code, seed, *continuous, *moves]
+    controls: list[Any] = [name, label, code, seed, *continuous, *moves]
     how: dict[str, Any] = {
         "api_visibility": "private",
         "show_progress": "hidden",

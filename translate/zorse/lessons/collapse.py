@@ -91,11 +91,12 @@ def teach() -> Lesson:
 def _drawn(config: BaselineRecipeConfig) -> Points:
     torch.manual_seed(0)
     recipe = build_baseline(config)
-    points, size = Mixture(RING, seed=0), BATCH * _steps_of_d(config)
+    ring, size = Mixture(RING, seed=0), BATCH * _steps_of_d(config)
     for step in range(STEPS):
-        recipe.step(points.batch(step * size, size), step, plain_update)
+        recipe.step(ring.batch(step * size, size), step, plain_update)
     with torch.inference_mode():
-        return recipe.generators["G"](draw_latents(G.latent, N_POINTS)).numpy()
+        points: Points = recipe.generators["G"](draw_latents(G.latent, N_POINTS)).numpy()
+    return points
 
 
 def _steps_of_d(config: BaselineRecipeConfig) -> int:

@@ -45,7 +45,8 @@ def teach() -> Lesson:
         belief.plot(line[::6], optimum[::6], ".", color=colour, markersize=4)
         push.plot(line, slope, color=colour, label=name)
         fakes = FAKE_AT + STD * torch.randn(4096, 1)
-        rows.append((name, f"{float(torch.sigmoid(D(fakes)).mean()):.3f}", f"{float(_slope(D, fakes).mean()):.2f}"))
+        believed = float(torch.sigmoid(D(fakes)).detach().mean())
+        rows.append((name, f"{believed:.3f}", f"{float(_slope(D, fakes).mean()):.2f}"))
     for axis in (belief, push):
         axis.axvspan(FAKE_AT - STD, FAKE_AT + STD, color=ORANGE, alpha=0.12, linewidth=0)
         axis.axvspan(REAL_AT - STD, REAL_AT + STD, color=BLUE, alpha=0.12, linewidth=0)
@@ -82,4 +83,5 @@ def _slope(D: Judge, x: Tensor) -> Tensor:
 
 
 def _density(x: Tensor, mean: float) -> Tensor:
-    return torch.distributions.Normal(mean, STD).log_prob(x).exp()
+    """Up to a factor that both Gaussians share."""
+    return torch.exp(-0.5 * ((x - mean) / STD) ** 2)
