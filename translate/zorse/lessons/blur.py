@@ -48,9 +48,10 @@ def teach() -> Lesson:
             ("learned with", "mean |pixel| (sharp: 1)", "error from the nearest answer", f"of {SIDE - BAR + 1} drawn"),
             *rows,
         ),
-        "The squared error is least for the mean of all bars, a grey cloud: every picture that it gives is equally far "
-        "from all right answers. The adversarial loss gives up the mean for single answers that are sharp. That is "
-        "why pix2pix adds one to its L1 (which gives the median of each pixel: here, black where bars are rare).",
+        "The squared error is least for the mean of all bars, a grey cloud that is far from every right answer. The "
+        "adversarial loss gives up the mean for single answers that are sharp, and may forget some of them. So pix2pix "
+        "adds one to its L1, which gives each pixel's median: here all black, since no row is white in half of "
+        "the answers.",
         figure,
     )
 
