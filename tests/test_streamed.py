@@ -225,7 +225,7 @@ def test_a_settled_plan_with_the_pictures_own_statistics_is_exact():
 @pytest.mark.parametrize("config", [CompactConfig(), ResnetConfig()], ids=lambda config: config.kind)
 def test_known_statistics_need_fewer_stages_and_maps(config):
     program = generator_program(card_of(config), Everything())
-    exact, settled = (make(program, 4096, 4096, 500_000_000) for make in (plan_exact, plan_settled))
+    exact, settled = (make(program, 4096, 4096, 10**9) for make in (plan_exact, plan_settled))
     assert len(settled.stages) == 1 + sum(isinstance(op, Add) for op in program) < len(exact.stages)
     assert len(settled.buffers) <= len(exact.buffers)
 

@@ -138,9 +138,9 @@ def test_auto_streams_only_what_does_not_fit(hungry):
     large = photo(600, 600)
     translator(large, size="keep", max_memory="1GB")
     assert spy.used == ["whole"]
-    translator(large, size="keep", max_memory="70MB")
+    translator(large, size="keep", max_memory="80MB")
     assert spy.used == ["whole", "streamed"]
-    translator(large, size="native", max_memory="70MB")
+    translator(large, size="native", max_memory="80MB")
     assert spy.used == ["whole", "streamed", "whole"], "the network sees a small picture"
 
 

@@ -96,6 +96,7 @@ class _Run:
         unwritten: list[_Kept] = []
         while tiles:
             work = work_on(plan.program, stage, plan.sizes, tiles[0])
+            unwritten = self._written(unwritten, self._first_row_still_read(stage, work))
             try:
                 results = self._results(work, pieces)
             except MemoryError:
@@ -104,7 +105,6 @@ class _Run:
                 continue
             tile = tiles.pop(0)
             unwritten += [_Kept(op, tile, results[op]) for op in stage.keeps]
-            unwritten = self._written(unwritten, self._first_row_still_read(stage, work))
             if stage.measured:
                 moments.add(results[stage.target])
             if is_last:
@@ -132,11 +132,15 @@ class _Run:
     def _written(self, kept: "list[_Kept]", row: int | None) -> "list[_Kept]":
         """Writes what lies above a row that is still read, or everything; gives the rest."""
         waiting = []
-        for result in kept:
-            if row is not None and result.window.rows.stop > row:
-                waiting.append(result)
-            else:
-                self._maps[self._plan.buffer_of[result.op]].write(result.window, result.tile)
+        for op, window, tile in kept:
+            first, stop = window.rows
+            middle = stop if row is None else min(max(row, first), stop)
+            if middle > first:
+                above = tile[:, :, : middle - first]
+                self._maps[self._plan.buffer_of[op]].write(Window(Span(first, middle), window.columns), above)
+            if middle < stop:
+                below = np.ascontiguousarray(tile[:, :, middle - first :])  # what was written is free
+                waiting.append(_Kept(op, Window(Span(middle, stop), window.columns), below))
         return waiting
 
 

@@ -33,11 +33,12 @@ _COPIES_OF_WEIGHTS = 5
 """
 _COPIES_HANDED_OVER = 1
 """Of weights that are no part of the session: in the order that computing wants."""
-_ROUNDING = 1.4
-"""Factor on one pass over the whole picture: there ONNX Runtime takes memory in pieces of powers of two."""
-_CAUTION = 1.2
-"""Factor on what the sizes of maps add up to."""
-COMFORTABLE = 64 * 2**20
+_WHOLE = 1.7
+"""Factor on what the sizes of maps add up to, for one pass over the whole picture: there ONNX Runtime takes memory in
+pieces of powers of two."""
+_IN_TILES = 2.4
+"""The same for a tile: the first run of a session, which finds no memory that it has used before, leaves gaps."""
+COMFORTABLE = 128 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
 """Likewise on a GPU."""
@@ -110,11 +111,12 @@ def plan_exact(program: Program, height: int, width: int, memory: int, comfortab
     Raises:
         TooLittleMemory: not even the smallest tiles fit.
     """
+    plans = [_roomy_plan(program, height, width, memory, "costly", comfortable)]
     with suppress(TooLittleMemory):
-        plan = _roomy_plan(program, height, width, memory, "measured", comfortable)
-        if not plan.spilled:
-            return plan
-    return _roomy_plan(program, height, width, memory, "costly", comfortable)
+        everything_kept = _roomy_plan(program, height, width, memory, "measured", comfortable)
+        if not everything_kept.spilled:  # large maps are computed again sooner than they are written to a disk
+            plans.append(everything_kept)
+    return min(plans, key=_cost)
 
 
 def plan_settled(program: Program, height: int, width: int, memory: int, comfortable: int = COMFORTABLE) -> Plan:
@@ -147,13 +149,12 @@ def _roomy_plan(program: Program, height: int, width: int, memory: int, keep: Ke
     tile gains.
     """
     plans = []
-    for part in _PARTS:
-        room = min(memory // 3, comfortable // part)
+    for room in (*(min(memory // 3, comfortable // part) for part in _PARTS), 0):
         plan = _plan(program, height, width, memory, keep, room)
         if not plan.spilled and plan.needed + room <= memory:
             return plan
         plans.append(plan)
-    return min(plans, key=lambda plan: len(plan.spilled))
+    return min(plans, key=lambda plan: (plan.needed > memory, _cost(plan)))
 
 
 def _cost(plan: Plan) -> float:
@@ -175,8 +176,17 @@ def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, ro
     sizes = map_sizes(program, height, width)
     stages = cut(program, keep)
     overheads = [_OVERHEAD + _copies_of_weights(program, stage) for stage in stages]
-    least = [_tile_size(program, stage, sizes, *_smallest(sizes[stage.target])) for stage in stages]
-    needed = max(overhead + tile for overhead, tile in zip(overheads, least, strict=True))
+    buffers, buffer_of = _lay_out(program, stages, sizes)
+
+    def waiting(stage: Stage, tile: Size) -> int:
+        return _waiting_size(program, stage, sizes, tile, buffer_of)
+
+    smallest = [_smallest(sizes[stage.target]) for stage in stages]
+    least = [_tile_size(program, stage, sizes, *tile) for stage, tile in zip(stages, smallest, strict=True)]
+    needed = max(
+        overhead + size + waiting(stage, tile)
+        for stage, overhead, size, tile in zip(stages, overheads, least, smallest, strict=True)
+    )
     if needed > memory:
         raise TooLittleMemory(needed)
     tiles = [
@@ -184,10 +194,9 @@ def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, ro
         for stage, overhead, tile in zip(stages, overheads, least, strict=True)
     ]
     spent = [
-        overhead + _tile_size(program, stage, sizes, *tile)
+        overhead + _tile_size(program, stage, sizes, *tile) + waiting(stage, tile)
         for stage, overhead, tile in zip(stages, overheads, tiles, strict=True)
     ]
-    buffers, buffer_of = _lay_out(program, stages, sizes)
     spilled = _spill(buffers, spent, memory)
     in_memory = [buffer for index, buffer in enumerate(buffers) if index not in spilled]
     peak = max(
@@ -201,7 +210,7 @@ def whole_pass_size(program: Program, height: int, width: int) -> int:
     """Bytes that one pass over the whole picture takes, estimated rather too high."""
     sizes = map_sizes(program, height, width)
     (everything,) = cut(_settled(program), "nothing")
-    return int(_ROUNDING * _tile_size(program, everything, sizes, height, width))
+    return int(_WHOLE * _maps_size(program, everything, sizes, height, width))
 
 
 def tiles_of(size: Size, tile: Size) -> Iterator[Window]:
@@ -218,6 +227,21 @@ def stage_products(plan: Plan, stage: int) -> float:
     work = _work_in_the_middle(plan.program, plan.stages[stage], plan.sizes, rows, columns)
     total = sum(_places(plan.program[op], work, op) * products(plan.program[op]) for op in plan.stages[stage].ops)
     return total / (min(rows, height) * min(columns, width))
+
+
+def _waiting_size(
+    program: Program, stage: Stage, sizes: tuple[Size, ...], tile: Size, buffer_of: dict[int, int]
+) -> int:
+    """Bytes of results that cannot be written yet: they take the place of maps of which later tiles read some rows."""
+    replaced = {buffer_of[op] for op in stage.keeps}
+    rows = 0
+    for source in (op for op in stage.sources if buffer_of.get(op) in replaced):
+        work = _work_in_the_middle(program, stage, sizes, *tile)
+        reach = work.windows[stage.target].rows.start - work.windows[source].rows.start
+        is_narrow = tile[1] < sizes[stage.target][1]
+        rows = max(rows, reach + (tile[0] if is_narrow else 0))
+    width = sizes[stage.target][1]
+    return sum(program[op].channels for op in stage.keeps) * rows * width * _FLOAT
 
 
 def _places(op: Op, work: Work, index: int) -> int:
@@ -295,7 +319,12 @@ def _work_in_the_middle(program: Program, stage: Stage, sizes: tuple[Size, ...],
 
 
 def _tile_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> int:
-    """Bytes at the worst moment of one tile of this size."""
+    """Bytes that one tile of this size takes."""
+    return int(_IN_TILES * _maps_size(program, stage, sizes, rows, columns))
+
+
+def _maps_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> int:
+    """Bytes of all maps at the worst moment of one tile of this size."""
     work = _work_in_the_middle(program, stage, sizes, rows, columns)
 
     def size(index: int) -> int:
@@ -311,7 +340,7 @@ def _tile_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: in
         live -= sum(size(source) for source in set(op.inputs) if last_use[source] == index)
     # Statistics take two copies of the target; results wait to be written.
     results = sum(size(index) for index in {*stage.keeps, stage.target})
-    return int(_CAUTION * (max(worst, size(stage.target) * 2 + results) + results))
+    return max(worst, size(stage.target) * 2 + results) + results
 
 
 def _scratch(op: Op, result: int, inputs: list[int]) -> int:
