@@ -1,7 +1,6 @@
 """A training run from its settings to its files."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import collate
-from zorse.errors import ConfigError, DatasetError, TrainingDivergedError
+from zorse.errors import ConfigError, DatasetError
 from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
@@ -20,16 +19,14 @@ from zorse.recipes.distillation import Distillation, DistillationConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.best import best_keeper
-from zorse.training.checkpoint import restore_checkpoint, save_checkpoint
-from zorse.training.config import RecipeConfig, TrainConfig, to_toml
-from zorse.training.files import RunFolder, disk_errors, write_atomically
+from zorse.training.checkpoint import restore_checkpoint
+from zorse.training.config import RecipeConfig, TrainConfig
+from zorse.training.course import Course, check_new
+from zorse.training.files import RunFolder, disk_errors
 from zorse.training.freezing import freeze
-from zorse.training.loop import Device, Observer, TrainingState, fit, make_accelerator, seed_everything
-from zorse.training.observers import ConsoleProgress, MetricsLog, SampleGrids
-from zorse.training.processes import agreed, give_processes_their_own_chance
-from zorse.training.recorder.log import forget_after
+from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
+from zorse.training.observers import MetricsLog, SampleGrids
 from zorse.training.recorder.recorder import FlightRecorder
-from zorse.training.recorder.rollback import roll_back
 from zorse.training.saver import Saver
 from zorse.training.stages import staged_batches
 from zorse.training.start import load_start, resumed
@@ -130,109 +127,43 @@ def train(
         config = resumed(config, run) if resume else config
         accelerator = make_accelerator(config.training, device)
         if accelerator.is_main_process and not resume:
-            _check_new(out)
+            check_new(out)
             if check:
                 check_before_training(config.data, data, console)
         dataset = open_dataset(config.data, data, seed=config.training.seed)
-        session = _Session(config, data, dataset, run, accelerator, console)
-        state = _begin(session, resume)
-        _train(session, state)
+        course = Course(config, run, accelerator, console)
+        state = _begin(course, config, dataset, resume)
+        _train(course, config, data, dataset, state)
         return state
 
 
-@dataclass(frozen=True)
-class _Session:
-    """What stays the same from the run's first iteration to its last."""
-
-    config: TrainConfig
-    data: Path
-    """Folder of the pictures."""
-    dataset: Dataset
-    run: RunFolder
-    accelerator: Accelerator
-    console: Console
-
-
-def _begin(session: _Session, resume: bool) -> TrainingState:
+def _begin(course: Course, config: TrainConfig, dataset: Dataset, resume: bool) -> TrainingState:
     """The state to start from; the run folder is ready when it is given."""
-    config, run, accelerator = session.config, session.run, session.accelerator
-    state = fresh_state(config, accelerator, session.console, start=not resume)
+    accelerator = course.accelerator
+    state = fresh_state(config, accelerator, course.console, start=not resume)
     if resume:
-        restore_checkpoint(run.last_checkpoint, state, accelerator)
-    state.total = total_iterations(config, session.dataset, state.iteration, state.samples, accelerator.num_processes)
-    if state.iteration >= state.total:
-        session.console.print(
-            f"Nothing is left to do: the run is at iteration {state.iteration} of {state.total}. To train longer, "
-            "raise training.iterations or training.epochs."
-        )
-    if accelerator.is_main_process:
-        forget_after(run.metrics, state.iteration)
-        write_atomically(run.config, lambda file: file.write(to_toml(config).encode()))
-        if config.training.rollback and not run.healthy_checkpoint.exists():
-            save_checkpoint(run.healthy_checkpoint, state, accelerator, to_toml(config))
+        restore_checkpoint(course.run.last_checkpoint, state, accelerator)
+    state.total = total_iterations(config, dataset, state.iteration, state.samples, accelerator.num_processes)
+    course.make_ready(state)
     return state
 
 
-def _train(session: _Session, state: TrainingState) -> None:
-    """Train to the end or an interruption; what fails is rolled back as often as the settings allow."""
-    config, accelerator = session.config, session.accelerator
-    while True:
-        give_processes_their_own_chance(config.training.seed, state.iteration, accelerator)
-        failure = _attempt(session, state)
-        if not agreed(failure is not None, accelerator):
-            return
-        reason = failure or "The main process saw the run fail."
-        roll_back(session.run, config, state, accelerator, session.console, reason)
+def _train(course: Course, config: TrainConfig, data: Path, dataset: Dataset, state: TrainingState) -> None:
+    run, accelerator = course.run, course.accelerator
 
+    def supply(state: TrainingState) -> Iterator[Any]:
+        left, rank, world = state.total - state.iteration, accelerator.process_index, accelerator.num_processes
+        return staged_batches(config, data, state.samples, left, rank, world)
 
-def _attempt(session: _Session, state: TrainingState) -> str | None:
-    """Train until the end, an interruption or a failure; gives what failed."""
-    config, run, accelerator = session.config, session.run, session.accelerator
-    settings, rank, world = config.training, accelerator.process_index, accelerator.num_processes
-    source = staged_batches(config, session.data, state.samples, state.total - state.iteration, rank, world)
-    if not accelerator.is_main_process:  # One process writes; the others only compute.
-        return _failure(lambda: fit(state, source, settings, accelerator))
-    with (
-        SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer,
-        ConsoleProgress(session.console, settings.log_every) as progress,
-    ):
-        recorder = FlightRecorder(run, config, writer, session.console, state) if settings.recorder else None
-        observers = [progress, *_observers(session, state, writer, recorder)]
-        failure = _failure(lambda: fit(state, source, settings, accelerator, observers))
-        if failure and recorder:
-            recorder.tell_failure(state, failure)
-        return failure or state.collapse
+    def watch(state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None) -> Iterator[Observer]:
+        """What is measured is logged, and only what is healthy is kept as such."""
+        yield MetricsLog(run, config.training, writer, state, lambda: recorder.signals if recorder else {})
+        yield SampleGrids(run, config, writer, _sample_batch(config, data, dataset))
+        yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy)
+        if best := best_keeper(run, config, data, state, accelerator, writer, course.console):
+            yield best
 
-
-def _observers(
-    session: _Session, state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None
-) -> Iterator[Observer]:
-    """In the order in which they are called: what is measured is logged, and only what is healthy is kept as such."""
-    config, data, run, accelerator = session.config, session.data, session.run, session.accelerator
-    if recorder:
-        yield recorder
-    yield MetricsLog(run, config.training, writer, state, lambda: recorder.signals if recorder else {})
-    yield SampleGrids(run, config, writer, _sample_batch(config, data, session.dataset))
-    yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy)
-    if best := best_keeper(run, config, data, state, accelerator, writer, session.console):
-        yield best
-
-
-def _failure(work: Callable[[], None]) -> str | None:
-    """Do the work; if the training diverges, give the error's message."""
-    try:
-        work()
-    except TrainingDivergedError as error:
-        return str(error)
-    return None
-
-
-def _check_new(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(
-            f"{out} is a file or already holds files. Add --resume to go on with the run in it, or choose another "
-            "folder with --out."
-        )
+    course.train(state, supply, watch)
 
 
 def _sample_batch(config: TrainConfig, data: Path, dataset: Dataset) -> Any:

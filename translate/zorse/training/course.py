@@ -1,0 +1,112 @@
+"""The course of every run, whatever its method: made ready, trained to its end, rolled back where it fails."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from rich.console import Console
+from torch.utils.tensorboard import SummaryWriter
+
+from zorse.errors import ConfigError, TrainingDivergedError
+from zorse.training.checkpoint import save_checkpoint
+from zorse.training.config import to_toml
+from zorse.training.files import RunFolder, write_atomically
+from zorse.training.loop import Observer, TrainingState, fit
+from zorse.training.observers import ConsoleProgress
+from zorse.training.processes import agreed, give_processes_their_own_chance
+from zorse.training.recorder.log import forget_after
+from zorse.training.recorder.recorder import FlightRecorder, WatchedConfig
+from zorse.training.recorder.rollback import roll_back
+
+Supply = Callable[[TrainingState], Iterable[Any]]
+"""The batches that are left of a run, from a state on."""
+Watch = Callable[[TrainingState, SummaryWriter, FlightRecorder | None], Iterable[Observer]]
+"""The observers of a run, in the order in which they are called."""
+
+
+def check_new(out: Path) -> None:
+    """A fresh run needs a folder of its own.
+
+    Raises:
+        ConfigError: there are files in it.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(
+            f"{out} is a file or already holds files. Add --resume to go on with the run in it, or choose another "
+            "folder with --out."
+        )
+
+
+@dataclass(frozen=True)
+class Course:
+    """What stays the same from a run's first iteration to its last.
+
+    Args:
+        config: of the run.
+        run: its folder.
+        accelerator: what it computes on.
+        console: where it tells of itself.
+    """
+
+    config: WatchedConfig
+    run: RunFolder
+    accelerator: Accelerator
+    console: Console
+
+    def make_ready(self, state: TrainingState) -> None:
+        """Bring the folder to the state, fresh or restored, that the run starts from."""
+        if state.iteration >= state.total:
+            self.console.print(
+                f"Nothing is left to do: the run is at iteration {state.iteration} of {state.total}. To train longer, "
+                "raise training.iterations or training.epochs."
+            )
+        if not self.accelerator.is_main_process:
+            return
+        forget_after(self.run.metrics, state.iteration)
+        text = to_toml(self.config)
+        write_atomically(self.run.config, lambda file: file.write(text.encode()))
+        if self.config.training.rollback and not self.run.healthy_checkpoint.exists():
+            save_checkpoint(self.run.healthy_checkpoint, state, self.accelerator, text)
+
+    def train(self, state: TrainingState, supply: Supply, watch: Watch) -> None:
+        """Train to the end or an interruption; what fails is rolled back as often as the settings allow.
+
+        Raises:
+            TrainingDivergedError: it failed, and may not be rolled back (again).
+        """
+        while True:
+            give_processes_their_own_chance(self.config.training.seed, state.iteration, self.accelerator)
+            failure = self._attempt(state, supply, watch)
+            if not agreed(failure is not None, self.accelerator):
+                return
+            reason = failure or "The main process saw the run fail."
+            roll_back(self.run, self.config, state, self.accelerator, self.console, reason)
+
+    def _attempt(self, state: TrainingState, supply: Supply, watch: Watch) -> str | None:
+        """Train until the end, an interruption or a failure; gives what failed."""
+        settings, accelerator = self.config.training, self.accelerator
+        batches = supply(state)
+        if not accelerator.is_main_process:  # One process writes; the others only compute.
+            return _failure(lambda: fit(state, batches, settings, accelerator))
+        with (
+            SummaryWriter(str(self.run.tensorboard), purge_step=state.iteration + 1) as writer,
+            ConsoleProgress(self.console, settings.log_every) as progress,
+        ):
+            recorder = FlightRecorder(self.run, self.config, writer, self.console, state) if settings.recorder else None
+            told: list[Observer] = [progress, recorder] if recorder else [progress]
+            observers = [*told, *watch(state, writer, recorder)]
+            failure = _failure(lambda: fit(state, batches, settings, accelerator, observers))
+            if failure and recorder:
+                recorder.tell_failure(state, failure)
+            return failure or state.collapse
+
+
+def _failure(work: Callable[[], None]) -> str | None:
+    """Do the work; if the training diverges, give the error's message."""
+    try:
+        work()
+    except TrainingDivergedError as error:
+        return str(error)
+    return None
