@@ -351,6 +351,16 @@ def test_a_file_in_the_way_of_a_folder(tmp_path, model, zorse):
     assert "could not be written" in errors
 
 
+def test_what_is_left_of_a_tiff_is_said_to_be_damaged(tmp_path, model, zorse):
+    save(tmp_path / "a.tif", compression="tiff_lzw")  # its directory comes last
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content[: len(content) // 2])
+    code, _, errors = zorse("translate", tmp_path / "a.tif", "-m", model)
+    assert code == 1
+    assert "a.tif is damaged or cut off" in errors
+    assert "Warning" not in errors
+
+
 def test_a_bomb_is_refused_and_allowed(tmp_path, model, zorse, monkeypatch):
     monkeypatch.setattr("zorse.imaging.io.MAX_PIXELS", 100)
     save(tmp_path / "a.png")

@@ -1,6 +1,7 @@
 """`zorse translate`: pictures, videos, folders or standard input through a model."""
 
 import time
+import warnings
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -141,6 +142,7 @@ def translate(
         frame_report=_FrameReport(console, bar, alone=len(jobs) == 1),
     )
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
+    warnings.filterwarnings("ignore", module="PIL")  # what is damaged is said below, file by file
     work = partial(translator.translate, size=wanted_size, strength=strength, tiling=tiling)
     counts = _Counts()
     with stopping_cleanly():

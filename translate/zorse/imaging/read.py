@@ -29,6 +29,9 @@ MAX_PIXELS = 250_000_000
 _SUBFILE_TYPE, _REDUCED = 254, 1
 """TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
 
+_BEGINNINGS = (b"II*\0", b"MM\0*", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
+"""Of TIFF, PNG, JPEG and GIF files: what begins so and is no picture is what is left of one."""
+
 _pillow_limit = threading.Lock()
 
 
@@ -221,6 +224,8 @@ def _opened(stream: io.BytesIO, name: str) -> Image.Image:
         try:
             return Image.open(stream, formats=formats)
         except UnidentifiedImageError as error:
+            if stream.getvalue().startswith(_BEGINNINGS):
+                raise _damaged(name, ValueError("its directory is missing")) from error
             raise ImageError(
                 f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF (HEIC with "
                 "the package pillow-heif)."
