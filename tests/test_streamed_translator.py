@@ -5,6 +5,7 @@ import sys
 import weakref
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
@@ -170,6 +171,57 @@ def test_a_failed_pass_is_free_before_streaming_begins(tiny):
 
     Translator(tiny.card, Backend(tiny.backend))(photo(40, 40), size="keep", max_memory="1GB")
     assert maps
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_gpu_that_runs_out_of_memory_gets_smaller_tiles(tiny, monkeypatch, error):
+    pixels = photo(90, 70)
+    expected = tiny(pixels, size="keep").astype(int)
+    convolve, areas = torch.nn.functional.conv2d, []
+
+    def conv2d(maps, *arguments, **options):
+        areas.append(maps.shape[2] * maps.shape[3])
+        if areas[-1] > 700:
+            raise error
+        return convolve(maps, *arguments, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
+    result = tiny(pixels, size="keep")
+    assert max(areas) > 90 * 70, "one pass was tried, and whole strips"
+    assert np.abs(result - expected).max() <= 1
+
+
+def test_a_gpu_with_too_little_memory_for_anything_is_said(tiny, monkeypatch):
+    def conv2d(*_arguments, **_options):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
+    with pytest.raises(ImageError, match="needs more memory than is free"):
+        tiny(photo(20, 20), size="keep")
+
+
+def test_onnx_runtime_out_of_memory_gets_smaller_tiles(shipped, monkeypatch):
+    """Its own message, of an allocator that has reached its limit."""
+    pixels = photo(128, 96)
+    expected = shipped(pixels, size="keep").astype(int)
+    sessions, refused = onnxruntime.InferenceSession.run, []
+
+    def run(self, outputs, inputs, *arguments):
+        if max(array.shape[2] * array.shape[3] for array in inputs.values()) > 1000:
+            refused.append(1)
+            raise RuntimeError("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 9")
+        return sessions(self, outputs, inputs, *arguments)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", run)
+    assert np.abs(shipped(pixels, size="keep") - expected).max() <= 1
+    assert len(refused) > 2
 
 
 def test_free_memory_is_the_default_limit(hungry, monkeypatch):

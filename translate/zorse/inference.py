@@ -19,6 +19,9 @@ from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
 from zorse.runtime.translator import Translator
 from zorse.torch_kernels import TorchKernels
 
+_SIGNS_OF_TOO_LITTLE_MEMORY = ("out of memory", "allocate memory", "ALLOC_FAILED")
+"""In the messages of PyTorch's allocators, of the CUDA driver, and of cuDNN and cuBLAS."""
+
 
 class TorchBackend:
     """Callable (N, 3, H, W) float32 in [-1, 1] -> the same shape, on arrays in main memory.
@@ -77,7 +80,7 @@ class TorchBackend:
             with torch.inference_mode(), exact_convolutions(self.device):
                 yield
         except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            if any(sign in str(error) for sign in _SIGNS_OF_TOO_LITTLE_MEMORY):
                 raise MemoryError(str(error)) from error
             raise
 
