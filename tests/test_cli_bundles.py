@@ -53,6 +53,13 @@ def test_a_trained_generator_is_exported_and_bundled(zorse, runtime, tmp_path):
     assert (tmp_path / "site" / "models" / "tiny.onnx").read_bytes() == content
     assert (tmp_path / "repository" / "tiny" / "1" / "model.onnx").read_bytes() == content
 
+    # Pictures to compare with ask for another export, which needs a name; they are not passed over.
+    compared = ("--calibrate", tmp_path, "--web", tmp_path / "other", "--web-runtime", runtime)
+    code, _, err = zorse("export", tmp_path / "tiny.onnx", *compared)
+    assert code == 2
+    assert "Name another file than the one that is exported." in err
+    assert not (tmp_path / "other").exists()
+
 
 def test_what_the_page_cannot_run(zorse, runtime, tmp_path):
     model = tiny_onnx.write(tmp_path / "float.onnx")

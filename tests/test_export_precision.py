@@ -16,7 +16,8 @@ from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.errors import ConfigError, ExportError
 from zorse.imaging.io import Picture, write_picture
 from zorse.inference import TorchBackend
-from zorse_export import TOLERANCE, evaluation_pictures, export_onnx
+from zorse.parity import described_parity
+from zorse_export import TOLERANCE, evaluation_pictures, export_onnx, speed
 from zorse_export import export as exporting
 from zorse_export.graph import check
 from zorse_export.halves import compute_in_half, store_as_half
@@ -165,6 +166,7 @@ def test_8_bits_keep_norms_and_the_last_convolution(tmp_path, network):
     report = export_onnx(network, card(CompactConfig()), tmp_path / "m.onnx", "int8", pictures=files)
     assert 35 <= report.parity.psnr < 70
     assert report.parity.calibration == "with 6 pictures"
+    assert described_parity(report.parity)["KID in int8"] == "not measured"
     assert {"drawn", "noise", "real"} == {each.pictures for each in report.parity.compared}
     assert "computed in 8 bits" in report.card.notes
     model = onnx.load(tmp_path / "m.onnx")
@@ -229,6 +231,16 @@ def test_speed_is_measured_on_both_graphs(tmp_path):
     model_card = card(CompactConfig(), native_size=128)
     assert not compare_speed(plain, slow, model_card).is_faster
     assert compare_speed(slow, plain, model_card).is_faster
+
+
+def test_8_bits_compete_with_32_as_our_runtime_computes_them(tmp_path, monkeypatch):
+    plain = tiny_onnx.write(tmp_path / "plain.onnx", tiny_onnx.negation).read_bytes()
+    rewritten = tiny_onnx.write(tmp_path / "rewritten.onnx", tiny_onnx.identity).read_bytes()
+    times = {plain: 30.0, rewritten: 10.0, b"8 bits": 20.0}
+    monkeypatch.setattr(speed, "open_session", lambda model, _card: model)
+    monkeypatch.setattr(speed, "_milliseconds", lambda session, _picture: times[session])
+    monkeypatch.setattr(speed, "faster", {plain: rewritten}.get)
+    assert compare_speed(plain, b"8 bits", card(CompactConfig())) == Speed(fp32=10, here=20)
 
 
 def test_what_a_precision_does_to_kid(tmp_path):

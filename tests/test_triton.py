@@ -66,6 +66,14 @@ def test_float_models_and_strange_names(parse, schema, tmp_path):
     assert [(value.data_type, list(value.dims)) for value in config.input] == [(schema.TYPE_FP32, [3, -1, -1])]
 
 
+@pytest.mark.parametrize(("name", "plain"), [("..", "model"), ("../other", "_other"), (".hidden", "hidden")])
+def test_no_name_leads_out_of_the_repository(tmp_path, name, plain):
+    file = tiny_onnx.write(tmp_path / "model.onnx", model_card=tiny_onnx.card(name=name))
+    repository = tmp_path / "shared" / "repository"
+    assert write_repository(file, repository) == repository / plain / "1" / "model.onnx"
+    assert [folder.name for folder in (tmp_path / "shared").iterdir()] == ["repository"]
+
+
 def test_models_share_a_repository_and_a_new_file_is_a_new_version(model, tmp_path):
     first = write_repository(model, tmp_path)
     assert write_repository(model, tmp_path) == first

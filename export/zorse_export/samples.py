@@ -1,7 +1,6 @@
 """Generators that draw from noise as ONNX files: latents and labels in, samples out, checked before writing."""
 
 import hashlib
-import re
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from zorse.sample_card import SampleCard
 from zorse.training.baselines.config import describes_baseline
 from zorse.training.files import Checkpoint, RunFolder
 from zorse_export.graph import OPSET, GraphInput, GraphOutput, check, set_metadata, trace
+from zorse_export.names import plain_name
 
 TOLERANCE = 1e-4
 """Largest difference allowed, relative to the largest value of a sample where that is above 1."""
@@ -92,8 +92,7 @@ def find_sample_generator(source: Path, checkpoint: Checkpoint = "last") -> Path
 
 def sample_target(source: Path, card: SampleCard) -> Path:
     """The generator's name with .onnx, in the run folder or beside the file."""
-    name = re.sub(r"[^\w.-]+", "_", card.name) or "generator"
-    return (source if source.is_dir() else source.parent) / f"{name}.onnx"
+    return (source if source.is_dir() else source.parent) / f"{plain_name(card.name, 'generator')}.onnx"
 
 
 def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleExportReport:

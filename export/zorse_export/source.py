@@ -1,6 +1,5 @@
 """Which generator is meant, and what its ONNX file is called."""
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from zorse.loading import locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import OFFICIAL
 from zorse.training.files import Checkpoint, RunFolder
+from zorse_export.names import plain_name
 
 Direction = Literal["AtoB", "BtoA"]
 
@@ -55,8 +55,7 @@ def load_source(file: Path) -> tuple[nn.Module, ModelCard]:
 
 def default_target(source: Path, card: ModelCard) -> Path:
     """The model's name with .onnx, in the run folder or beside the .safetensors file."""
-    name = re.sub(r"[^\w.-]+", "_", card.name) or "model"
-    return (source if source.is_dir() else source.parent) / f"{name}.onnx"
+    return (source if source.is_dir() else source.parent) / f"{plain_name(card.name)}.onnx"
 
 
 def _check_direction(file: Path, direction: Direction | None) -> None:

@@ -4,7 +4,6 @@ Source: https://docs.nvidia.com/deeplearning/triton-inference-server, "Model Rep
 """
 
 import json
-import re
 from pathlib import Path
 
 from zorse.atomic import replacing
@@ -12,6 +11,7 @@ from zorse.card import ModelCard, read_card
 from zorse.errors import ExportError
 from zorse.runtime.onnx import read_onnx
 from zorse.runtime.onnx_file import OnnxFile, Value
+from zorse_export.names import plain_name
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
 
@@ -39,7 +39,7 @@ def write_repository(model: Path, folder: Path) -> Path:
     """
     file = read_onnx(model)
     card = read_card(file.metadata, str(model))
-    place = folder / _name(card)
+    place = folder / plain_name(card.name)
     config = configuration(file, card)
     try:
         _check_configuration(place / CONFIG, config)
@@ -69,7 +69,7 @@ def configuration(file: OnnxFile, card: ModelCard) -> str:
     """
     blocks = [
         "# Written by 'zorse export --triton'.",
-        f"name: {_text(_name(card))}",
+        f"name: {_text(plain_name(card.name))}",
         'backend: "onnxruntime"',
         f"max_batch_size: {MAX_BATCH}",
         *(_tensor("input", value) for value in file.inputs),
@@ -120,10 +120,6 @@ def _check_configuration(file: Path, config: str) -> None:
             f"{file} describes another model of that name, or was changed. Nothing was written. Choose another folder, "
             "or delete that file if it is of no use: a new one is written, and the model becomes the next version."
         )
-
-
-def _name(card: ModelCard) -> str:
-    return re.sub(r"[^\w.-]+", "_", card.name) or "model"
 
 
 def _text(value: str) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from zorse.errors import ExportError
 from zorse.registry import Progress
 from zorse.runtime.onnx import INPUT_NAME, read_onnx
 from zorse.runtime.passes import one_pass_size
+from zorse_export.names import plain_name
 from zorse_export.npm import NpmPackage, members, tarball
 from zorse_export.owned import write_owned
 
@@ -72,7 +72,7 @@ def write_page(
         **page,
         **{f"ort/{Path(name).name}": library for name, library in libraries.items()},
         "_headers": HEADERS.encode(),
-        f"models/{_file_name(entry['name'])}": content,
+        f"models/{plain_name(entry['name'])}.onnx": content,
         MODELS: json.dumps([*known, entry], indent=2, ensure_ascii=False).encode() + b"\n",
     }
     write_owned(folder, files)
@@ -92,7 +92,7 @@ def _entry(model: Path) -> tuple[dict[str, Any], bytes]:
         "name": card.name,
         "title": card.task[:1].upper() + card.task[1:],
         # The suffix keeps browsers from using a file that they remember of an earlier export.
-        "file": f"models/{_file_name(card.name)}?{sha256[:12]}",
+        "file": f"models/{plain_name(card.name)}.onnx?{sha256[:12]}",
         "native_size": card.native_size,
         "keeps_detail": card.keeps_detail,
         "bytes_per_pixel": one_pass_size(card, _SIDE, _SIDE) / _SIDE**2,
@@ -126,13 +126,9 @@ def _models_there(folder: Path) -> list[dict[str, Any]]:
     """The models of a page that is there. Whether the list is ours is found out when it is replaced."""
     try:
         entries = json.loads((folder / MODELS).read_text(encoding="utf-8"))
-        return [entry for entry in entries if (folder / "models" / _file_name(entry["name"])).is_file()]
+        return [entry for entry in entries if (folder / "models" / f"{plain_name(entry['name'])}.onnx").is_file()]
     except (OSError, ValueError, TypeError, KeyError):
         return []
-
-
-def _file_name(name: str) -> str:
-    return (re.sub(r"[^\w.-]+", "_", name) or "model") + ".onnx"
 
 
 def _page_folder() -> Path:

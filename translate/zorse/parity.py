@@ -114,6 +114,8 @@ def described_parity(report: ParityReport) -> dict[str, str]:
         "calibrated": report.calibration,
     }
     kid = {f"{each.name} in {report.precision}": described_change(each) for each in report.kid}
+    if report.precision == "int8" and not kid:
+        kid = {"KID in int8": "not measured"}
     return {label: text for label, text in (lines | kid).items() if text}
 
 

@@ -140,7 +140,7 @@ def export(
         return
     file = find_generator(source, direction, checkpoint)
     as_it_is = (web is not None or triton is not None) and out is None and file.suffix.lower() == ".onnx"
-    if as_it_is and (precision, io, norm_at_test, dropout_at_test) == ("fp32", "uint8", None, None):
+    if as_it_is and (precision, io, calibrate, norm_at_test, dropout_at_test) == ("fp32", "uint8", None, None, None):
         lines = write_bundles(file, web, triton, web_runtime)
         typer.echo(json.dumps({"file": str(file)}) if as_json else "\n".join(lines))
         return
@@ -191,6 +191,8 @@ def _described(report: "ExportReport") -> str:
             f"{side}x{side} pixels on this computer: {report.speed.here:.0f} ms, {report.speed.fp32:.0f} ms in 32 bits"
         )
     lines += [f"{each.name}: {described_change(each)}" for each in parity.kid]
+    if parity.precision == "int8" and not parity.kid:
+        lines.append("KID: not measured; --evaluate DIR states what 8 bits do to it")
     statistics = {"picture": "of each picture", "running": "of the training"}[report.card.norm_at_test]
     dropout = "in a fixed pattern" if report.card.dropout_at_test else "off"
     lines.append(f"at test time: statistics {statistics}, dropout {dropout}")
