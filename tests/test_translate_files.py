@@ -272,6 +272,27 @@ def test_a_full_disk_stops_cleanly(tmp_path, model, zorse, monkeypatch):
     monkeypatch.undo()
 
 
+def test_a_full_disk_drops_what_is_in_work(tmp_path, monkeypatch):
+    for number in range(9):
+        save(tmp_path / f"in/{number}.png")
+
+    def streamed(picture, *, report, **_):
+        if threading.current_thread().name.endswith("_0"):  # the first one is slow, the other meets a full disk
+            for _ in range(1000):
+                time.sleep(0.01)
+                report(Progress(0.5, 1.0))
+        return picture
+
+    def write(path, _content):
+        raise DiskFull(f"{path} could not be written: No space left on device.")
+
+    monkeypatch.setattr(files, "write_file", write)
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    outcomes = list(translate_files(streamed, jobs, Settings(workers=2, networks=2)))
+    assert [outcome.job.source.name for outcome in outcomes] == ["1.png"]
+    assert "No space" in str(outcomes[0].error)
+
+
 def test_leaving_the_iteration_stops_between_tiles(tmp_path):
     for number in range(3):
         save(tmp_path / f"in/{number}.png")

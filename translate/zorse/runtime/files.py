@@ -141,14 +141,11 @@ def translate_files(
             for job in jobs:
                 waiting.append(pool.submit(crew.run, job))
                 if len(waiting) > _AHEAD * settings.workers:
-                    yield _result(waiting.popleft())
+                    yield from _finished(waiting.popleft())
                 if crew.stopped.is_set():
                     break
             while waiting:
-                try:
-                    yield _result(waiting.popleft())
-                except CancelledError:
-                    continue
+                yield from _finished(waiting.popleft())
         finally:
             crew.stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -237,7 +234,6 @@ class _Crew:
 
     def _video(self, job: Job) -> str:
         """Gives what people should know of the result."""
-
         settings = self._settings
 
         def report(progress: "VideoProgress") -> None:
@@ -325,8 +321,12 @@ def _write_to_standard_output(content: bytes) -> None:
         ) from error
 
 
-def _result(future: Future[Outcome]) -> Outcome:
-    """Waits in short steps: Windows tells of Ctrl-C only between them."""
-    while not future.done():
+def _finished(future: Future[Outcome]) -> Iterator[Outcome]:
+    """A job's outcome, unless the job was dropped."""
+    while not future.done():  # in short steps: Windows tells of Ctrl-C only between them
         wait([future], timeout=0.2)
-    return future.result()
+    try:
+        outcome = future.result()
+    except CancelledError:
+        return
+    yield outcome

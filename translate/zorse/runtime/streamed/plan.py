@@ -158,18 +158,17 @@ def _roomy_plan(program: Program, height: int, width: int, memory: int, keep: Ke
 
 
 def _cost(plan: Plan) -> float:
-    """In multiplications."""
-    costs = []
+    """Multiplications of all tiles, and as many as take the time of writing and reading the kept maps."""
+    cost = 0.0
     for number, stage in enumerate(plan.stages):
         height, width = plan.sizes[stage.target]
-        moved = sum(
-            plan.program[op].channels * plan.sizes[op][0] * plan.sizes[op][1] * (_SPILLED if spilled else 1)
-            for op in (*stage.keeps, *stage.sources)
-            if (buffer := plan.buffer_of.get(op)) is not None
-            for spilled in [buffer in plan.spilled]
-        )
-        costs.append(stage_products(plan, number) * height * width + _TRANSFER * moved)
-    return sum(costs)
+        cost += stage_products(plan, number) * height * width
+        for op in (*stage.keeps, *stage.sources):
+            if op in plan.buffer_of:
+                height, width = plan.sizes[op]
+                factor = _SPILLED if plan.buffer_of[op] in plan.spilled else 1
+                cost += _TRANSFER * factor * plan.program[op].channels * height * width
+    return cost
 
 
 def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, room: int) -> Plan:
@@ -283,14 +282,14 @@ def _lay_out(
         dying = [buffer_of[op] for op in stage.sources if op in buffer_of and last_use[op] == number]
         for op in stage.keeps:
             shape = (program[op].channels, *sizes[op])
-            heirless = next((index for index in dying if buffers[index].shape == shape), None)
-            if heirless is None:
+            inherited = next((index for index in dying if buffers[index].shape == shape), None)
+            if inherited is None:
                 buffer_of[op] = len(buffers)
                 buffers.append(Buffer(shape, number, last_use[op]))
             else:
-                dying.remove(heirless)
-                buffer_of[op] = heirless
-                buffers[heirless] = Buffer(shape, buffers[heirless].first, last_use[op])
+                dying.remove(inherited)
+                buffer_of[op] = inherited
+                buffers[inherited] = Buffer(shape, buffers[inherited].first, last_use[op])
     return tuple(buffers), buffer_of
 
 
