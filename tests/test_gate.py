@@ -5,13 +5,19 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 import tiny_onnx
-from zorse.errors import ImageError
+from zorse.architecture import CompactConfig
+from zorse.errors import ConfigError, ImageError
 from zorse.imaging.io import Picture
+from zorse.inference import TorchBackend
+from zorse.networks.build import build_generator
 from zorse.runtime.translator import Translator
+from zorse_app import gate as page_gate
 from zorse_app.gate import Busy, Gate, GatedTranslator, TimeUsedUp
 from zorse_app.limits import WINDOW, Limits, TooLarge
+from zorse_app.stops import Stopped
 
 UNIT = 100 * 10**6
 
@@ -156,3 +162,46 @@ def test_a_translator_works_with_what_it_is_granted():
         translator(pixels=800_000).translate(large)
     with pytest.raises(TooLarge, match="smaller size to work at"):
         translator(pixels=10**6).translate(picture, size=5000)
+
+
+class Whole:
+    """A backend whose pieces cannot be computed."""
+
+    on_gpu = False
+
+    def __call__(self, pictures):
+        return -pictures
+
+    def kernels(self):
+        raise ConfigError("in one piece only")
+
+
+def test_large_pictures_tell_how_far_they_are_and_can_be_stopped(monkeypatch):
+    monkeypatch.setattr(page_gate, "_ONE_PASS", 100 * 100)
+    monkeypatch.setattr(page_gate, "_LEAST", 200 * 10**6)
+    config = CompactConfig(base_channels=4, n_blocks=1, finish_channels=4)
+    card = tiny_onnx.card(architecture=config, native_size=64)
+    torch.manual_seed(0)
+    backend = TorchBackend(build_generator(config), card, "cpu")
+    translator = GatedTranslator(Translator(card, backend), Gate())
+    small, large = (Picture(np.full((side, 120, 3), 55, np.uint8)) for side in (80, 240))
+    heard = []
+    wanted = translator.translate(large, size="keep", tiling="whole", report=heard.append)
+    translator.translate(small, size="keep", report=heard.append)
+    assert heard == []
+    found = translator.translate(large, size="keep", report=heard.append)
+    assert heard[-1].done == pytest.approx(1)
+    assert np.abs(found.rgb.astype(int) - wanted.rgb).max() <= 1
+
+    def stop(_progress):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        translator.translate(large, size="keep", report=stop)
+
+
+def test_what_cannot_go_in_tiles_goes_in_one_piece(monkeypatch):
+    monkeypatch.setattr(page_gate, "_ONE_PASS", 100)
+    picture = Picture(np.full((40, 50, 3), 55, np.uint8))
+    translated = GatedTranslator(Translator(tiny_onnx.card(), Whole()), Gate()).translate(picture, size="keep")
+    assert (translated.rgb == 200).all()

@@ -8,14 +8,14 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Unpack
 
-from zorse.errors import ZorseError
+from zorse.errors import ConfigError, ImageError, IncompatibleWeights, ZorseError
 from zorse.imaging.io import Picture
 from zorse.runtime.memory import Returning, available_memory, parse_memory
-from zorse.runtime.passes import one_pass_size
+from zorse.runtime.passes import Streamable, one_pass_size
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
 from zorse_app import texts
@@ -27,6 +27,10 @@ PIXEL_BYTES = 24
 _LEAST = 64 * 10**6
 """Bytes that any work is reckoned with: a tiny picture still needs Python objects, file contents, a slice of the
 network's own memory."""
+
+_ONE_PASS = 2**19
+"""Pixels that the network sees at once. Larger pictures go in tiles, which takes as long and gives the same: between
+two of them the page hears how far the picture is, and can stop it."""
 
 _UNUSED = 64 * 10**6
 """Freed bytes that the process may keep for itself: many threads with pictures of many sizes leave holes."""
@@ -219,6 +223,9 @@ class GatedTranslator(Translator):
             wanted = parse_memory(wanted) if isinstance(wanted, str) else wanted
             options["max_memory"] = granted if wanted is None else min(wanted, granted)
             options["report"] = self._gate.timed(options.get("report"))
+            if self._goes_in_tiles(picture, options):
+                with suppress(IncompatibleWeights, ConfigError, ImageError):  # some can or need one pass only
+                    return super().translate(picture, **(options | {"tiling": "exact"}))
             return super().translate(picture, **options)
 
     def needed(self, height: int, width: int, options: Options, frames: int = 1) -> int:
@@ -235,10 +242,20 @@ class GatedTranslator(Translator):
         """
         limit = self._gate.limits.pixels
         self._gate.limits.check_pixels(height * width * frames)
-        wanted = options.get("size", "auto")
-        is_size = wanted in ("auto", "native", "keep") or (isinstance(wanted, int) and wanted >= 1)
-        size = working_size(height, width, wanted if is_size else "auto", self.card.native_size)
+        size = self._seen_size(height, width, options)
         if size[0] * size[1] > limit:
             raise TooLarge(texts.WORK_TOO_LARGE.format(size=f"{size[1]}x{size[0]}", limit=f"{limit / 10**6:.3g}"))
         around = PIXEL_BYTES * (height * width * frames + size[0] * size[1])
         return around + (one_pass_size(self.card, *size) if self._own_memory is None else self._own_memory)
+
+    def _goes_in_tiles(self, picture: Picture, options: Options) -> bool:
+        """Large ones on the CPU, where nothing else is wanted; GPUs are quick, and quickest in one pass."""
+        height, width = self._seen_size(picture.height, picture.width, options)
+        on_cpu = isinstance(self.backend, Streamable) and not self.backend.on_gpu
+        return on_cpu and height * width > _ONE_PASS and options.get("tiling", "auto") == "auto"
+
+    def _seen_size(self, height: int, width: int, options: Options) -> tuple[int, int]:
+        """Height and width at which the network sees a picture; of a size that makes no sense `translate` tells."""
+        wanted = options.get("size", "auto")
+        is_size = wanted in ("auto", "native", "keep") or (isinstance(wanted, int) and wanted >= 1)
+        return working_size(height, width, wanted if is_size else "auto", self.card.native_size)

@@ -126,7 +126,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
                 inbrowser=False,
                 max_file_size=door.limits.request_bytes,
                 state_session_capacity=_SESSIONS,
-                theme=gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS),
+                theme=_theme(),
                 css_paths=_STYLE,
                 footer_links=["api"],
                 run_history=False,
@@ -143,6 +143,18 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
     if blocks.mcp_server_obj is not None:  # Gradio would make a tool of every button
         blocks.mcp_server_obj.tool_to_endpoint = {"translate": f"/{TOOL_ENDPOINT}"}
     return RunningPage(blocks, url, share_url or None)
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's own, in tones that can be read: those that it takes for text and buttons are too pale on white."""
+    return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS).set(
+        body_text_color_subdued="*neutral_500",
+        input_placeholder_color="*neutral_500",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
 
 
 def _check_address(host: str, port: int) -> None:

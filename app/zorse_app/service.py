@@ -67,7 +67,7 @@ class Outcome:
     download: Path
     """The result at full size, in the format of the input where it can be written."""
     caption: str
-    """Which model, in which state, measured how, and how long it took; Markdown."""
+    """Which model, in which state, and how long it took; Markdown."""
 
 
 class Service:
@@ -252,11 +252,9 @@ class Service:
 
 def caption(card: ModelCard, provider: str, seconds: float) -> str:
     """What a visitor should know about a result, as one line of Markdown."""
-    parts = [f"**{card.task}**", texts.STATES[card.state]]
-    parts += [f"{metric.name} {metric.value:.3g}" for metric in card.metrics[:2]]
     device = "GPU" if "CUDA" in provider else "CPU"
-    parts.append(texts.TOOK.format(seconds=f"{seconds:.2f}", device=device))
-    return " · ".join(parts)
+    took = texts.TOOK.format(seconds=f"{seconds:.2f}", device=device)
+    return " · ".join((f"**{card.task}**", texts.STATES[card.state], took))
 
 
 def _tell_of_frame(tell: Tell, number: int, count: int, progress: Progress) -> None:

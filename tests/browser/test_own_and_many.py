@@ -31,6 +31,10 @@ def test_a_model_is_dropped_and_used(tab, photo, tmp_path):
     tab.locator("#own_picture input[type=file]").first.set_input_files(photo)
     tab.locator(".prose.caption:visible", has_text="day to night").wait_for()
     shoot(tab, "own_result")
+    tab.locator("#own_file button[aria-label='Clear']").click()
+    tab.get_by_text("forgotten when you close this page").wait_for()
+    tab.wait_for_timeout(1000)
+    assert tab.locator(".toast-body").count() == 0
 
 
 def test_a_pickle_is_refused(tab, tmp_path):

@@ -131,6 +131,25 @@ def test_a_picture_is_translated_compared_and_downloaded(tab, photo, tmp_path):
     shoot(tab, "photo_back")
 
 
+def test_strength_follows_the_arrow_keys(tab, photo):
+    tab.locator("input[type=file]").first.set_input_files(photo)
+    told(tab, "horse to zebra")
+    tab.get_by_text("More", exact=True).locator("visible=true").click()
+    with tab.expect_request("**/queue/join*"):
+        tab.locator("input[type=range]:visible").first.press("ArrowLeft")
+
+
+def test_the_way_back_is_translated_once(tab, photo):
+    tab.locator("input[type=file]").first.set_input_files(photo)
+    told(tab, "horse to zebra")
+    asked = []
+    tab.on("request", lambda sent: asked.append(sent.url) if "queue/join" in sent.url else None)
+    tab.get_by_text("Use it as the next input").locator("visible=true").click()
+    told(tab, "zebra to horse")
+    tab.wait_for_timeout(2000)
+    assert len(asked) == 2, "the button, and one translation"
+
+
 def test_a_photo_shows_its_lines(tab, photo):
     tab.get_by_role("tab", name="Edges → Photo").click()
     tab.get_by_role("tab", name="Use a photo").click()

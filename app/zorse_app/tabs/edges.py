@@ -77,7 +77,7 @@ def _sketch_tab(service: Service, models: Sequence[str]) -> None:
         return nothing() if sketch is None else shown(service.translate_sketch(upload(sketch), model))
 
     gr.on(
-        [sketch.change, model.change],
+        [sketch.change, model.input],
         translate,
         [sketch, model],
         result.components,

@@ -28,7 +28,7 @@ def own_model_tab(service: Service) -> None:
     models = OwnModels(service)
     with gr.Row():
         with gr.Column():
-            file = gr.File(label=texts.OWN_FILE, file_types=[".onnx", ".safetensors"], height=140, elem_id="own_file")
+            file = gr.File(label=texts.OWN_FILE, file_types=[".onnx", ".safetensors"], height=170, elem_id="own_file")
             card = gr.Markdown(texts.OWN_HINT, elem_id="own_card")
             with gr.Column(elem_id="own_picture"):
                 picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
@@ -41,7 +41,7 @@ def own_model_tab(service: Service) -> None:
     def bring(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
         models.forget(visitor(request))
         if file is None:
-            return texts.OWN_HINT, *nothing()
+            raise WeightsError(texts.OWN_MISSING)
         return described(models.bring(visitor(request), upload(file)).card), *nothing()
 
     @told
@@ -63,8 +63,12 @@ def own_model_tab(service: Service) -> None:
     def leave(request: gr.Request) -> None:
         models.forget(visitor(request))
 
-    brought = gr.on(
-        [file.upload, file.clear],
+    def take_back(request: gr.Request) -> tuple[Any, ...]:
+        leave(request)
+        return texts.OWN_HINT, *nothing()
+
+    file.clear(take_back, None, [card, *result.components], api_visibility="private", show_progress="hidden")
+    brought = file.upload(
         bring,
         file,
         [card, *result.components],
@@ -74,7 +78,7 @@ def own_model_tab(service: Service) -> None:
         show_progress_on=card,
     )
     gr.on(
-        [picture.change, strength.release],
+        [picture.change, strength.change],
         translate,
         [picture, strength],
         result.components,

@@ -80,7 +80,7 @@ def _pictures(service: Service, models: Sequence[str], label: str, api_name: str
             return shown(service.translate_photo(upload(picture), model, _size(size), strength, tell))
 
     gr.on(
-        [picture.change, model.change, strength.release, size.change],
+        [picture.change, model.input, strength.change, size.change],
         translate,
         [picture, model, strength, size],
         result.components,
