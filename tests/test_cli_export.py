@@ -182,6 +182,7 @@ def test_models_info_shows_the_comparison(zorse_export, pix2pix_run, monkeypatch
     assert shown["takes and gives"].strip() == "uint8 (N, H, W, 3), any size"
     assert "at most 1 of 255 levels, PSNR at least" in shown["beside PyTorch"]
     assert "1 x 32x32" in shown["beside PyTorch"]
+    assert shown["at test time"].strip() == "each picture normalised by itself, without dropout"
 
 
 def test_missing_packages_are_named(zorse_export, pix2pix_run, monkeypatch):

@@ -30,6 +30,7 @@ from zorse_export import TOLERANCE, ExportReport, GraphInput, GraphOutput, at_te
 from zorse_export import export as exporting
 from zorse_export.cases import sizes
 from zorse_export.graph import check
+from zorse_export.parity import rounded_up
 from zorse_export.pixels import with_pixels
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -268,6 +269,12 @@ def test_the_report_covers_sizes_that_break_programs(export, case):
     assert max(each.difference for each in checks) <= parity.difference <= TOLERANCE
     assert parity.psnr is None
     assert exported.report.size == exported.file.stat().st_size
+
+
+@pytest.mark.parametrize(("difference", "stated"), [(0, 1e-5), (9e-7, 1e-5), (1.1e-6, 1e-5), (1.1e-5, 1e-4)])
+def test_rounding_errors_do_not_change_the_file(difference, stated):
+    """They vary with the number of threads; what the file says of them does not."""
+    assert rounded_up(difference) == stated
 
 
 def test_real_pictures_take_part(tmp_path):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -58,6 +59,16 @@ def test_the_file_draws_what_the_generator_draws(labelled):
     latents = ours.latents(6, [0, 1, 2, 0, 1, 2], seed=3)
     assert torch.allclose(ours.draw(latents), theirs.draw(latents), atol=1e-5)
     assert theirs.card == ours.card
+
+
+def test_the_file_says_how_it_was_compared(labelled):
+    _, report = labelled
+    metadata = {entry.key: entry.value for entry in onnx.load(report.file).metadata_props}
+    parity = json.loads(metadata["zorse.parity"])
+    assert parity["compared"] == [1, 2, 33]
+    assert report.difference <= parity["difference"] <= parity["tolerance"] == 1e-4
+    assert (parity["opset"], parity["ir_version"]) == (report.opset, 8)
+    assert metadata["zorse.weights_sha256"] == report.card.weights_sha256
 
 
 def test_same_weights_give_the_same_file(labelled, tmp_path):

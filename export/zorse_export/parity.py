@@ -31,8 +31,9 @@ BOUNDS: dict[ExportPrecision, Bounds] = {
     "int8": Bounds(psnr=35),
 }
 
+LEAST_DIFFERENCE = 1e-5
 MOST_PSNR = 100
-"""What is above is rounding error, which varies from one number of threads to another."""
+"""What is below, or above, is rounding error, which varies from one number of threads to another."""
 
 _AROUND = 1
 """Levels by which a uint8 file may differ from its own core, scaled, padded and rounded by our runtime."""
@@ -148,11 +149,13 @@ class _Measured:
 
 
 def largest(checks: Sequence[ParityCheck], bounds: Bounds) -> float | None:
-    """The largest difference, rounded up to a power of ten; None where the bounds name none."""
-    found = max(check.difference for check in checks)
-    if bounds.difference is None:
-        return None
-    return float(f"1e{math.ceil(math.log10(found))}") if found else 0.0
+    """The largest difference, rounded; None where the bounds name none."""
+    return None if bounds.difference is None else rounded_up(max(check.difference for check in checks))
+
+
+def rounded_up(difference: float) -> float:
+    """To a power of ten, at least `LEAST_DIFFERENCE`."""
+    return float(f"1e{math.ceil(math.log10(max(difference, LEAST_DIFFERENCE)))}")
 
 
 def least_psnr(checks: Sequence[ParityCheck], bounds: Bounds) -> int | None:

@@ -15,20 +15,34 @@ from zorse.errors import ExportError
 from zorse.generator_file import stored_weights, weights_sha256, write_model_file
 from zorse.networks.growing import grown
 from zorse.networks.latents import draw_latents, take_apart
-from zorse.parity import LICENCE_KEY, SHA256_KEY, VERSION_KEY
+from zorse.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY
 from zorse.runtime.onnx_file import parse_onnx
 from zorse.runtime.sample_model import LABEL, LATENT, SAMPLE, SampleModel, latent_width
 from zorse.sample_architecture import LatentConfig
 from zorse.sample_card import SampleCard
 from zorse.training.baselines.config import describes_baseline
 from zorse.training.files import Checkpoint, RunFolder
-from zorse_export.graph import OPSET, GraphInput, GraphOutput, check, set_metadata, trace
+from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
 from zorse_export.names import plain_name
+from zorse_export.parity import rounded_up
 
 TOLERANCE = 1e-4
 """Largest difference allowed, relative to the largest value of a sample where that is above 1."""
 COMPARED = (1, 2, 33)
 """Samples at a time that are compared."""
+
+
+class SampleParity(Frozen):
+    """How a file was compared with its network, as it is stored in it; see `zorse.parity.ParityReport`."""
+
+    opset: int
+    ir_version: int
+    tolerance: float
+    """All differences are at most this."""
+    compared: tuple[int, ...]
+    """Samples at a time."""
+    difference: float
+    """The largest of all, rounded up to a power of ten, at least 1e-5."""
 
 
 class SampleExportReport(Frozen):
@@ -120,17 +134,16 @@ def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleEx
     check(model)
     card = card.model_copy(update={"weights_sha256": weights_sha256(stored_weights(network, "fp32"))})
     model.doc_string = f"{card.name}: {card.shows}"
-    set_metadata(
-        model,
-        {
-            SAMPLE_CARD_KEY: card.model_dump_json(),
-            LICENCE_KEY: card.licence,
-            SHA256_KEY: card.weights_sha256,
-            VERSION_KEY: __version__,
-        },
-    )
+    metadata = {
+        SAMPLE_CARD_KEY: card.model_dump_json(),
+        LICENCE_KEY: card.licence,
+        SHA256_KEY: card.weights_sha256,
+        VERSION_KEY: __version__,
+    }
+    set_metadata(model, metadata)
+    difference = _compared(network, card, model.SerializeToString(), path)
+    set_metadata(model, metadata | {PARITY_KEY: _parity(difference).model_dump_json()})
     content: bytes = model.SerializeToString(deterministic=True)
-    difference = _compared(network, card, content, path)
     write_model_file(path, content)
     return SampleExportReport(
         file=path,
@@ -142,6 +155,16 @@ def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleEx
         difference=difference,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _parity(difference: float) -> SampleParity:
+    return SampleParity(
+        opset=OPSET,
+        ir_version=IR_VERSION,
+        tolerance=TOLERANCE,
+        compared=COMPARED,
+        difference=rounded_up(difference),
     )
 
 

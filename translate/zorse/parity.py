@@ -71,7 +71,7 @@ class ParityReport(Frozen):
     """All comparisons kept to them."""
     compared: tuple[Compared, ...]
     difference: float | None = None
-    """The largest of all, rounded up to a power of ten; where the bounds name one."""
+    """The largest of all, rounded up to a power of ten, at least 1e-5; where the bounds name one."""
     psnr: int | None = None
     """The least of all, in whole dB, at most 100; where the bounds name one."""
     calibration: str = ""

@@ -75,6 +75,7 @@ def info(
         typer.echo(json.dumps({"file": str(file)} | card.model_dump(mode="json") | report, indent=2))
         return
     lines = {"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card)
+    lines["at test time"] = _at_test(card)
     _print_lines(lines if parity is None else lines | described_parity(parity))
 
 
