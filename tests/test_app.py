@@ -349,6 +349,8 @@ def test_errors_over_http_tell_what_is_wrong_and_no_paths(page, tmp_path):
     assert "not a picture that can be read" in str(error.value)
     assert "tmp" not in str(error.value)
     assert "<b>" not in str(error.value)
+    with pytest.raises(AppError, match="There is no model 'nope' on this page"):
+        page.predict(png_url(examples.sneaker()), "nope", api_name="/translate_data_url")
 
 
 def test_files_of_the_server_cannot_be_asked_for(page, models):

@@ -145,5 +145,5 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def shown_error(message: object) -> gr.Error:
-    """A message on the page, nothing in the terminal."""
-    return gr.Error(html.escape(str(message)), print_exception=False)
+    """A message on the page, nothing in the terminal. Quotes stay: programs get the message as well."""
+    return gr.Error(html.escape(str(message), quote=False), print_exception=False)
