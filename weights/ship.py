@@ -1,12 +1,13 @@
 """Put a trained generator among the shipped models: card, ONNX file, registry.
 
     python weights/ship.py ship RUN/generators/G_AB.safetensors --evaluation result.json --title "Horse to zebra"
-    python weights/ship.py renew
+    python weights/ship.py renew --pictures DIR
 
 The figures in the card are those that `zorse evaluate RUN --data DIR -o result.json` measured.
 """
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from zorse import __version__
 from zorse.card import ModelCard
 from zorse.errors import ConfigError
 from zorse.generator_file import load_generator
+from zorse.imaging.io import find_pictures
 from zorse.metrics.evaluation import Evaluation, Report
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import shipped_models
@@ -104,16 +106,21 @@ def ship(
 
 
 @app.command()
-def renew() -> None:
+def renew(
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Holds a folder NAME for each model, of pictures as it takes them: they are compared, too."),
+    ] = None,
+) -> None:
     """Write all files and the registry again, from the weights in the files, as the present version exports them."""
-    for entry in shipped_models().values():
+    for name, entry in shipped_models().items():
         network, card = load_onnx_generator(WEIGHTS / entry.file)
-        write(network, card, entry.title)
+        write(network, card, entry.title, find_pictures(pictures / name) if pictures else ())
 
 
-def write(network: nn.Module, card: ModelCard, title: str) -> None:
+def write(network: nn.Module, card: ModelCard, title: str, pictures: Sequence[Path] = ()) -> None:
     """Export a model to this folder and register it."""
-    report = export_onnx(network, card, WEIGHTS / f"{card.name}.onnx", precision="fp16")
+    report = export_onnx(network, card, WEIGHTS / f"{card.name}.onnx", precision="fp16", pictures=pictures)
     register(report.card, title, report.sha256)
     worst = max(check.difference for check in report.checks)
     typer.echo(f"{report.file.name}: {report.size / 1e6:.2f} MB, at most {worst:.1e} from PyTorch, {report.sha256}")
