@@ -93,7 +93,7 @@ def _live(benches: Benches) -> None:
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     turns: dict[str, Any] = {"concurrency_id": "lab", "concurrency_limit": _PLAYERS}
-    gr.on([method.change, distribution.change, seed.release, again.click], begin, settings, shown, **quiet, **turns)
+    gr.on([method.change, distribution.change, seed.input, again.click], begin, settings, shown, **quiet, **turns)
     gr.on([play.click], on, settings, shown, trigger_mode="multiple", **quiet, **turns)
     gr.on([step.click], one, [method], shown, **quiet, **turns)
     # Not in the queue: there it would wait for what it shall end.

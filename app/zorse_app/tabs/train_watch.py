@@ -148,7 +148,7 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
         show_progress="hidden",
     )
     chosen.input(show, chosen, outputs, api_visibility="private", queue=False, show_progress="hidden")
-    when.release(turn_to, [chosen, when], [samples, samples_caption], api_visibility="private", show_progress="hidden")
+    when.input(turn_to, [chosen, when], [samples, samples_caption], api_visibility="private", show_progress="hidden")
 
     def act(name: str, button: gr.Button, action: Any, description: str) -> None:
         @told
