@@ -3,10 +3,11 @@
 import dataclasses
 import errno
 import os
+import weakref
+from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,8 @@ from zorse.card import ModelCard
 from zorse.errors import ImageError, IncompatibleWeights
 from zorse.inference import as_tested
 from zorse.networks.build import build_generator
+from zorse.runtime.devices import CPU, Setting
+from zorse.runtime.sessions import Session
 from zorse.runtime.streamed import execute, plan
 from zorse.runtime.streamed.execute import Progress, stream
 from zorse.runtime.streamed.generators import generator_program
@@ -76,7 +79,7 @@ class Generator:
         program = generator_program(card, state)
         arrays = {name: tensor.numpy() for name, tensor in state.items()}
         self.torch = TorchKernels(program, state, torch.device("cpu"), torch.inference_mode, PLENTY)
-        self.onnx = OnnxKernels(program, arrays, open_session, lambda session, *args: session.run(*args), PLENTY)
+        self.onnx = OnnxKernels(program, arrays, open_session, Session.run, PLENTY)
 
     def whole(self, picture):
         with torch.inference_mode():
@@ -84,10 +87,7 @@ class Generator:
 
 
 def open_session(content):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return Session(Path("tiny.onnx"), content, CPU, Setting("cpu", 1, "off"))
 
 
 GENERATORS = {}
@@ -141,6 +141,16 @@ def test_every_generator(config, statistics, runtime):
     np.testing.assert_allclose(streamed(kernels, in_tiles(plan, 5, 7), picture), tiny.whole(picture), atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("size", [1, 2, 15, 16, 17, 100, 1001])
+@pytest.mark.parametrize("largest", [1, 3, 15, 16, 17, 40])
+def test_tiles_divide_a_map(size, largest):
+    spans = [window.rows for window in plan.tiles_of((size, 1), (largest, 1))]
+    assert [place for span in spans for place in range(*span)] == list(range(size))
+    assert max(span.length for span in spans) <= largest
+    assert len(spans) == 1 or size > largest
+    assert largest < 16 or all(span.start % 4 == 0 for span in spans)
+
+
 @pytest.mark.parametrize("config", [RESNETS[0], UNETS[0], COMPACTS[0]], ids=lambda config: config.kind)
 def test_weights_that_are_handed_over_with_each_tile(config, monkeypatch):
     monkeypatch.setattr("zorse.runtime.streamed.program._HEAVY", 0)
@@ -148,6 +158,49 @@ def test_weights_that_are_handed_over_with_each_tile(config, monkeypatch):
     picture = picture_of(32, 48)
     plan = in_tiles(plan_exact(tiny.onnx.program, 32, 48, PLENTY), 7, 9)
     np.testing.assert_allclose(streamed(tiny.onnx, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+
+
+def test_convolutions_by_faster_algorithms():
+    tiny = generator(ResnetConfig(base_channels=16, n_blocks=1))  # 64 channels in the block
+    picture = picture_of(64, 48)
+    plan = in_tiles(plan_exact(tiny.onnx.program, 64, 48, PLENTY), 7, 9)
+    np.testing.assert_allclose(streamed(tiny.onnx, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+    assert tiny.onnx._on_cpu
+    direct = dataclasses.replace(tiny.onnx, open_session=NotOnCpu)
+    assert not direct._on_cpu
+    assert np.abs(streamed(direct, plan, picture) - streamed(tiny.onnx, plan, picture)).max() > 0
+
+
+class NotOnCpu(Session):
+    """A session that says that it runs elsewhere."""
+
+    def __init__(self, content):
+        super().__init__(Path("tiny.onnx"), content, CPU, Setting("cpu", 1, "off"))
+        self.provider = "ElsewhereExecutionProvider"
+
+
+def test_pieces_are_prepared_once_and_a_row_of_them_is_held():
+    tiny = generator(RESNETS[0])
+    held, most, made = set(), [], []
+
+    class Counting(Forgetful):
+        def compile(self, piece, norms):
+            compute = self.kernels.compile(piece, norms)
+
+            def computed(tiles):
+                return compute(tiles)
+
+            made.append((piece, tuple(sorted(norms))))
+            held.add(len(made))
+            weakref.finalize(computed, held.discard, len(made))
+            most.append(len(held))
+            return computed
+
+    picture = picture_of(128, 128)
+    plan = in_tiles(plan_exact(tiny.torch.program, 128, 128, PLENTY), 17, 17)
+    streamed(Counting(tiny.torch, PLENTY), plan, picture)
+    assert max(most) == 3
+    assert len(made) == len(set(made))
 
 
 def test_every_setting_of_the_architectures_is_streamed_here():
@@ -237,7 +290,7 @@ def test_a_unet_with_known_statistics_still_keeps_its_maps():
 
 def test_moments_of_tiles_are_those_of_the_whole():
     random = np.random.default_rng(0)
-    values = (1000 + random.normal(0, 0.01, (1, 2, 300, 400))).astype(np.float32)
+    values = (100 + random.normal(0, 0.01, (1, 2, 300, 400))).astype(np.float32)
     moments = Moments(2)
     for rows in (slice(0, 1), slice(1, 130), slice(130, 131), slice(131, 300)):
         for columns in (slice(0, 399), slice(399, 400)):

@@ -65,6 +65,10 @@ def stream(
     return run.norms
 
 
+_PIECES = 3
+"""Prepared pieces that are held at a time: enough for a row of tiles, at the left, in the middle and at the right."""
+
+
 class _Run:
     def __init__(
         self, plan: Plan, kernels: Kernels, read: Read, write: Write, clock: "_Clock", norms: Norms | None
@@ -115,6 +119,8 @@ class _Run:
     def _results(self, work: Work, pieces: dict[Piece, Compute]) -> dict[int, Tensor]:
         piece = work.piece
         if piece not in pieces:
+            if len(pieces) == _PIECES:
+                del pieces[next(iter(pieces))]
             pieces[piece] = self._kernels.compile(piece, self.norms)
         computed = pieces[piece]([self._source(source, work.windows[source]) for source in piece.sources])
         return {op: result for (op, _), result in zip(piece.results, computed, strict=True)}

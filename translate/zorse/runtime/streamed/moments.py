@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,14 +22,9 @@ class Moments:
 
     def add(self, tile: Tensor) -> None:
         """Takes in a tile of shape (1, C, H, W)."""
-        rows = tile[0]
-        count = rows.shape[1] * rows.shape[2]
-        # Deviations from about the mean stay small, and float32 sums over one row of them exact enough.
-        about = rows.mean(axis=(1, 2), dtype=np.float32)
-        centred = rows - about[:, None, None]
-        offset = centred.sum(axis=2).sum(axis=1, dtype=np.float64) / count
-        squares = np.einsum("chw,chw->ch", centred, centred).sum(axis=1, dtype=np.float64)
-        mean, deviations = about + offset, squares - count * offset**2
+        count = tile.shape[2] * tile.shape[3]
+        of_channels = np.array([cv2.meanStdDev(channel) for channel in tile[0]])
+        mean, deviations = of_channels[:, 0, 0, 0], count * of_channels[:, 1, 0, 0] ** 2
         total = self.count + count
         difference = mean - self.mean
         self._deviations += deviations + difference**2 * (self.count * count / total)

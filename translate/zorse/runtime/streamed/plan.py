@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise, starmap
 
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.program import (
@@ -28,9 +29,9 @@ UNUSED = 32 * 2**20
 """Bytes that may lie about, free but not given back to the system."""
 _OVERHEAD = UNUSED + 32 * 2**20
 """And bytes for sessions, and for what the system rounds up."""
-_COPIES_OF_WEIGHTS = 5
-"""Of one stage's weights, while a session is made: as a graph, as a file, read, and in the order that computing wants.
-"""
+_COPIES_OF_WEIGHTS = 16
+"""Of one stage's weights: as a graph, as a file twice, and read while a session is made, and in each of three sessions
+as computing wants them, which is four times as many for Winograd's algorithm."""
 _COPIES_HANDED_OVER = 1
 """Of weights that are no part of the session: in the order that computing wants."""
 _WHOLE = 1.7
@@ -48,9 +49,11 @@ _TRANSFER = 40
 """Multiplications that take as long as writing or reading one value of a kept map in memory."""
 _SPILLED = 4
 """And so many times as long in a temporary file."""
-_FLAT = 32
+_FLAT = 16
 """Rows below which a strip is rather made narrower: it would consist of halo."""
 _NARROW = 32
+_GRID = 4
+"""Places of which tiles begin at a multiple."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +348,8 @@ def _maps_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: in
 def _scratch(op: Op, result: int, inputs: list[int]) -> int:
     """Bytes that an operation takes for itself."""
     match op:
+        case Conv(kernel=3, stride=1, dilation=1):  # Winograd's algorithm: 36 values for 16 places
+            return 36 * (inputs[0] + max(inputs[0], result)) // 16
         case Conv():
             return inputs[0] + result  # padded, and in the order that computing wants
         case ConvTranspose():
@@ -360,6 +365,8 @@ def _scratch(op: Op, result: int, inputs: list[int]) -> int:
 
 
 def _spans(size: int, largest: int) -> Iterator[Span]:
-    count = -(-size // largest)
-    for number in range(count):
-        yield Span(number * size // count, (number + 1) * size // count)
+    # Tiles that begin alike, for operations that halve and double, are computed by the same pieces.
+    grid = _GRID if largest >= 4 * _GRID else 1
+    count = 1 if size <= largest else -(-size // (largest - grid + 1))
+    edges = [*(number * size // count // grid * grid for number in range(count)), size]
+    return starmap(Span, pairwise(edges))
