@@ -1,5 +1,6 @@
 """Runs of baselines: files, resuming, the best checkpoint, collapse and rollback, and the commands around them."""
 
+import io
 import json
 import math
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from tiny_baselines import draw_classes, draw_digits, tiny
@@ -22,6 +24,7 @@ from zorse.samples.sampler import Sampler
 from zorse.training.baselines.config import BaselineConfig, read_baseline_config
 from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.baselines.run import fresh_baseline, train_baseline
+from zorse.training.baselines.tricks import TRICKS, with_tricks
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import to_toml, validated_as, with_overrides
 from zorse.training.loop import fit, make_accelerator
@@ -154,6 +157,22 @@ def test_digits_are_watched_through_the_classifier(digits, tmp_path, monkeypatch
     train_baseline(tiny("dcgan_digits", "training.evaluate_every=6"), digits, tmp_path / "run")
     card = Sampler.load(tmp_path / "run" / "generators_best" / "G.safetensors").card
     assert card.metrics[0].name == "Frechet distance (small digit classifier)"
+
+
+def test_pictures_are_watched_through_kid(classes, tmp_path):
+    settings = ("training.evaluate_every=3", "training.evaluation_pictures=6")
+    train_baseline(tiny("dcgan_32_pictures", *settings), classes, tmp_path / "run")
+    (metric,) = Sampler.load(tmp_path / "run" / "generators_best" / "G.safetensors").card.metrics
+    assert metric.name == "KID x 1000 (EfficientNet-Lite0)"
+    assert "6 generated and 6 real pictures of 32 px" in metric.protocol
+    train_baseline(tiny("dcgan_32_pictures"), classes, tmp_path / "plain")
+    ends = [read_checkpoint(tmp_path / name / "checkpoints" / "last.pt") for name in ("run", "plain")]
+    assert difference(ends[0]["networks"], ends[1]["networks"]) is None, "who looks disturbs nothing"
+    few = io.StringIO()
+    lone = draw_classes(tmp_path / "few", per_class=1) / "red"
+    train_baseline(tiny("dcgan_32_pictures", *settings), lone, tmp_path / "lone", console=Console(file=few, width=200))
+    assert "too few pictures to measure KID on" in few.getvalue()
+    assert not (tmp_path / "lone" / "generators_best").exists()
 
 
 # Collapse
@@ -346,6 +365,7 @@ def test_the_benchmark_prints_a_table_and_json():
     table = command("benchmark", "gans", *options)
     assert table.exit_code == 0, table.output
     assert "modes covered, of 25" in table.output
+    assert "Seeds 0, 1; means with 95 % intervals" in table.output
     result = command("benchmark", "gans", *options, "--json")
     content = json.loads(result.stdout)
     assert [row["preset"] for row in content["rows"]] == ["vae_ring", "gan_grid"]
@@ -357,6 +377,46 @@ def test_the_benchmark_prints_a_table_and_json():
         result = command("benchmark", "gans", "--method", method)
         assert isinstance(result.exception, ConfigError)
         assert expected in str(result.exception)
+
+
+def test_the_benchmark_measures_each_trick_against_the_same_seeds_without_it():
+    options = ["--tricks", "--seeds", 2, "--iterations", 20, "--set", "training.batch_size=16"]
+    result = command("benchmark", "gans", *options, "--json")
+    content = json.loads(result.stdout)
+    plain, *others = content["rows"]
+    assert (plain["preset"], plain["trick"], plain["figures"][0]["change"]) == ("gan_ring", None, None)
+    tricks = {row["trick"]: row for row in others}
+    assert set(tricks) == set(TRICKS) - {"DiffAugment"}, "points cannot be augmented"
+    for row in others:
+        figure, without = row["figures"][2], plain["figures"][2]
+        changes = [a - b for a, b in zip(figure["values"], without["values"], strict=True)]
+        assert figure["change"] == pytest.approx(sum(changes) / 2)
+        assert figure["values"] != without["values"], f"{row['trick']} changes nothing"
+        assert figure["change_interval"][0] <= figure["change"] <= figure["change_interval"][1]
+    assert "recipe.tricks.d_steps=5" in tricks["several D steps"]["settings"]
+    page = command("benchmark", "gans", *options, "--method", "wgan_gp_ring", "--set", "training.seed=7", "--markdown")
+    lines = page.stdout.splitlines()
+    assert lines[0] == "| preset | modes covered, of 8 | good points | reverse KL | seconds |"
+    assert [line.split(" | ")[0] for line in lines[2:5]] == [
+        "| wgan_gp_ring",
+        "| wgan_gp_ring, virtual normalisation",
+        "| wgan_gp_ring, no moving average",
+    ]
+    assert "Seeds 7, 8" in lines[-1]
+    assert command("benchmark", "gans", "--json", "--markdown").exit_code == 2
+    wrong = command("benchmark", "gans", "--set", "recipe.learning_rat=1")
+    assert "Did you mean 'learning_rate'" in str(wrong.exception)
+
+
+def test_several_steps_of_the_discriminator_get_a_batch_for_each():
+    changed = with_tricks(BASELINE_PRESETS["cdcgan_digits"]())
+    assert set(changed) == set(TRICKS)
+    assert changed["several D steps"].training.batch_size == 5 * 64
+    assert set(with_tricks(BASELINE_PRESETS["sngan_digits"]())) == {
+        "minibatch discrimination",
+        "virtual normalisation",
+        "no moving average",
+    }
 
 
 def test_the_benchmark_measures_digits_through_the_classifier(digits, monkeypatch):

@@ -31,14 +31,28 @@ def gans(
     iterations: Annotated[
         int | None, typer.Option(min=1, help="Of each run.", show_default="those of the presets")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of all runs. May be repeated."),
+    ] = None,
+    tricks: Annotated[
+        bool,
+        typer.Option(
+            "--tricks",
+            help="Measure the presets (gan_ring, if none is named) also with each trick, and what it changes.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table for a Markdown page.")] = False,
 ) -> None:
     """Train each baseline with several seeds and print what came of it as one table.
 
     Points in the plane: modes covered, share of good points, reverse KL. Digits (--data): accuracy, balance, score and
     Frechet distance through a small classifier that is trained first; for InfoGAN, what codes and classes have in
-    common.
+    common. --tricks adds label smoothing, minibatch discrimination and so on, one at a time, to the same seeds.
     """
+    if as_json and markdown:
+        raise typer.BadParameter("--json and --markdown cannot go together: choose one.")
     try:
         import accelerate  # noqa: F401
         import torch  # noqa: F401
@@ -46,12 +60,14 @@ def gans(
         raise MissingExtraError("Measuring GANs", "train") from error
     from rich.console import Console
 
-    from zorse.cli.gan_table import print_table
+    from zorse.cli.gan_table import markdown_tables, print_table
     from zorse.training.baselines.benchmark import benchmark_gans
 
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    result = benchmark_gans(methods or (), data, seeds, iterations, console)
+    result = benchmark_gans(methods or (), data, seeds, iterations, console, settings=settings or (), tricks=tricks)
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
+    elif markdown:
+        typer.echo(markdown_tables(result))
     else:
         print_table(result, Console(highlight=False))

@@ -1,7 +1,9 @@
 """`zorse benchmark gans`: trains presets with some seeds on the CPU, without files, and measures what came of it."""
 
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,11 +22,14 @@ from zorse.training.baselines.cards import GENERATOR, sample_card
 from zorse.training.baselines.config import BaselineConfig
 from zorse.training.baselines.presets import BASELINE_PRESETS, DIGIT_BENCHMARKS, POINT_BENCHMARKS
 from zorse.training.baselines.run import fresh_baseline
+from zorse.training.baselines.tricks import TRICKS, with_tricks
 from zorse.training.config import with_overrides
 from zorse.training.loop import TrainingState, fit, make_accelerator
 
 MEASURED_SEED = 1
 """Of the latents that are measured."""
+TRICK_BENCHMARK = "gan_ring"
+"""What tricks are measured on where no preset is named."""
 
 
 class BenchmarkFigure(Frozen):
@@ -36,12 +41,19 @@ class BenchmarkFigure(Frozen):
     mean: float
     interval: tuple[float, float] | None
     """95 %, over the seeds; None for a single one."""
+    change: float | None = None
+    """What a trick adds to the figure of its preset, the mean over the seeds; None where no trick is measured."""
+    change_interval: tuple[float, float] | None = None
+    """95 %, of the change of each seed."""
 
 
 class BenchmarkRow(Frozen):
-    """What was measured of one preset."""
+    """What was measured of one preset, or of one preset with one trick."""
 
     preset: str
+    trick: str | None = None
+    settings: tuple[str, ...] = ()
+    """That differ from those of the preset."""
     iterations: int
     figures: tuple[BenchmarkFigure, ...]
     seconds: float
@@ -55,6 +67,7 @@ class GanBenchmark(Frozen):
     seeds: tuple[int, ...]
     threads: int
     """Of the CPU, that PyTorch computes with."""
+    processor: str
     remarks: tuple[str, ...]
     """How the figures were measured."""
 
@@ -64,48 +77,90 @@ Measure = Callable[[TrainingState, Sampler], Figures]
 
 
 def benchmark_gans(
-    presets: Sequence[str], data: Path | None, seeds: int, iterations: int | None, console: Console
+    presets: Sequence[str],
+    data: Path | None,
+    seeds: int,
+    iterations: int | None,
+    console: Console,
+    *,
+    settings: Sequence[str] = (),
+    tricks: bool = False,
 ) -> GanBenchmark:
     """Train and measure.
 
     Args:
-        presets: names; none: those for points, and with `data` those for digits.
+        presets: names; none: those for points, and with `data` those for digits, or one for tricks.
         data: folder with MNIST's idx files.
-        seeds: runs of each preset, with the seeds 0, 1, ...
+        seeds: runs of each preset, with the seeds 0, 1, ... or from `training.seed` on.
         iterations: of each run; None: those of the preset.
         console: for a line after each run.
+        settings: `key=value`, of all runs.
+        tricks: measure each preset also with each trick that fits it.
 
     Raises:
-        ConfigError: no such preset, or one that needs data.
+        ConfigError: no such preset or setting, or a preset that needs data.
         DatasetError: data that cannot be used.
     """
-    names = list(presets) or [*POINT_BENCHMARKS, *(DIGIT_BENCHMARKS if data else ())]
+    names = presets or ((TRICK_BENCHMARK,) if tricks else (*POINT_BENCHMARKS, *(DIGIT_BENCHMARKS if data else ())))
+    if iterations is not None:
+        settings = [*settings, f"training.iterations={iterations}"]
+    configs = [_config(name, data, settings) for name in names]  # All are checked before the first one is trained.
+    first = configs[0].training.seed
+    chosen = tuple(range(first, first + seeds))
     rows: list[BenchmarkRow] = []
-    remarks: list[str] = []
-    for name in names:
-        config = _config(name, data, iterations)
-        samples = open_samples(config.data, data)
-        check_samples(config, samples)
-        measure, remark = _measure_for(config, data, console)
-        remarks += [remark] if remark not in remarks else []
-        runs, times = [], []
-        for seed in range(seeds):
-            started = time.perf_counter()
-            state = _trained(config, data, seed)
-            times.append(time.perf_counter() - started)
-            sampler = Sampler(state.averages[GENERATOR], sample_card(config, samples, state))
-            runs.append(measure(state, sampler))
-            told = ", ".join(f"{figure} {value:.4g}" for figure, value in runs[-1].items())
-            console.print(f"{name}, seed {seed}: {told} ({times[-1]:.0f} s)")
-        total = state.total
-        figures = tuple(_figure(figure, [run[figure] for run in runs]) for figure in runs[0])
-        rows.append(BenchmarkRow(preset=name, iterations=total, figures=figures, seconds=sum(times) / len(times)))
+    remarks: dict[str, None] = {}
+    for config in configs:
+        bench = _Bench(data, chosen, console, *_measure_for(config, data, console))
+        remarks[bench.remark] = None
+        plain = bench.row(config, settings)
+        rows.append(plain)
+        for trick, changed in with_tricks(config).items() if tricks else ():
+            rows.append(_compared(bench.row(changed, (*settings, *TRICKS[trick]), trick), plain))
     return GanBenchmark(
-        rows=tuple(rows), seeds=tuple(range(seeds)), threads=torch.get_num_threads(), remarks=tuple(remarks)
+        rows=tuple(rows),
+        seeds=chosen,
+        threads=torch.get_num_threads(),
+        processor=platform.machine(),
+        remarks=tuple(remarks),
     )
 
 
-def _config(name: str, data: Path | None, iterations: int | None) -> BaselineConfig:
+@dataclass(frozen=True)
+class _Bench:
+    """What all runs of a preset have in common."""
+
+    data: Path | None
+    seeds: tuple[int, ...]
+    console: Console
+    measure: Measure
+    remark: str
+    """How it is measured, in words."""
+
+    def row(self, config: BaselineConfig, settings: Sequence[str], trick: str | None = None) -> BenchmarkRow:
+        """Train with each seed, and measure."""
+        samples = open_samples(config.data, self.data)
+        check_samples(config, samples)
+        runs, times = [], []
+        for seed in self.seeds:
+            started = time.perf_counter()
+            state = _trained(config, self.data, seed)
+            times.append(time.perf_counter() - started)
+            sampler = Sampler(state.averages[GENERATOR], sample_card(config, samples, state))
+            runs.append(self.measure(state, sampler))
+            told = ", ".join(f"{figure} {value:.4g}" for figure, value in runs[-1].items())
+            what = f"{config.name}, {trick}" if trick else config.name
+            self.console.print(f"{what}, seed {seed}: {told} ({times[-1]:.0f} s)")
+        return BenchmarkRow(
+            preset=config.name,
+            trick=trick,
+            settings=tuple(settings),
+            iterations=state.total,
+            figures=tuple(_figure(figure, [run[figure] for run in runs]) for figure in runs[0]),
+            seconds=sum(times) / len(times),
+        )
+
+
+def _config(name: str, data: Path | None, settings: Sequence[str]) -> BaselineConfig:
     if name not in BASELINE_PRESETS:
         raise ConfigError(f"There is no preset {name!r}. Those of the baselines are: {', '.join(BASELINE_PRESETS)}.")
     config = BASELINE_PRESETS[name]()
@@ -113,7 +168,7 @@ def _config(name: str, data: Path | None, iterations: int | None) -> BaselineCon
         raise ConfigError(f"The benchmark knows how to measure points and digits, but {name} draws pictures.")
     if config.data.kind == "digits" and data is None:
         raise ConfigError(f"{name} learns from MNIST's idx files. Say where they are with --data.")
-    return with_overrides(config, [] if iterations is None else [f"training.iterations={iterations}"])
+    return with_overrides(config, settings)
 
 
 def _trained(config: BaselineConfig, data: Path | None, seed: int) -> TrainingState:
@@ -158,3 +213,12 @@ def _modes_measure(data: MixtureConfig) -> Measure:
 def _figure(name: str, values: Sequence[float]) -> BenchmarkFigure:
     mean, interval = mean_interval(values)
     return BenchmarkFigure(name=name, values=tuple(values), mean=mean, interval=interval)
+
+
+def _compared(row: BenchmarkRow, plain: BenchmarkRow) -> BenchmarkRow:
+    """The row with what its trick changed: the same seeds with it and without it, one by one."""
+    figures = []
+    for figure, without in zip(row.figures, plain.figures, strict=True):
+        change, interval = mean_interval([a - b for a, b in zip(figure.values, without.values, strict=True)])
+        figures.append(figure.model_copy(update={"change": change, "change_interval": interval}))
+    return row.model_copy(update={"figures": tuple(figures)})

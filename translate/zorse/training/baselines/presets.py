@@ -184,7 +184,13 @@ def pictures(method: str) -> BaselineConfig:
         data=PicturesConfig.model_validate({"size": recipe.generator.shape[1]}),
         recipe=recipe,
         training=LoopConfig(
-            iterations=50_000, batch_size=64 * _critic_steps(recipe), ema_decay=0.999, schedule="linear", decay_from=0.5
+            iterations=50_000,
+            batch_size=64 * _critic_steps(recipe),
+            ema_decay=0.999,
+            schedule="linear",
+            decay_from=0.5,
+            evaluate_every=2500,
+            evaluation_pictures=500,
         ),
     )
 

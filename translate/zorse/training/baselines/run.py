@@ -82,7 +82,7 @@ def _train(course: Course, config: BaselineConfig, data: Path | None, samples: S
         yield MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {})
         yield SampleSheets(run, config, writer, samples)
         yield SampleSaver(run, config, samples, accelerator, lambda: recorder is None or recorder.healthy)
-        if settings.evaluate_every and (exam := exam_for(config, data, course.console)):
+        if settings.evaluate_every and (exam := exam_for(config, data, course.console, accelerator.device)):
             yield BestSamples(run, config, samples, exam, accelerator, writer, course.console)
 
     course.train(state, supply, watch)
