@@ -115,6 +115,8 @@ def plan_exact(program: Program, height: int, width: int, memory: int, comfortab
         TooLittleMemory: not even the smallest tiles fit.
     """
     plans = [_roomy_plan(program, height, width, memory, "costly", comfortable)]
+    if cut(program, "measured") == cut(program, "costly"):
+        return plans[0]
     with suppress(TooLittleMemory):
         everything_kept = _roomy_plan(program, height, width, memory, "measured", comfortable)
         if not everything_kept.spilled:  # large maps are computed again sooner than they are written to a disk
