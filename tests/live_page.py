@@ -21,7 +21,8 @@ def live_page(models, *options, environment=None):
     """Gives the process and the address; stops the page with Ctrl-C."""
     port = str(free_port())
     command = [sys.executable, "-c", COMMAND, "ui", "--port", port, "--models", str(models), *options]
-    everything = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | (environment or {})
+    ours = {"PYTHONPATH": os.pathsep.join(sys.path), "ZORSE_RUNS": f"{models}-trainings"}
+    everything = os.environ | ours | (environment or {})
     with subprocess.Popen(
         command, env=everything, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -194,11 +195,20 @@ def test_a_client_of_gradio(url, tmp_path):
 
 
 def test_every_endpoint_is_documented(web):
-    endpoints = web.get("/gradio_api/info").json()["named_endpoints"]
-    assert {"/translate", "/horse_zebra", "/many", "/bring_model", "/use_own_model"} <= set(endpoints)
+    info = web.get("/gradio_api/info").json()
+    endpoints = info["named_endpoints"]
+    assert {"/translate", "/horse_zebra", "/many", "/bring_model", "/use_own_model", "/train_look"} <= set(endpoints)
+    assert info["unnamed_endpoints"] == {}
     for name, endpoint in endpoints.items():
-        assert endpoint.get("description"), f"{name} says nothing of itself"
-        assert all(parameter["type"] for parameter in endpoint["parameters"]), name
+        assert len(endpoint["description"]) > 15, f"{name} says nothing of itself"
+        assert not re.search(r"_\d+$|lambda", name), f"{name} was named by Gradio"
+        assert endpoint["parameters"], name
+        assert endpoint["returns"], name
+        for part in [*endpoint["parameters"], *endpoint["returns"]]:
+            assert not re.fullmatch(r"(parameter|value)_\d+|\d+(st|nd|rd|th)|API|Textbox|", part["label"]), (name, part)
+            assert part["python_type"]["type"] not in ("Any", "Literal[]"), (name, part)
+        names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
+        assert not [parameter for parameter in names if re.fullmatch(r"param_\d+", parameter)], name
 
 
 @pytest.mark.parametrize(
@@ -291,7 +301,7 @@ def test_a_protocol_for_language_models_finds_one_tool(models):
             ClientSession(reading, writing) as session,
         ):
             await session.initialize()
-            tools = [tool.name for tool in (await session.list_tools()).tools]
+            tools = (await session.list_tools()).tools
             sent = "data:image/png;base64," + base64.b64encode(picture()).decode()
             good = await session.call_tool("translate", {"picture": sent, "model": "horse2zebra", "size": "keep"})
             bad = await session.call_tool("translate", {"picture": "/etc/passwd", "model": "horse2zebra"})
@@ -300,7 +310,12 @@ def test_a_protocol_for_language_models_finds_one_tool(models):
 
     with live_page(models) as (_, address):
         tools, good, bad, other = anyio.run(visit, address)
-    assert tools == ["translate"]
+    assert [tool.name for tool in tools] == ["translate"]
+    assert tools[0].description.startswith("Translates a picture")
+    arguments = tools[0].inputSchema["properties"]
+    assert list(arguments) == ["picture", "model", "size", "strength"]
+    assert all(len(argument["description"]) > 15 and argument["type"] for argument in arguments.values())
+    assert tools[0].inputSchema["required"] == ["picture", "model"]
     assert not good.isError
     assert np.array_equal(pixels(base64.b64decode(good.content[0].data)), 255 - pixels(picture()))
     assert bad.isError

@@ -313,8 +313,8 @@ def test_the_least_used_translator_makes_room(models):
 def test_the_page_answers_over_http(page, models, tmp_path):
     file = gradio_client.handle_file(picture_file(tmp_path, "farm.png"))
     slider, told, download = page.predict(file, "zebra2horse", 1, "native", api_name="/horse_zebra")
-    assert Path(download["value"]).name == "farm_zebra2horse.png"
-    assert size_of(download["value"]) == (90, 70)
+    assert Path(download).name == "farm_zebra2horse.png"
+    assert size_of(download) == (90, 70)
     assert [size_of(side) for side in slider] == [(90, 70)] * 2
     assert "zebra to horse" in told
     assert "painting" not in told
@@ -329,15 +329,15 @@ def test_a_drawing_over_http(page, tmp_path):
     Image.fromarray(examples.sneaker()).convert("RGB").save(tmp_path / "drawing.png")
     _, told, download = page.predict(png_url(examples.sneaker()), "edges2shoes", api_name="/draw")
     assert "edges to shoes" in told
-    assert Path(download["value"]).name == "drawing_edges2shoes.png"
+    assert Path(download).name == "drawing_edges2shoes.png"
     drawing = gradio_client.handle_file(tmp_path / "drawing.png")
     _, told, download = page.predict(drawing, "edges2shoes", api_name="/sketch")
-    assert Path(download["value"]).name == "drawing_edges2shoes.png"
+    assert Path(download).name == "drawing_edges2shoes.png"
 
 
 def test_an_empty_page_shows_nothing(page):
     slider, told, download = page.predict(None, "horse2zebra", 1, "native", api_name="/horse_zebra")
-    assert (slider, told, download["value"]) == (None, "", None)
+    assert (slider, told, download) == (None, "", None)
 
 
 def test_errors_over_http_tell_what_is_wrong_and_no_paths(page, tmp_path):

@@ -14,7 +14,7 @@ from zorse.networks.sample_generators import build_sample_generator
 from zorse.runtime.sample_model import SampleModel
 from zorse.sample_architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
 from zorse.sample_card import SampleCard
-from zorse_app import lab_texts
+from zorse_app import texts
 from zorse_app.gan_lab import benches as bounds
 from zorse_app.gan_lab.benches import Benches, NoGame
 from zorse_app.gan_lab.experiment import Experiment
@@ -50,8 +50,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("method", lab_texts.METHODS)
-@pytest.mark.parametrize("distribution", lab_texts.DISTRIBUTIONS)
+@pytest.mark.parametrize("method", texts.LAB_METHODS)
+@pytest.mark.parametrize("distribution", texts.LAB_DISTRIBUTIONS)
 def test_every_game_on_the_page_can_be_played(method, distribution):
     game = Experiment(method, distribution, 0)
     game.advance(1, 10)
@@ -199,7 +199,7 @@ def test_points_are_drawn_in_the_plane(folder):
 WORDS = """
 import sys
 from pathlib import Path
-from zorse_app import lab_texts, Service, Shelf, build
+from zorse_app import texts, Service, Shelf, build
 from zorse_app.tabs import lab
 folder = Path(sys.argv[1])
 
@@ -211,11 +211,11 @@ def says(text, where):
     return repr(text)[1:-1] in where
 
 full, bare = words(Shelf(folder)), words(Shelf())
-assert says(lab_texts.DIGITS_INTRO, full) and not says(lab_texts.NO_GENERATORS, full)
-assert says(lab_texts.NO_GENERATORS, bare) and says(lab_texts.INTRO, bare)
+assert says(texts.LAB_DIGITS_INTRO, full) and not says(texts.LAB_NO_GENERATORS, full)
+assert says(texts.LAB_NO_GENERATORS, bare) and says(texts.LAB_INTRO, bare)
 lab.find_spec = lambda package: None
 without = words(Shelf())
-assert says(lab_texts.NOT_INSTALLED, without) and not says(lab_texts.INTRO, without)
+assert says(texts.LAB_NOT_INSTALLED, without) and not says(texts.LAB_INTRO, without)
 assert "torch" not in sys.modules
 """
 

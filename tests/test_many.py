@@ -76,7 +76,8 @@ def test_names_and_folders_stay(service, tmp_path):
         "horse_2.png": 215,
         "photo.jpeg": 205,
     }
-    assert (batch.done, batch.total, batch.failures) == (5, 5, [])
+    assert (batch.done, batch.total, batch.failures, batch.missing) == (5, 5, [], 0)
+    assert "Not in the zip" not in told_of(batch)
     assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert batch.download.name == "tiny.zip"
 
@@ -87,7 +88,8 @@ def test_a_picture_that_fails_stops_nothing_and_is_listed(service, tmp_path):
     assert list(results(batch)) == ["a.png", "d.png"]
     assert [name for name, _ in batch.failures] == ["b.png", "c.png", "z.png", "notes.txt"]
     told = told_of(batch)
-    assert "2 of 5" in told
+    assert "2 of 6 files" in told
+    assert "Not in the zip: 4" in told
     assert "`b.png`: b.png is not a picture that can be read" in told
 
 
@@ -133,6 +135,7 @@ def test_a_bomb_among_good_files_costs_only_itself(models, tmp_path):
         ("bomb.zip", True),
         ("large.png", True),
     ]
+    assert (batch.total, batch.missing) == (4, 2)
 
 
 def test_what_is_done_when_it_is_stopped_stays(service, tmp_path):
@@ -144,9 +147,11 @@ def test_what_is_done_when_it_is_stopped_stays(service, tmp_path):
             raise Stopped
 
     batch = translate_many(service, sent, WISH, check=check)
-    assert batch.was_stopped
     assert list(results(batch)) == ["0.png", "1.png"]
-    assert "You stopped this" in told_of(batch)
+    told = told_of(batch)
+    assert "2 of 5 files" in told
+    assert "You stopped this" in told
+    assert "Not in the zip: 3" in told
 
 
 def test_time_that_is_used_up_keeps_what_is_done(models, tmp_path):
@@ -154,7 +159,8 @@ def test_time_that_is_used_up_keeps_what_is_done(models, tmp_path):
     service = Service(Shelf(models, gate), tmp_path / "results")
     batch = translate_many(service, [file(tmp_path / f"{number}.png", picture()) for number in range(3)], WISH)
     assert list(results(batch)) == ["0.png"]
-    assert "You have used up" in batch.failures[0][1]
+    assert "1 of 3 files" in told_of(batch)
+    assert "You have used up" in told_of(batch)
 
 
 def test_a_full_line_is_waited_for(service, tmp_path, monkeypatch):

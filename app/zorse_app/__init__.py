@@ -7,9 +7,10 @@ Raises:
 from importlib.util import find_spec
 
 from zorse.errors import MissingExtraError
+from zorse_app import texts
 
 if find_spec("gradio") is None:
-    raise MissingExtraError("The page", "app")
+    raise MissingExtraError(texts.START_NEEDS, "app")
 
 from zorse_app.launch import RunningPage, is_local, launch
 from zorse_app.limits import Limits

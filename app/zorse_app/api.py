@@ -23,7 +23,6 @@ from fastapi import FastAPI, File, Form, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from gradio.context import LocalContext
-from gradio.events import api as gradio_api
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
@@ -32,6 +31,7 @@ import zorse
 from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError
 from zorse_app import texts
 from zorse_app.api_page import api_page
+from zorse_app.endpoints import add_endpoint, file_data
 from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import TooLarge
 from zorse_app.parts import shown_error, told, upload
@@ -103,7 +103,7 @@ def plain_api(service: Service) -> FastAPI:
         service: what translates.
     """
     api = FastAPI(
-        title=f"{texts.NAME} API",
+        title=texts.API_TITLE,
         version=zorse.__version__,
         description=texts.API_DESCRIPTION,
         docs_url=None,  # these load scripts from elsewhere
@@ -111,7 +111,13 @@ def plain_api(service: Service) -> FastAPI:
     )
     crew = _Crew(service)
 
-    @api.post("/translate", response_class=Response, responses=_ANSWERS, summary=texts.API_TRANSLATE)
+    @api.post(
+        "/translate",
+        response_class=Response,
+        responses=_ANSWERS,
+        summary=texts.API_TRANSLATE,
+        description=texts.API_TRANSLATE_NOTE,
+    )
     async def translate(
         request: Request,
         picture: Annotated[UploadFile, File(description=texts.API_PICTURE)],
@@ -119,7 +125,6 @@ def plain_api(service: Service) -> FastAPI:
         size: Annotated[str, Form(description=texts.API_SIZE)] = "auto",
         strength: Annotated[float, Form(ge=0, le=1, description=texts.API_STRENGTH)] = 1.0,
     ) -> Response:
-        """The result has the size and format of the picture; its metadata, transparency and profile are kept."""
         _visitor.set(request.client.host if request.client else "")
         wish = Wish(model, size_of(size), strength)
         name = Path(picture.filename or "picture").name[:100]
@@ -154,18 +159,6 @@ def add_endpoints(service: Service) -> None:
     crew = _Crew(service)
 
     async def translate(picture: gr.FileData, model: str, size: str = "auto", strength: float = 1.0) -> gr.FileData:
-        """Translates a picture file with any of the page's models.
-
-        Args:
-            picture: JPEG, PNG, WebP, TIFF, GIF or BMP.
-            model: Name of a model, see /api/v1/models.
-            size: At which size the network works: auto (the model's own), keep (the picture's own), or pixels.
-            strength: 0 gives the picture, 1 the translation.
-
-        Returns:
-            The translated picture, in the format and size of the input.
-        """
-
         def file() -> PictureFile:
             sent = upload(dict(picture))
             return PictureFile(sent.path.read_bytes, sent.name, sent.path.stat().st_size)
@@ -173,27 +166,20 @@ def add_endpoints(service: Service) -> None:
         return await crew.run_for_page(partial(_translated, service, file, model, size, strength))
 
     async def translate_data_url(picture: str, model: str, size: str = "auto", strength: float = 1.0) -> gr.FileData:
-        """Translates a picture with one of Zorse's models, for example a photo of a horse into one of a zebra.
-
-        Args:
-            picture: The picture as a data URL: data:image/jpeg;base64,... Addresses and paths are not opened.
-            model: Name of a model: horse2zebra, zebra2horse, photo2monet, monet2photo, edges2shoes, edges2clothes.
-            size: At which size the network works: auto (the model's own), keep (the picture's own), or pixels.
-            strength: 0 gives the picture, 1 the translation, anything between a blend.
-
-        Returns:
-            The translated picture, in the format and size of the input.
-        """
-
         def file() -> PictureFile:
             content = _from_data_url(picture)
-            return PictureFile(lambda: content, "The picture", len(content))
+            return PictureFile(lambda: content, texts.SENT_PICTURE, len(content))
 
         return await crew.run_for_page(partial(_translated, service, file, model, size, strength))
 
-    # Not in the queue: the gate is one already, and what speaks the protocol need not call this server over HTTP.
-    gradio_api(translate, api_name="translate", queue=False)
-    gradio_api(translate_data_url, api_name=TOOL_ENDPOINT, queue=False)
+    model = texts.API_ONE_OF.format(names=", ".join(service.shelf.names))
+    how = {"model": model, "size": texts.API_SIZE, "strength": texts.API_STRENGTH}
+    for function, name, description, picture in (
+        (translate, "translate", texts.API_TRANSLATE_FILE, texts.API_PICTURE),
+        (translate_data_url, TOOL_ENDPOINT, texts.API_TOOL, texts.API_DATA_URL),
+    ):
+        # Not in the queue: the gate is one already, and what speaks the protocol need not call this server over HTTP.
+        add_endpoint(function, name, description, {"picture": picture} | how, texts.API_RESULT, queue=False)
 
 
 @told
@@ -204,7 +190,7 @@ def _translated(
     target = service.folder / secrets.token_hex(16) / f"translated{result.suffix}"
     target.parent.mkdir(parents=True)
     target.write_bytes(result.content)
-    return gr.FileData(path=str(target), orig_name=target.name)
+    return file_data(target)
 
 
 def _from_data_url(url: str) -> bytes:
@@ -303,7 +289,9 @@ def _unexpected(_: Request, __: Exception) -> Response:
 def _misunderstood(_: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    problems = "; ".join(f"{detail['loc'][-1]}: {detail['msg']}" for detail in error.errors())
+    problems = "; ".join(
+        texts.API_PROBLEM.format(field=detail["loc"][-1], problem=detail["msg"]) for detail in error.errors()
+    )
     return _failure(_UNREADABLE, texts.API_MISUNDERSTOOD.format(problems=problems))
 
 

@@ -17,6 +17,7 @@ from typing import IO
 
 from zorse.errors import ZorseError
 from zorse.imaging.io import READ_SUFFIXES
+from zorse_app import texts
 
 _CHUNK = 2**20
 _LONGEST_PART = 100
@@ -121,32 +122,42 @@ def unpack_pictures(
         target.write_bytes(picture.data)
 
 
+def count_files(archive: Path) -> int:
+    """How many files a zip holds, whatever they are; 1 where it cannot be opened."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return len(_files(opened)) or 1
+    except _DAMAGES:
+        return 1
+
+
 def is_zip(file: Path) -> bool:
     """Whether a file is a zip, whatever it is called."""
     return zipfile.is_zipfile(file)
 
 
+def _files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Without folders, and without what systems put into zips by themselves."""
+    return [entry for entry in opened.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+
+
 def _pictures(opened: zipfile.ZipFile, called: str, limits: ZipLimits, contents: Contents) -> list[zipfile.ZipInfo]:
-    files = [entry for entry in opened.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+    files = _files(opened)
     if len(files) > limits.files:
-        raise ArchiveError(
-            f"{called} holds {len(files):,} files; at most {limits.files:,} are unpacked. Make a smaller zip."
-        )
+        raise ArchiveError(texts.ZIP_TOO_MANY.format(name=called, count=len(files), limit=limits.files))
     for entry in files:
         _check_name(entry.filename, called)
     pictures = [entry for entry in files if PurePosixPath(_slashed(entry.filename)).suffix.lower() in READ_SUFFIXES]
-    chosen = {id(entry) for entry in pictures}
-    contents.left_out += [entry.filename for entry in files if id(entry) not in chosen]
     if not pictures:
-        came = f"{len(files):,} files, none of them a picture" if files else "nothing"
-        raise ArchiveError(
-            f"{called} should hold pictures, but there is {came} in it. Zip a folder of pictures "
-            f"({', '.join(sorted(READ_SUFFIXES))}) and send that."
-        )
+        found = texts.ZIP_FOUND_OTHERS.format(count=len(files)) if files else texts.ZIP_FOUND_NOTHING
+        kinds = ", ".join(sorted(READ_SUFFIXES))
+        raise ArchiveError(texts.ZIP_WITHOUT_PICTURES.format(name=called, found=found, kinds=kinds))
     if any(entry.flag_bits & _ENCRYPTED for entry in pictures):
-        raise ArchiveError(f"{called} is locked with a password. Make the zip again without one.")
+        raise ArchiveError(texts.ZIP_LOCKED.format(name=called))
     if sum(entry.file_size for entry in pictures) > limits.total_bytes - contents.n_bytes:
         raise ArchiveError(_too_much(called, limits))
+    chosen = {id(entry) for entry in pictures}
+    contents.left_out += [entry.filename for entry in files if id(entry) not in chosen]
     return sorted(pictures, key=lambda entry: entry.filename)
 
 
@@ -158,38 +169,29 @@ def _read(file: IO[bytes], entry: str, called: str, limits: ZipLimits, contents:
         length += len(part)
         contents.n_bytes += len(part)
         if length > limits.file_bytes:
-            raise ArchiveError(
-                f"{_short(entry)} in {called} unfolds to more than {limits.file_bytes // 10**6} MB, which no picture "
-                "here may take. Leave it out of the zip, or save it smaller."
-            )
+            limit = limits.file_bytes // 10**6
+            raise ArchiveError(texts.ZIP_ENTRY_TOO_LARGE.format(entry=_short(entry), name=called, limit=limit))
         if contents.n_bytes > limits.total_bytes:
             raise ArchiveError(_too_much(called, limits))
     return b"".join(parts)
 
 
 def _too_much(called: str, limits: ZipLimits) -> str:
-    gigabytes = f"{limits.total_bytes / 10**9:.3g} GB"
-    return f"{called} unfolds to more than {gigabytes}. Send fewer or smaller pictures; 512 pixels are plenty."
+    return texts.ZIP_TOO_LARGE.format(name=called, limit=f"{limits.total_bytes / 10**9:.3g}")
 
 
 def _damaged(archive: Path, called: str, error: Exception) -> str:
     if not zipfile.is_zipfile(archive):
-        return (
-            f"{called} is not a zip file, or only a part of one. Put the pictures into a folder, zip that (on most "
-            "computers: right click, 'Compress'), and send the zip; .rar and .7z cannot be read."
-        )
-    return f"{called} is damaged ({error}). Make the zip again."
+        return texts.ZIP_IS_NONE.format(name=called)
+    return texts.ZIP_DAMAGED.format(name=called, reason=error)
 
 
 def _check_name(name: str, called: str) -> None:
     path = PurePosixPath(_slashed(name))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
-        raise ArchiveError(
-            f"{called} holds a file called {_short(name)!r}, which would be written outside of its own folder. Zips "
-            "made by usual programs have no such names; make it again from a plain folder of pictures."
-        )
+        raise ArchiveError(texts.ZIP_LEADS_OUT.format(name=called, entry=_short(name)))
     if len(path.parts) > _DEEPEST:
-        raise ArchiveError(f"{called} has folders in folders, more than {_DEEPEST} deep. Zip the pictures' own folder.")
+        raise ArchiveError(texts.ZIP_TOO_DEEP.format(name=called, limit=_DEEPEST))
 
 
 def _is_hidden(name: str) -> bool:

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from zorse.errors import ConfigError
 from zorse.runtime.devices import Setting
+from zorse_app import texts
 from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
 from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
@@ -136,10 +137,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
                 app_kwargs={"routes": api_routes(service), "middleware": [Middleware(Guard, door=door)]},
             )
     except Exception as error:  # Gradio asks its own address for an answer: all that HTTP can raise
-        raise ConfigError(
-            f"The page could not start on {host}, port {port} ({error}). Choose others with --host and --port; "
-            "behind a proxy, set the environment variable NO_PROXY=localhost,127.0.0.1."
-        ) from error
+        raise ConfigError(texts.START_FAILED.format(host=host, port=port, reason=error)) from error
     if blocks.mcp_server_obj is not None:  # Gradio would make a tool of every button
         blocks.mcp_server_obj.tool_to_endpoint = {"translate": f"/{TOOL_ENDPOINT}"}
     return RunningPage(blocks, url, share_url or None)
@@ -160,7 +158,7 @@ def _theme() -> gr.themes.Base:
 def _check_address(host: str, port: int) -> None:
     """Listens there for a moment: Gradio itself looks at 127.0.0.1 only, and does not say what is wrong."""
     if not 0 < port < 65536:
-        raise ConfigError(f"Port {port} does not exist. Choose one from 1024 to 65535: zorse ui --port 7860")
+        raise ConfigError(texts.START_NO_PORT.format(port=port))
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -173,12 +171,7 @@ def _check_address(host: str, port: int) -> None:
 
 def _advice(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is in use by another program. Choose another with --port, for example {port + 1}."
-        )
+        return texts.START_PORT_TAKEN.format(port=port, host=host, other=port + 1)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"Port {port} needs special rights. Choose one above 1023: zorse ui --port 7860"
-    return (
-        f"{host!r} is no address of this computer ({error}). Use 127.0.0.1 for this computer alone, or 0.0.0.0 to let "
-        "others in."
-    )
+        return texts.START_PORT_FORBIDDEN.format(port=port)
+    return texts.START_NO_ADDRESS.format(host=host, reason=error)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from zorse.errors import ImageError, ZorseError
-from zorse.imaging.io import READ_SUFFIXES, WRITE_FORMATS
+from zorse.imaging.io import WRITE_FORMATS
 from zorse.runtime.names import safe_path
 from zorse_app import texts
-from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimits, is_zip, read_pictures
+from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimits, count_files, is_zip, read_pictures
 from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import Limits
 from zorse_app.picture_files import PictureFile, TranslatedFile, Wish, translate_file
@@ -34,10 +34,17 @@ class Batch:
     download: Path
     """A zip of the results, each under its picture's name, in its folder."""
     total: int
+    """Files that came, those in zips one by one."""
     done: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
-    """Name of each picture that is not in the zip, and why."""
-    was_stopped: bool = False
+    """Name of each file that cannot be translated, and why."""
+    ended: str | None = None
+    """Why not all of them had their turn; None where they had."""
+
+    @property
+    def missing(self) -> int:
+        """Files that are not in the zip, among them those that had no turn."""
+        return self.total - self.done
 
 
 def translate_many(
@@ -61,7 +68,7 @@ def translate_many(
         UnknownModel: no such model.
         ArchiveError, TooLarge: the only file is one that cannot be used.
     """
-    total = sum(_count(upload) for upload in sent)
+    total = sum(count_files(upload.path) if _is_zip(upload) else 1 for upload in sent)
     if not sent or total > MOST_FILES:
         raise ImageError(texts.MANY_TOO_MANY.format(count=total, limit=MOST_FILES) if sent else texts.NOT_UPLOADED)
     model = service.shelf.translator(wish.model).card.name
@@ -72,9 +79,9 @@ def translate_many(
         with zipfile.ZipFile(batch.download, "w", zipfile.ZIP_STORED) as results:
             _work(service, sent, wish, batch, results, tell, check)
     except Stopped:
-        batch.was_stopped = True
+        batch.ended = texts.MANY_STOPPED
     except TimeUsedUp as error:
-        batch.failures.append((texts.MANY_REST, str(error)))
+        batch.ended = str(error)
     return batch
 
 
@@ -136,17 +143,6 @@ def _pictures(sent: Sequence[Upload], limits: Limits, batch: Batch) -> Iterator[
 def _is_zip(upload: Upload) -> bool:
     """By content, or by name: of a broken one it shall be said that it is a broken zip."""
     return is_zip(upload.path) or Path(upload.name).suffix.lower() == ".zip"
-
-
-def _count(upload: Upload) -> int:
-    """How many pictures there may be, for the progress; `read_pictures` looks closely."""
-    if not _is_zip(upload):
-        return 1
-    try:
-        with zipfile.ZipFile(upload.path) as opened:
-            return sum(PurePosixPath(name).suffix.lower() in READ_SUFFIXES for name in opened.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
-        return 1
 
 
 def _new_name(name: str, suffix: str, taken: set[str]) -> str:

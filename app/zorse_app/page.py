@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from zorse_app import lab_texts, texts, training_texts
+from zorse_app import texts
 from zorse_app.api import add_endpoints
 from zorse_app.service import Service
 from zorse_app.tabs.edges import edges_tab
@@ -45,9 +45,9 @@ def build(service: Service, desk: Desk | None = None) -> gr.Blocks:
                 own_model_tab(service)
             with gr.Tab(texts.TAB_MANY):
                 many_tab(service)
-            with gr.Tab(training_texts.TAB):
+            with gr.Tab(texts.TAB_TRAIN):
                 train_tab(service, desk)
-            with gr.Tab(lab_texts.TAB):
+            with gr.Tab(texts.TAB_LAB):
                 lab_tab(service)
         add_endpoints(service)
     page.queue(max_size=service.limits.queue, api_open=False)

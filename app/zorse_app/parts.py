@@ -73,11 +73,26 @@ def result_view(service: Service) -> ResultView:
     slider = gr.ImageSlider(
         type="filepath", label=texts.RESULT, interactive=False, buttons=["fullscreen"], max_height=560
     )
-    caption = gr.Markdown(elem_classes="caption")
+    caption = gr.Markdown(label=texts.ABOUT_RESULT, elem_classes="caption")
     with gr.Row():
-        download = gr.DownloadButton(texts.DOWNLOAD, interactive=False, variant="primary", scale=3)
+        download = download_button(texts.DOWNLOAD)
         stop_button(service)
     return ResultView(slider, caption, download)
+
+
+def download_button(label: str) -> gr.DownloadButton:
+    """Works as long as there is a file to download."""
+    button = gr.DownloadButton(label, interactive=False, variant="primary", scale=3)
+    button.change(
+        lambda file: gr.update(interactive=file is not None),
+        button,
+        button,
+        preprocess=False,
+        queue=False,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    return button
 
 
 def stop_button(service: Service) -> None:
@@ -109,12 +124,12 @@ def progress_of(progress: gr.Progress, check: Callable[[], None]) -> Tell:
 def shown(outcome: Outcome) -> tuple[Any, ...]:
     """Values of a `ResultView`'s components."""
     pictures = (str(outcome.before), str(outcome.after))
-    return pictures, outcome.caption, gr.update(value=str(outcome.download), interactive=True)
+    return pictures, outcome.caption, str(outcome.download)
 
 
 def nothing() -> tuple[Any, ...]:
     """Values of a `ResultView`'s components while there is no picture."""
-    return None, "", gr.update(value=None, interactive=False)
+    return None, "", None
 
 
 def upload(payload: dict[str, Any]) -> Upload:
@@ -125,15 +140,19 @@ def upload(payload: dict[str, Any]) -> Upload:
     return Upload(Path(path), str(payload.get("orig_name") or Path(path).name))
 
 
-def told(function: Callable[P, R]) -> Callable[P, R]:
-    """Turns Zorse's errors into messages on the page; others go to the log and are only mentioned."""
+def told(function: Callable[P, R]) -> Callable[P, R | Any]:
+    """Turns Zorse's errors into messages on the page; others go to the log and are only mentioned.
+
+    To be stopped is no error: the page stays as it is, and says so.
+    """
 
     @wraps(function)
-    def answered(*args: P.args, **kwargs: P.kwargs) -> R:
+    def answered(*args: P.args, **kwargs: P.kwargs) -> R | Any:
         try:
             return function(*args, **kwargs)
         except Stopped as stopped:
-            raise gr.Error(str(stopped), title=texts.STOPPED_TITLE, print_exception=False) from stopped
+            gr.Info(str(stopped), title=texts.STOPPED_TITLE)
+            return gr.skip()
         except ZorseError as error:
             message = str(error)
         except Exception:

@@ -197,9 +197,9 @@ class Service:
             ConfigError: a setting makes no sense.
         """
         if not 0 <= detail <= 1:
-            raise ConfigError(f"The detail {detail!r} is not between 0 (the strongest edges) and 1 (nearly all).")
+            raise ConfigError(texts.NO_DETAIL.format(detail=detail))
         if method not in EDGE_METHODS:
-            raise ConfigError(f"The kind of lines {method!r} is none of {', '.join(EDGE_METHODS)}.")
+            raise ConfigError(texts.NO_METHOD.format(method=method, known=", ".join(EDGE_METHODS)))
         picture = _read(photo, self.limits)
         native_size = self.shelf.translator(model).card.native_size
         height, width = working_size(picture.height, picture.width, "native", native_size)
@@ -252,9 +252,8 @@ class Service:
 
 def caption(card: ModelCard, provider: str, seconds: float) -> str:
     """What a visitor should know about a result, as one line of Markdown."""
-    device = "GPU" if "CUDA" in provider else "CPU"
-    took = texts.TOOK.format(seconds=f"{seconds:.2f}", device=device)
-    return " · ".join((f"**{card.task}**", texts.STATES[card.state], took))
+    took = texts.TOOK.format(seconds=f"{seconds:.2f}", device=texts.GPU if "CUDA" in provider else texts.CPU)
+    return texts.CAPTION.format(task=card.task, state=texts.STATES[card.state], took=took)
 
 
 def _tell_of_frame(tell: Tell, number: int, count: int, progress: Progress) -> None:

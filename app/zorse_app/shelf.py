@@ -12,6 +12,7 @@ from zorse.loading import locate, read_file_card
 from zorse.registry import find_file, shipped_models
 from zorse.runtime.devices import Setting
 from zorse.runtime.sample_model import SampleModel, draws_samples
+from zorse_app import texts
 from zorse_app.gate import Gate, GatedTranslator
 
 KEPT_WARM = 6
@@ -92,15 +93,15 @@ class Shelf:
 
     def _source(self, name: str) -> str | Path:
         if name not in self._sources:
-            known = ", ".join(self._sources) or "none"
-            raise UnknownModel(f"There is no model {name!r} on this page. Choose one of these: {known}.")
+            known = ", ".join(self._sources) or texts.NO_MODELS
+            raise UnknownModel(texts.NO_MODEL.format(name=name, known=known))
         return self._sources[name]
 
 
 def _models_in(folder: Path) -> tuple[dict[str, str | Path], dict[str, SampleModel]]:
     """Those that translate, and those that draw samples."""
     if not folder.is_dir():
-        raise WeightsError(f"The models folder {folder} is not a folder. Name one that holds .onnx files.")
+        raise WeightsError(texts.START_NO_FOLDER.format(folder=folder))
     models: dict[str, str | Path] = {}
     generators: dict[str, SampleModel] = {}
     files: dict[str, Path] = {}
@@ -108,12 +109,12 @@ def _models_in(folder: Path) -> tuple[dict[str, str | Path], dict[str, SampleMod
         generator = SampleModel.load(file) if draws_samples(file) else None
         name = read_file_card(file).name if generator is None else generator.card.name
         if name in files:
-            raise WeightsError(f"{files[name]} and {file} are both called {name!r} in their cards. Keep one of them.")
+            raise WeightsError(texts.START_SAME_NAME.format(first=files[name], second=file, name=name))
         files[name] = file
         if generator is None:
             models[name] = file
         else:
             generators[name] = generator
     if not files:
-        raise WeightsError(f"The models folder {folder} holds no .onnx files. 'zorse export' writes them.")
+        raise WeightsError(texts.START_EMPTY_FOLDER.format(folder=folder))
     return models, generators

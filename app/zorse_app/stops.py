@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from zorse.errors import ZorseError
 from zorse_app import texts
@@ -14,6 +15,14 @@ class Stopped(ZorseError):
 
     def __init__(self) -> None:
         super().__init__(texts.STOPPED)
+
+
+_check: ContextVar[Callable[[], None]] = ContextVar("check", default=lambda: None)
+
+
+def check_stopped() -> None:
+    """Raises `Stopped` where the work that the calling thread does shall end; for who cannot be told by an argument."""
+    _check.get()()
 
 
 class Stops:
@@ -41,9 +50,11 @@ class Stops:
             if wanted.is_set():
                 raise Stopped
 
+        token = _check.set(check)
         try:
             yield check
         finally:
+            _check.reset(token)
             with self._lock:
                 self._running[visitor].discard(wanted)
                 if not self._running[visitor]:

@@ -7,7 +7,7 @@ from html import escape
 
 from zorse.data.doctor.diagnosis import Diagnosis
 from zorse.data.doctor.findings import Finding, Item, Severity
-from zorse_app import training_texts as texts
+from zorse_app import texts
 from zorse_app.training_desk.pictures import is_fixable, is_usable
 from zorse_app.training_desk.progress import Alarm
 from zorse_app.training_desk.record import Wish
@@ -22,15 +22,15 @@ _ABOUT = 5
 def report(diagnosis: Diagnosis, wish: Wish, left_out: Sequence[str] = ()) -> str:
     """What the doctor found, from worst to least."""
     if not is_usable(diagnosis):
-        verdict, mood = (texts.BAD_FIXABLE if is_fixable(diagnosis) else texts.BAD), "error"
+        verdict, mood = (texts.TRAIN_BAD_FIXABLE if is_fixable(diagnosis) else texts.TRAIN_BAD), "error"
     elif diagnosis.of(Severity.WARNING):
-        verdict, mood = texts.SO_SO, "warning"
+        verdict, mood = texts.TRAIN_SO_SO, "warning"
     else:
-        verdict, mood = texts.GOOD, "good"
+        verdict, mood = texts.TRAIN_GOOD, "good"
     aside = ""
     if left_out:
         names = ", ".join(name.rsplit("/")[-1] for name in left_out[:_FILES])
-        aside = f"<p>{escape(texts.LEFT_ASIDE.format(n=len(left_out), names=names))}</p>"
+        aside = f"<p>{escape(texts.TRAIN_LEFT_ASIDE.format(n=len(left_out), names=names))}</p>"
     findings = "".join(_finding(finding, wish) for finding in diagnosis.findings)
     return (
         f'<div class="doctor {mood}"><h4>{escape(verdict)}</h4><p class="counts">{escape(_counts(diagnosis, wish))}</p>'
@@ -58,7 +58,9 @@ def duration(seconds: float) -> str:
 
 def size(n_bytes: float) -> str:
     """'12 MB', '1.4 GB'."""
-    return f"{n_bytes / 10**9:.1f} GB" if n_bytes >= 10**9 else f"{max(1, n_bytes / 10**6):.0f} MB"
+    if n_bytes >= 10**9:
+        return texts.GIGABYTES.format(n=n_bytes / 10**9)
+    return texts.MEGABYTES.format(n=max(1, n_bytes / 10**6))
 
 
 def _counts(diagnosis: Diagnosis, wish: Wish) -> str:
@@ -68,16 +70,16 @@ def _counts(diagnosis: Diagnosis, wish: Wish) -> str:
         if place.split == "train":
             numbers[place.domain] += sum(1 for _ in found.in_place(place))
     if "A" in numbers:
-        return texts.COUNTS_AB.format(a=numbers["A"], name_a=wish.name_a, b=numbers["B"], name_b=wish.name_b)
-    return texts.COUNTS.format(n=numbers.total())
+        return texts.TRAIN_COUNTS_AB.format(a=numbers["A"], name_a=wish.name_a, b=numbers["B"], name_b=wish.name_b)
+    return texts.TRAIN_COUNTS.format(n=numbers.total())
 
 
 def _finding(finding: Finding, wish: Wish) -> str:
-    effect, remedy = texts.FINDINGS.get(finding.check.value, (finding.effect, finding.remedy))
+    effect, remedy = texts.TRAIN_FINDINGS.get(finding.check.value, (finding.effect, finding.remedy))
     title = _named(finding.title, wish)
     files = "".join(f"<code>{escape(_file(item))}</code> " for item in finding.items[:_FILES])
     more = len(finding.items) - _FILES
-    rest = escape(texts.FILES_MORE.format(n=f"{more:,}")) if more > 0 else ""
+    rest = escape(texts.TRAIN_FILES_MORE.format(n=f"{more:,}")) if more > 0 else ""
     return (
         f'<li class="{finding.severity.value}"><span class="sign" aria-hidden="true">{_SIGNS[finding.severity]}</span>'
         f"<div><b>{escape(title)}.</b> {escape(effect)} {escape(remedy)}"
@@ -101,10 +103,9 @@ def _file(item: Item) -> str:
 
 
 def _alarm(alarm: Alarm) -> str:
-    title, cause, remedy = texts.ALARMS.get(alarm.name, (alarm.name, alarm.cause, alarm.remedy))
-    when = texts.ALARM_AT.format(iteration=f"{alarm.iteration:,}")
-    if alarm.cleared and alarm.name != "rollback":
-        when = f"{when}, {texts.ALARM_OVER}"
+    title, cause, remedy = texts.TRAIN_ALARMS.get(alarm.name, (alarm.name, alarm.cause, alarm.remedy))
+    is_over = alarm.cleared and alarm.name != "rollback"
+    when = (texts.TRAIN_ALARM_OVER if is_over else texts.TRAIN_ALARM_AT).format(iteration=f"{alarm.iteration:,}")
     mood = "note" if alarm.cleared else "warning"
     return (
         f'<li class="{mood}"><span class="sign" aria-hidden="true">{"i" if alarm.cleared else "!"}</span>'

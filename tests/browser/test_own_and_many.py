@@ -56,7 +56,7 @@ def test_many_pictures_become_a_zip(tab, photo, tmp_path):
     tab.locator("#many_files").get_by_text("farm").first.wait_for()
     tab.wait_for_timeout(2000)
     tab.get_by_role("button", name="Translate all").click()
-    tab.get_by_text("3 of 4 pictures are translated").wait_for()
+    tab.get_by_text("Translated: 3 of 4 files.").wait_for()
     shoot(tab, "many_result")
     with tab.expect_download() as download:
         tab.get_by_text("Download the zip").click()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zorse.data.samples.config import MixtureShape
 from zorse.errors import ZorseError
-from zorse_app import lab_texts as texts
+from zorse_app import texts
 from zorse_app.gate import Gate
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class NoGame(ZorseError):
     """The visitor has no game (any more)."""
 
     def __init__(self) -> None:
-        super().__init__(texts.FORGOTTEN)
+        super().__init__(texts.LAB_FORGOTTEN)
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from zorse.runtime.model_file import Network
 from zorse_app import texts
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.network_process import OUT_OF_MEMORY, Task
+from zorse_app.stops import check_stopped
 
 _PROGRAM = Path(__file__).with_name("network_process.py")
 
@@ -43,6 +44,7 @@ class OwnBackend:
         Raises:
             MemoryError: its memory does not suffice for pictures of this size.
             WeightsError: the network cannot compute pictures, or takes too long.
+            Stopped: the visitor wanted no more of it.
         """
         try:
             model = self._file.read_bytes()
@@ -57,25 +59,20 @@ class OwnBackend:
         given = b"".join((json.dumps(task).encode(), b"\n", model, pictures.tobytes()))
         try:
             # -P: the folder of the program is not among those that modules are looked for in.
-            ended = run_confined([sys.executable, "-P", str(_PROGRAM)], given, self._confines)
+            ended = run_confined([sys.executable, "-P", str(_PROGRAM)], given, self._confines, check_stopped)
         except TooSlow:
-            raise WeightsError(
-                f"{self._name} takes longer than {self._confines.seconds:.0f} seconds for a picture, and was stopped. "
-                "Choose a smaller size, or use it with 'zorse translate'."
-            ) from None
+            seconds = self._confines.seconds
+            raise WeightsError(texts.OWN_TOO_SLOW.format(name=self._name, seconds=seconds)) from None
         return self._result(ended, pictures)
 
     def _result(self, ended: Ended, pictures: Tensor) -> Tensor:
         if ended.status == OUT_OF_MEMORY:
             raise MemoryError(self._name)
         if ended.status:
-            last = ended.errors.strip().splitlines()[-1:] or [f"its process ended with status {ended.status}"]
-            raise WeightsError(f"{self._name} cannot compute pictures ({last[0]}). Export the model again.")
+            last = ended.errors.strip().splitlines()[-1:] or [texts.OWN_ENDED.format(status=ended.status)]
+            raise WeightsError(texts.OWN_FAILED.format(name=self._name, reason=last[0]))
         line, _, content = ended.output.partition(b"\n")
         shape = json.loads(line)
         if list(pictures.shape) != shape or len(content) != 4 * math.prod(shape):
-            raise WeightsError(
-                f"{self._name} turned a tensor of shape {pictures.shape} into {tuple(shape)}; a picture of the same "
-                "size was expected. Export the model again."
-            )
+            raise WeightsError(texts.OWN_WRONG_SHAPE.format(name=self._name, given=pictures.shape, result=tuple(shape)))
         return np.frombuffer(content, np.float32).reshape(shape)

@@ -9,6 +9,7 @@ import onnx
 from zorse.card import ModelCard
 from zorse.errors import WeightsError
 from zorse.runtime.model_file import Network, read_network
+from zorse_app import texts
 
 MOST_NODES = 20_000
 MOST_BYTES = 300 * 10**6
@@ -60,24 +61,19 @@ def checked_network(file: Path) -> Network:
         WeightsError: not a Zorse model, or one that a page does not run.
     """
     if file.stat().st_size > MOST_BYTES:
-        raise WeightsError(
-            f"{file.name} has {file.stat().st_size / 10**6:.0f} MB; this page takes models of at most "
-            f"{MOST_BYTES // 10**6} MB. Export it with --precision fp16 or int8, or use it with 'zorse translate'."
-        )
+        size, limit = file.stat().st_size / 10**6, MOST_BYTES // 10**6
+        raise WeightsError(texts.OWN_FILE_TOO_LARGE.format(name=file.name, size=size, limit=limit))
     try:
         network = read_network(file)
         model = onnx.load_from_string(network.content)
     except WeightsError as error:
         raise WeightsError(str(error).replace(str(file), file.name)) from error
     except Exception as error:  # protobuf's own exceptions
-        raise WeightsError(f"{file.name} is damaged or not an ONNX model. Export it again.") from error
+        raise WeightsError(texts.OWN_DAMAGED.format(name=file.name)) from error
     _check_card(network.card, file.name)
     problem = next(_problems(model), None)
     if problem is not None:
-        raise WeightsError(
-            f"{file.name} is not run here: {problem}. This page runs networks of the usual operators whose weights are "
-            "all in the one file, as 'zorse export' writes them."
-        )
+        raise WeightsError(texts.OWN_REFUSED.format(name=file.name, problem=problem))
     return network
 
 
@@ -85,25 +81,23 @@ def _check_card(card: ModelCard, name: str) -> None:
     settings = [value for value in card.architecture.model_dump().values() if isinstance(value, int)]
     sizes = [card.native_size, card.size_multiple]
     if max(settings) > _LARGEST_SETTING or max(sizes) > _LARGEST_SIDE or len(card.model_dump_json()) > _MOST_CARD:
-        raise WeightsError(
-            f"The model card in {name} describes a network that is larger than any: {max(settings + sizes)} blocks, "
-            "channels or pixels. Export the model again."
-        )
+        raise WeightsError(texts.OWN_CARD_TOO_LARGE.format(name=name, size=max(settings + sizes)))
 
 
 def _problems(model: onnx.ModelProto) -> Iterator[str]:
     if model.functions or model.training_info:
-        yield "it defines operators of its own"
+        yield texts.OWN_DEFINES_OPERATORS
     if len(model.graph.node) > MOST_NODES:
-        yield f"it has {len(model.graph.node):,} operations, at most {MOST_NODES:,} are run"
+        yield texts.OWN_TOO_MANY_OPERATIONS.format(count=len(model.graph.node), limit=MOST_NODES)
     if model.graph.sparse_initializer:
-        yield "it has sparse weights"
+        yield texts.OWN_SPARSE
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in _OPERATORS:
-            yield f"it uses the operator {'.'.join(filter(None, (node.domain, node.op_type)))[:100]!r}"
+            operator = ".".join(filter(None, (node.domain, node.op_type)))
+            yield texts.OWN_OPERATOR.format(operator=operator[:100])
         for attribute in node.attribute:
             if attribute.HasField("g") or attribute.graphs:
-                yield "there are graphs in its graph"
+                yield texts.OWN_INNER_GRAPHS
             yield from _tensor_problems([attribute.t] if attribute.HasField("t") else list(attribute.tensors))
     yield from _tensor_problems(list(model.graph.initializer))
 
@@ -112,13 +106,13 @@ def _tensor_problems(tensors: list[onnx.TensorProto]) -> Iterator[str]:
     for tensor in tensors:
         name = tensor.name[:100]
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            yield f"the weights {name!r} are in another file"
+            yield texts.OWN_WEIGHTS_ELSEWHERE.format(name=name)
         elif tensor.data_type not in _BYTES:
-            yield f"the weights {name!r} are of a kind that no network needs"
+            yield texts.OWN_WEIGHTS_KIND.format(name=name)
         elif any(side < 0 for side in tensor.dims):
-            yield f"the weights {name!r} have a shape that cannot be"
+            yield texts.OWN_WEIGHTS_SHAPE.format(name=name)
         elif tensor.HasField("raw_data"):
             if math.prod(tensor.dims) * _BYTES[tensor.data_type] != len(tensor.raw_data):
-                yield f"the weights {name!r} are not as large as they say"
+                yield texts.OWN_WEIGHTS_SIZE.format(name=name)
         elif math.prod(tensor.dims) > MOST_BYTES:
-            yield f"the weights {name!r} are not as large as they say"
+            yield texts.OWN_WEIGHTS_SIZE.format(name=name)

@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
-import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+
+_GLANCE = 0.2
+"""Seconds between two looks at whether it shall go on."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,16 @@ class TooSlow(Exception):
     """It took longer than it may."""
 
 
-def run_confined(command: list[str], given: bytes, confines: Confines) -> Ended:
+def run_confined(
+    command: list[str], given: bytes, confines: Confines, check: Callable[[], None] = lambda: None
+) -> Ended:
     """Runs a program to its end.
 
     Args:
         command: the program and its arguments.
         given: its standard input.
         confines: memory and time.
+        check: is called now and then; what it raises ends the program.
 
     Raises:
         TooSlow: it took longer than it may, and was ended.
@@ -48,17 +55,26 @@ def run_confined(command: list[str], given: bytes, confines: Confines) -> Ended:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as process:
         _confine(process.pid, confines)
-        clock = threading.Timer(confines.seconds, process.kill)
-        clock.start()
+        end = time.monotonic() + confines.seconds
         try:
-            output, errors = process.communicate(given)
+            output, errors = _communicated(process, given, end, check)
         finally:
-            is_late = not clock.is_alive()
-            clock.cancel()
             process.kill()
-    if is_late:
-        raise TooSlow
     return Ended(process.returncode, output, errors.decode(errors="replace"))
+
+
+def _communicated(
+    process: "subprocess.Popen[bytes]", given: bytes, end: float, check: Callable[[], None]
+) -> tuple[bytes, bytes]:
+    rest: bytes | None = given  # what is not written in the first turn is written in the next ones
+    while True:
+        try:
+            return process.communicate(rest, timeout=_GLANCE)
+        except subprocess.TimeoutExpired:
+            rest = None
+            check()
+            if time.monotonic() > end:
+                raise TooSlow from None
 
 
 def _confine(process: int, confines: Confines) -> None:

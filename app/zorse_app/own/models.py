@@ -125,14 +125,14 @@ class OwnModels:
         """The same as an ONNX file, by 'zorse export', which reads nothing but the tensors and the card."""
         read_file_card(file)
         if find_spec("torch") is None or find_spec("onnxscript") is None:
-            raise MissingExtraError(f"Using {file.name} here", "export")
+            raise MissingExtraError(texts.OWN_CONVERTING.format(name=file.name), "export")
         target = file.with_suffix(".onnx")
         command = [sys.executable, "-m", "zorse", "export", str(file), "-o", str(target)]
         with self._service.shelf.gate.work(_CONVERTING.memory):
             try:
                 ended = run_confined(command, b"", _CONVERTING)
             except TooSlow:
-                raise WeightsError(texts.OWN_TOO_SLOW.format(name=file.name)) from None
+                raise WeightsError(texts.OWN_CONVERTED_TOO_SLOWLY.format(name=file.name)) from None
         if ended.status or not target.is_file():
             reason = ended.errors.strip().removeprefix("Error: ")
             raise WeightsError(reason or texts.OWN_NOT_CONVERTED.format(name=file.name))

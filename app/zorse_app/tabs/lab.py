@@ -13,7 +13,7 @@ from PIL import Image
 from zorse.data.samples.config import MixtureShape
 from zorse.errors import ConfigError, ZorseError
 from zorse.imaging.sheets import Pixels
-from zorse_app import lab_texts as texts
+from zorse_app import texts
 from zorse_app.gan_lab.benches import MOST_STEPS, PLAY_SECONDS, Benches
 from zorse_app.gan_lab.samples import DIRECTIONS, REACH, Wanted, drawn
 from zorse_app.parts import shown_error, told, visitor
@@ -31,35 +31,39 @@ _MOST_CODES = 2
 def lab_tab(service: Service) -> None:
     """Fills the tab; needs the page under construction, to hear when a visitor leaves."""
     with gr.Tabs(overflow_behavior="wrap"):
-        with gr.Tab(texts.WAY_LIVE):
+        with gr.Tab(texts.LAB_WAY_LIVE):
             if all(find_spec(package) for package in ("torch", "accelerate", "tomli_w")):
                 _live(Benches(service.shelf.gate))
             else:
-                gr.Markdown(texts.NOT_INSTALLED)
-        with gr.Tab(texts.WAY_DIGITS):
+                gr.Markdown(texts.LAB_NOT_INSTALLED)
+        with gr.Tab(texts.LAB_WAY_DIGITS):
             if service.shelf.generators:
                 _samples(service)
             else:
-                gr.Markdown(texts.NO_GENERATORS)
+                gr.Markdown(texts.LAB_NO_GENERATORS)
 
 
 def _live(benches: Benches) -> None:
-    gr.Markdown(texts.INTRO)
+    gr.Markdown(texts.LAB_INTRO)
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             with gr.Row():
-                play = gr.Button(texts.PLAY, variant="primary", min_width=70, elem_id="lab_play")
-                pause = gr.Button(texts.PAUSE, min_width=70, elem_id="lab_pause")
-                step = gr.Button(texts.STEP, min_width=70, elem_id="lab_step")
-                again = gr.Button(texts.AGAIN, min_width=70, elem_id="lab_again")
+                play = gr.Button(texts.LAB_PLAY, variant="primary", min_width=70, elem_id="lab_play")
+                pause = gr.Button(texts.LAB_PAUSE, min_width=70, elem_id="lab_pause")
+                step = gr.Button(texts.LAB_STEP, min_width=70, elem_id="lab_step")
+                again = gr.Button(texts.LAB_AGAIN, min_width=70, elem_id="lab_again")
             plane = gr.HTML(elem_id="lab_plane", elem_classes="lab")
             status = gr.Markdown(elem_id="lab_status")
         with gr.Column(scale=2, min_width=260):
-            method = gr.Radio([(title, name) for name, title in texts.METHODS.items()], value="gan", label=texts.METHOD)
-            distribution = gr.Radio(
-                [(title, name) for name, title in texts.DISTRIBUTIONS.items()], value="ring", label=texts.DISTRIBUTION
+            method = gr.Radio(
+                [(title, name) for name, title in texts.LAB_METHODS.items()], value="gan", label=texts.LAB_METHOD
             )
-            seed = gr.Slider(0, 99, 0, step=1, label=texts.SEED, info=texts.SEED_HINT)
+            distribution = gr.Radio(
+                [(title, name) for name, title in texts.LAB_DISTRIBUTIONS.items()],
+                value="ring",
+                label=texts.LAB_DISTRIBUTION,
+            )
+            seed = gr.Slider(0, 99, 0, step=1, label=texts.LAB_SEED, info=texts.LAB_SEED_HINT)
     settings, shown = [method, distribution, seed], [plane, status]
 
     @told
@@ -75,13 +79,13 @@ def _live(benches: Benches) -> None:
         try:
             view = None
             if not benches.has_game(visitor(request)):
-                yield "", texts.STARTING
+                yield "", texts.LAB_STARTING
                 benches.begin(visitor(request), _known_method(method), _known_shape(distribution), int(seed))
             for view in benches.play(visitor(request)):
                 yield _told(view, method)
             if view is not None and benches.ran_out(visitor(request)):
                 picture, line = _told(view, method)
-                yield picture, f"{line}\n\n{texts.PAUSED.format(seconds=PLAY_SECONDS)}"
+                yield picture, f"{line}\n\n{texts.LAB_PAUSED.format(seconds=PLAY_SECONDS)}"
         except ZorseError as error:
             raise shown_error(error) from error
 
@@ -107,36 +111,36 @@ def _samples(service: Service) -> None:
     models = service.shelf.generators
     names = list(models)
     first = models[names[0]].card
-    gr.Markdown(texts.DIGITS_INTRO)
+    gr.Markdown(texts.LAB_DIGITS_INTRO)
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             sheet = gr.HTML(elem_id="lab_sheet", elem_classes="lab pixels")
             described = gr.Markdown(elem_classes="caption")
         with gr.Column(scale=2, min_width=260):
-            name = gr.Dropdown(names, value=names[0], label=texts.GENERATOR, visible=len(names) > 1)
-            label = gr.Dropdown(label=texts.LABEL, elem_id="lab_label", **_label_choices(models[names[0]].card))
-            code = gr.Dropdown(label=texts.CODE, **_code_choices(first))
+            name = gr.Dropdown(names, value=names[0], label=texts.LAB_GENERATOR, visible=len(names) > 1)
+            label = gr.Dropdown(label=texts.LAB_LABEL, elem_id="lab_label", **_label_choices(models[names[0]].card))
+            code = gr.Dropdown(label=texts.LAB_CODE, **_code_choices(first))
             continuous = [
                 gr.Slider(
                     -1,
                     1,
                     0,
                     step=0.05,
-                    label=texts.CONTINUOUS.format(number=number + 1),
+                    label=texts.LAB_CONTINUOUS.format(number=number + 1),
                     visible=number < first.latent.continuous,
                 )
                 for number in range(_MOST_CODES)
             ]
             moves = [
-                gr.Slider(-REACH, REACH, 0, step=0.1, label=texts.DIRECTION.format(number=number + 1))
+                gr.Slider(-REACH, REACH, 0, step=0.1, label=texts.LAB_DIRECTION.format(number=number + 1))
                 for number in range(DIRECTIONS)
             ]
-            seed = gr.Slider(0, 99, 0, step=1, label=texts.SEED)
+            seed = gr.Slider(0, 99, 0, step=1, label=texts.LAB_SEED)
 
     @told
     def draw(name: str, label: int, code: int, seed: int, *sliders: float) -> tuple[str, str]:
         if name not in models:
-            raise ConfigError(f"There is no generator {name!r} on this page.")
+            raise ConfigError(texts.LAB_NO_GENERATOR.format(name=name))
         model, card = models[name], models[name].card
         wanted = Wanted(
             seed=int(seed),
@@ -147,8 +151,8 @@ def _samples(service: Service) -> None:
         )
         with service.shelf.gate.work(0):
             pixels = drawn(model, wanted)
-        words = {"name": card.name, "shows": card.shows, "training": card.training}
-        return _image(pixels, texts.SHEET_ALT.format(name=name)), html.escape(texts.DESCRIBED.format(**words), False)
+        about = texts.LAB_DESCRIBED.format(name=card.name, shows=card.shows, training=card.training)
+        return _image(pixels, texts.LAB_SHEET_ALT.format(name=name)), html.escape(about, quote=False)
 
     def choose(name: str) -> list[Any]:
         card = models[name].card if name in models else first
@@ -176,19 +180,19 @@ def _samples(service: Service) -> None:
 
 def _label_choices(card: Any) -> dict[str, Any]:
     named = list(card.class_names[: card.latent.classes])
-    choices = [(texts.LABEL_EACH, -1), *((name, number) for number, name in enumerate(named))]
+    choices = [(texts.LAB_LABEL_EACH, -1), *((name, number) for number, name in enumerate(named))]
     return {"choices": choices, "value": -1, "visible": card.latent.classes > 0}
 
 
 def _code_choices(card: Any) -> dict[str, Any]:
     values = card.latent.categories[0] if card.latent.categories else 0
-    choices = [(texts.LABEL_EACH, -1), *((str(value), value) for value in range(values))]
+    choices = [(texts.LAB_LABEL_EACH, -1), *((str(value), value) for value in range(values))]
     return {"choices": choices, "value": -1, "visible": values > 0}
 
 
 def _known_method(name: str) -> str:
-    if name not in texts.METHODS:
-        raise ConfigError(f"The method {name!r} is none of {', '.join(texts.METHODS)}.")
+    if name not in texts.LAB_METHODS:
+        raise ConfigError(texts.LAB_NO_METHOD.format(name=name, known=", ".join(texts.LAB_METHODS)))
     return name
 
 
@@ -197,22 +201,24 @@ def _known_shape(name: str) -> MixtureShape:
         if name == shape:
             known: MixtureShape = shape
             return known
-    raise ConfigError(f"The distribution {name!r} is none of {', '.join(texts.DISTRIBUTIONS)}.")
+    raise ConfigError(texts.LAB_NO_DISTRIBUTION.format(name=name, known=", ".join(texts.LAB_DISTRIBUTIONS)))
 
 
 def _told(view: "View", method: str) -> tuple[str, str]:
     figures = view.figures
-    words = texts.STATUS.format(
+    words = texts.LAB_STATUS.format(
         step=view.step, covered=figures.covered, modes=figures.modes, good=figures.good, kl=figures.reverse_kl
     )
     lines = [words]
     if view.losses:
-        lines.append(texts.LOSSES.format(losses=", ".join(f"{name} {loss:.3f}" for name, loss in view.losses.items())))
+        lines.append(
+            texts.LAB_LOSSES.format(losses=", ".join(f"{name} {loss:.3f}" for name, loss in view.losses.items()))
+        )
     if not view.finite:
-        lines.append(texts.ENDLESS)
+        lines.append(texts.LAB_ENDLESS)
     elif view.step >= MOST_STEPS:
-        lines.append(texts.ENDED.format(steps=MOST_STEPS))
-    alt = texts.ALT.format(step=view.step, method=texts.METHODS.get(method, method))
+        lines.append(texts.LAB_ENDED.format(steps=MOST_STEPS))
+    alt = texts.LAB_ALT.format(step=view.step, method=texts.LAB_METHODS.get(method, method))
     return _image(view.picture, alt), "\n\n".join(lines)
 
 

@@ -7,7 +7,7 @@ import gradio as gr
 
 from zorse_app import texts
 from zorse_app.many import Batch, translate_many
-from zorse_app.parts import progress_of, stop_button, told, upload, visitor
+from zorse_app.parts import download_button, progress_of, stop_button, told, upload, visitor
 from zorse_app.picture_files import Wish, size_of
 from zorse_app.service import Service
 
@@ -38,9 +38,9 @@ def many_tab(service: Service) -> None:
                 size = gr.Radio(texts.SIZES, value=texts.SIZES[0][1], label=texts.SIZE, info=texts.SIZE_HINT)
             go = gr.Button(texts.MANY_GO, variant="primary")
         with gr.Column():
-            report = gr.Markdown(texts.MANY_HINT, elem_id="many_report")
+            report = gr.Markdown(texts.MANY_HINT, label=texts.MANY_REPORT, elem_id="many_report")
             with gr.Row():
-                download = gr.DownloadButton(texts.MANY_DOWNLOAD, interactive=False, variant="primary", scale=3)
+                download = download_button(texts.MANY_DOWNLOAD)
                 stop_button(service)
 
     @told
@@ -56,7 +56,7 @@ def many_tab(service: Service) -> None:
         with service.stops.watch(visitor(request)) as check:
             tell = progress_of(progress, check)
             batch = translate_many(service, sent, Wish(model, size_of(size), strength), tell, check)
-        return told_of(batch), gr.update(value=str(batch.download) if batch.done else None, interactive=batch.done > 0)
+        return told_of(batch), str(batch.download) if batch.done else None
 
     go.click(
         translate,
@@ -74,13 +74,15 @@ def many_tab(service: Service) -> None:
 def told_of(batch: Batch) -> str:
     """What became of the pictures, as Markdown."""
     lines = [texts.MANY_DONE.format(done=batch.done, total=batch.total)]
-    if batch.was_stopped:
-        lines.append(texts.MANY_STOPPED)
-    if batch.failures:
-        lines += ["", f"**{texts.MANY_FAILED.format(count=len(batch.failures))}**", ""]
-        lines += [f"- `{_plain(name)}`: {html.escape(why)}" for name, why in batch.failures[:_SHOWN_FAILURES]]
-    if len(batch.failures) > _SHOWN_FAILURES:
-        lines.append(f"- {texts.MANY_FURTHER.format(count=len(batch.failures) - _SHOWN_FAILURES)}")
+    if batch.ended is not None:
+        lines.append(html.escape(batch.ended))
+    if batch.missing:
+        lines += ["", texts.MANY_FAILED.format(count=batch.missing), ""]
+    shown = batch.failures[:_SHOWN_FAILURES]
+    for name, why in shown:
+        lines.append("- " + texts.MANY_FAILURE.format(name=f"`{_plain(name)}`", reason=html.escape(why)))
+    if shown and batch.missing > len(shown):
+        lines.append("- " + texts.MANY_FURTHER.format(count=batch.missing - len(shown)))
     return "\n".join(lines)
 
 

@@ -29,7 +29,7 @@ def own_model_tab(service: Service) -> None:
     with gr.Row():
         with gr.Column():
             file = gr.File(label=texts.OWN_FILE, file_types=[".onnx", ".safetensors"], height=170, elem_id="own_file")
-            card = gr.Markdown(texts.OWN_HINT, elem_id="own_card")
+            card = gr.Markdown(texts.OWN_HINT, label=texts.OWN_CARD, elem_id="own_card")
             with gr.Column(elem_id="own_picture"):
                 picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
             with gr.Accordion(texts.MORE, open=False):
@@ -38,11 +38,11 @@ def own_model_tab(service: Service) -> None:
             result = result_view(service)
 
     @told
-    def bring(file: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+    def bring(file: dict[str, Any] | None, request: gr.Request) -> str:
         models.forget(visitor(request))
         if file is None:
             raise WeightsError(texts.OWN_MISSING)
-        return described(models.bring(visitor(request), upload(file)).card), *nothing()
+        return described(models.bring(visitor(request), upload(file)).card)
 
     @told
     def translate(
@@ -71,7 +71,7 @@ def own_model_tab(service: Service) -> None:
     brought = file.upload(
         bring,
         file,
-        [card, *result.components],
+        card,
         preprocess=False,
         api_name="bring_model",
         api_description=texts.API_BRING_MODEL,
@@ -107,8 +107,8 @@ def described(card: ModelCard) -> str:
     """What a model says of itself, as Markdown; what it says cannot become anything but text."""
     rows = [
         (texts.CARD_TASK, card.task),
-        (texts.CARD_DOMAINS, f"{card.source_domain} → {card.target_domain}"),
-        (texts.CARD_NETWORK, f"{card.architecture.kind}, {card.native_size} px"),
+        (texts.CARD_DOMAINS, texts.CARD_DOMAINS_ARE.format(source=card.source_domain, target=card.target_domain)),
+        (texts.CARD_NETWORK, texts.CARD_NETWORK_IS.format(kind=card.architecture.kind, size=card.native_size)),
         (texts.CARD_DATA, "" if card.training_data is None else card.training_data.name),
         (texts.CARD_TRAINING, card.training),
         (texts.CARD_LICENCE, card.licence),

@@ -6,8 +6,6 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from zorse.errors import ConfigError
-from zorse.runtime.translator import Size
 from zorse_app import scenery, texts
 from zorse_app.parts import (
     ONE_AT_A_TIME,
@@ -23,9 +21,8 @@ from zorse_app.parts import (
     upload,
     visitor,
 )
+from zorse_app.picture_files import size_of
 from zorse_app.service import Service
-
-_SIZES: dict[str, Size] = {"native": "native", "512": 512, "keep": "keep"}
 
 
 def photo_tab(service: Service, models: Sequence[str], label: str, api_name: str) -> None:
@@ -77,7 +74,7 @@ def _pictures(service: Service, models: Sequence[str], label: str, api_name: str
             return nothing()
         with service.stops.watch(visitor(request)) as check:
             tell = progress_of(progress, check)
-            return shown(service.translate_photo(upload(picture), model, _size(size), strength, tell))
+            return shown(service.translate_photo(upload(picture), model, size_of(size), strength, tell))
 
     gr.on(
         [picture.change, model.input, strength.change, size.change],
@@ -135,9 +132,3 @@ def _videos(service: Service, models: Sequence[str], label: str, api_name: str) 
         api_description=texts.API_VIDEO,
         **ONE_AT_A_TIME,
     )
-
-
-def _size(choice: str) -> Size:
-    if choice not in _SIZES:
-        raise ConfigError(f"The size {choice!r} is not on this page. Choose one of these: {', '.join(_SIZES)}.")
-    return _SIZES[choice]

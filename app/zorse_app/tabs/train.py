@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import gradio as gr
 
-from zorse_app import training_texts as texts
+from zorse_app import texts
 from zorse_app.service import Service
 from zorse_app.tabs.train_begin import begin_training
 from zorse_app.tabs.train_watch import watch_trainings
@@ -28,13 +28,13 @@ def train_tab(service: Service, desk: Desk | None) -> None:
         desk: where trainings are kept; without it the tab says why there are none, and what to do.
     """
     if desk is None:
-        gr.Markdown(texts.NOT_FOR_STRANGERS if is_installed() else texts.NOT_INSTALLED)
+        gr.Markdown(texts.TRAIN_NOT_FOR_STRANGERS if is_installed() else texts.TRAIN_NOT_INSTALLED)
         return
-    gr.Markdown(texts.INTRO)
+    gr.Markdown(texts.TRAIN_INTRO)
     with gr.Tabs(selected=NEW, overflow_behavior="wrap") as ways:
-        with gr.Tab(texts.WAY_NEW, id=NEW):
+        with gr.Tab(texts.TRAIN_WAY_NEW, id=NEW):
             started = begin_training(service, desk)
-        with gr.Tab(texts.WAY_MINE, id=MINE) as mine:
+        with gr.Tab(texts.TRAIN_WAY_MINE, id=MINE) as mine:
             watch = watch_trainings(service, desk)
     gr.on(
         [started.key.change],

@@ -9,11 +9,12 @@ import gradio as gr
 
 from zorse.data.doctor.diagnosis import Diagnosis
 from zorse.registry import find_file, shipped_models
-from zorse_app import training_texts as texts
+from zorse_app import texts
+from zorse_app.endpoints import add_endpoint
 from zorse_app.parts import told
 from zorse_app.service import Service
 from zorse_app.training_desk import Desk, DeskError, Kind, Speed, State
-from zorse_app.training_desk.command import iterations
+from zorse_app.training_desk.command import SPEEDS, iterations
 from zorse_app.training_desk.pictures import Sent, is_fixable, is_usable
 from zorse_app.training_report import duration, report, size
 
@@ -40,42 +41,53 @@ class Started:
 
 def begin_training(service: Service, desk: Desk) -> Started:
     """Fills the part of the tab."""
-    draft, started = gr.Textbox(visible=False), gr.Textbox(visible=False)
-    gr.Markdown(texts.STEP_PICTURES)
-    kind = gr.Radio(texts.KINDS, value="unpaired", label=texts.KIND, info=texts.KIND_HINTS["unpaired"])
+    draft = gr.Textbox(label=texts.API_TRAIN_KEY, visible=False)
+    started = gr.Textbox(visible=False)
+    gr.Markdown(texts.TRAIN_STEP_PICTURES)
+    kind = gr.Radio(
+        texts.TRAIN_KINDS, value="unpaired", label=texts.TRAIN_KIND, info=texts.TRAIN_KIND_HINTS["unpaired"]
+    )
     with gr.Row():
         with gr.Column() as side_a:
             name_a = gr.Textbox(
-                label=texts.NAME_A["unpaired"], placeholder=texts.NAME_A_EXAMPLE["unpaired"], max_lines=1, max_length=40
+                label=texts.TRAIN_NAME_A["unpaired"],
+                placeholder=texts.TRAIN_NAME_A_EXAMPLE["unpaired"],
+                max_lines=1,
+                max_length=40,
             )
-            files_a = _files(texts.FILES_A["unpaired"])
+            files_a = _files(texts.TRAIN_FILES_A["unpaired"])
         with gr.Column():
             name_b = gr.Textbox(
-                label=texts.NAME_B["unpaired"], placeholder=texts.NAME_B_EXAMPLE["unpaired"], max_lines=1, max_length=40
+                label=texts.TRAIN_NAME_B["unpaired"],
+                placeholder=texts.TRAIN_NAME_B_EXAMPLE["unpaired"],
+                max_lines=1,
+                max_length=40,
             )
-            files_b = _files(texts.FILES_B["unpaired"])
-    hint = texts.FILES_HINT.format(limit=size(service.limits.request_bytes))
+            files_b = _files(texts.TRAIN_FILES_B["unpaired"])
+    hint = texts.TRAIN_FILES_HINT.format(limit=size(service.limits.request_bytes))
     gr.Markdown(hint, elem_classes="caption")
-    look = gr.Button(texts.LOOK, variant="primary")
-    findings = gr.HTML(elem_id="doctor")
+    look = gr.Button(texts.TRAIN_LOOK, variant="primary")
+    findings = gr.HTML(label=texts.API_TRAIN_REPORT, elem_id="doctor")
     with gr.Column(visible=False) as fixing:
-        gr.Markdown(texts.FIX_HINT, elem_classes="caption")
-        fix = gr.Button(texts.FIX, variant="primary")
+        gr.Markdown(texts.TRAIN_FIX_HINT, elem_classes="caption")
+        fix = gr.Button(texts.TRAIN_FIX, variant="primary")
     with gr.Column(visible=False) as how:
-        gr.Markdown(texts.STEP_HOW)
-        start_from = gr.Radio(_start_choices("unpaired"), value="", label=texts.START, info=texts.START_HINT)
-        speed = gr.Radio(_speed_choices("unpaired", None), value="normal", label=texts.SPEED)
+        gr.Markdown(texts.TRAIN_STEP_HOW)
+        start_from = gr.Radio(
+            _start_choices("unpaired"), value="", label=texts.TRAIN_START, info=texts.TRAIN_START_HINT
+        )
+        speed = gr.Radio(_speed_choices("unpaired", None), value="normal", label=texts.TRAIN_SPEED)
         measured = gr.Markdown(elem_classes="caption")
-        go = gr.Button(texts.GO, variant="primary")
+        go = gr.Button(texts.TRAIN_GO, variant="primary")
 
     def change_kind(kind: Kind) -> tuple[Any, ...]:
         return (
-            gr.Radio(info=texts.KIND_HINTS[kind]),
+            gr.Radio(info=texts.TRAIN_KIND_HINTS[kind]),
             gr.Column(visible=kind != "edges"),
-            gr.Textbox(label=texts.NAME_A[kind], placeholder=texts.NAME_A_EXAMPLE[kind]),
-            gr.Textbox(label=texts.NAME_B[kind], placeholder=texts.NAME_B_EXAMPLE[kind]),
-            gr.File(label=texts.FILES_A[kind]),
-            gr.File(label=texts.FILES_B[kind]),
+            gr.Textbox(label=texts.TRAIN_NAME_A[kind], placeholder=texts.TRAIN_NAME_A_EXAMPLE[kind]),
+            gr.Textbox(label=texts.TRAIN_NAME_B[kind], placeholder=texts.TRAIN_NAME_B_EXAMPLE[kind]),
+            gr.File(label=texts.TRAIN_FILES_A[kind]),
+            gr.File(label=texts.TRAIN_FILES_B[kind]),
             gr.Column(visible=False),
             gr.Column(visible=False),
             "",
@@ -98,16 +110,15 @@ def begin_training(service: Service, desk: Desk) -> Started:
         files_b: list[str] | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
     ) -> tuple[str, str]:
-        """Send pictures to learn from, as zips or one by one; gives the new training's key and a report as HTML."""
         if kind not in get_args(Kind):
-            raise DeskError(f"The kind {kind!r} is none of {', '.join(get_args(Kind))}.")
-        progress(0, desc=texts.UNPACKING)
+            raise DeskError(texts.TRAIN_NO_KIND.format(kind=kind, known=", ".join(get_args(Kind))))
+        progress(0, desc=texts.TRAIN_UNPACKING)
         first, second = _sent(files_a), _sent(files_b)
         names = (name_a or "", name_b or "")
         if kind == "edges":
-            names, first, second = (texts.DRAWN_LINES, names[1]), second or first, []
+            names, first, second = (texts.TRAIN_DRAWN_LINES, names[1]), second or first, []
         training, contents = desk.take_in(kind, names, first, second)
-        diagnosis = desk.examine(training.key, _teller(progress, texts.LOOKING))
+        diagnosis = desk.examine(training.key, _teller(progress, texts.TRAIN_LOOKING))
         return training.key, report(diagnosis, training.wish, contents.left_out)
 
     @told
@@ -115,8 +126,7 @@ def begin_training(service: Service, desk: Desk) -> Started:
         key: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
     ) -> str:
-        """Replace a draft's pictures with a clean copy; gives the new report."""
-        diagnosis = desk.fix(key, _teller(progress, texts.FIXING))
+        diagnosis = desk.fix(key, _teller(progress, texts.TRAIN_FIXING))
         return report(diagnosis, desk.training(key).wish)
 
     @told
@@ -130,7 +140,7 @@ def begin_training(service: Service, desk: Desk) -> Started:
             gr.Column(visible=usable),
             gr.Radio(choices=_start_choices(training.wish.kind), value=""),
             gr.Radio(choices=speeds, value=_suggested(diagnosis)),
-            texts.MEASURING if usable else "",
+            texts.TRAIN_MEASURING if usable else "",
         )
 
     @told
@@ -143,24 +153,25 @@ def begin_training(service: Service, desk: Desk) -> Started:
         try:
             trial = desk.measure(key)
         except DeskError as error:  # It was started in the meantime, or cannot be tried: no reason not to start.
-            return gr.skip(), texts.NOT_MEASURED.format(reason=error)
+            return gr.skip(), texts.TRAIN_NOT_MEASURED.format(reason=error)
         if not trial.fits:
-            return gr.skip(), texts.TOO_LARGE.format(advice=" ".join(trial.advice))
+            return gr.skip(), texts.TRAIN_TOO_LARGE.format(advice=" ".join(trial.advice))
         seconds = trial.seconds_per_iteration
-        note = texts.MEASURED.format(device=trial.device, step=texts.PER_STEP.format(n=seconds or 0))
-        return gr.Radio(choices=_speed_choices(training.wish.kind, seconds)), note + (texts.BESIDE if beside else "")
+        note = texts.TRAIN_MEASURED.format(device=trial.device, step=texts.TRAIN_PER_STEP.format(n=seconds or 0))
+        return gr.Radio(choices=_speed_choices(training.wish.kind, seconds)), note + (
+            texts.TRAIN_BESIDE if beside else ""
+        )
 
     @told
-    def start(key: str, speed: Speed, start_from: str) -> str:
-        """Start a draft's training, or put it into the queue; gives its key."""
+    def start(key: str, speed: Speed, start_from: str = "") -> str:
         if not key:
-            raise DeskError("Send pictures first, then start.")
+            raise DeskError(texts.TRAIN_SEND_FIRST)
         training = desk.training(key)
         groups = {group[0]: group for group in _STARTS[training.wish.kind]}
         if start_from and start_from not in groups:
-            raise DeskError(f"A training of this kind cannot start from {start_from!r}.")
+            raise DeskError(texts.TRAIN_NO_START.format(start=start_from))
         training = desk.start(key, speed, groups.get(start_from, ()))
-        gr.Info(texts.QUEUED if training.state is State.QUEUED else texts.STARTED)
+        gr.Info(texts.TRAIN_QUEUED if training.state is State.QUEUED else texts.TRAIN_STARTED)
         return training.key
 
     shown = [fixing, how, start_from, speed, measured]
@@ -170,6 +181,7 @@ def begin_training(service: Service, desk: Desk) -> Started:
         [kind, name_a, name_b, files_a, files_b],
         [draft, findings],
         api_name="train_look",
+        api_description=texts.API_TRAIN_LOOK,
         show_progress_on=findings,
         concurrency_id="train_look",
         concurrency_limit=2,
@@ -177,7 +189,7 @@ def begin_training(service: Service, desk: Desk) -> Started:
         measure,
         draft,
         [speed, measured],
-        api_name="train_measure",
+        api_visibility="private",
         show_progress_on=measured,
         concurrency_id="train_measure",
         concurrency_limit=1,
@@ -187,6 +199,7 @@ def begin_training(service: Service, desk: Desk) -> Started:
         draft,
         findings,
         api_name="train_fix",
+        api_description=texts.API_TRAIN_FIX,
         show_progress_on=findings,
         concurrency_id="train_look",
     ).success(options, draft, shown, api_visibility="private", show_progress="hidden").success(
@@ -201,8 +214,8 @@ def begin_training(service: Service, desk: Desk) -> Started:
         start,
         [draft, speed, start_from],
         started,
-        preprocess=False,  # A client of the API has not seen the choices for its kind.
-        api_name="train_start",
+        preprocess=False,  # The choices that are shown are not those that the tab was built with.
+        api_visibility="private",
     ).success(
         lambda: (gr.Column(visible=False), gr.Column(visible=False), "", None, None),
         None,
@@ -210,6 +223,17 @@ def begin_training(service: Service, desk: Desk) -> Started:
         api_visibility="private",
         show_progress="hidden",
     )
+
+    @told
+    def seconds_for(key: str) -> dict[str, float]:
+        training = desk.training(key)
+        seconds = desk.measure(key).seconds_per_iteration
+        return {} if seconds is None else {s: seconds * iterations(training.wish.kind, s) for s in SPEEDS}
+
+    key = {"key": texts.API_TRAIN_KEY}
+    add_endpoint(seconds_for, "train_measure", texts.API_TRAIN_MEASURE, key, texts.API_TRAIN_SECONDS)
+    choices = {"speed": texts.API_TRAIN_SPEED, "start_from": texts.API_TRAIN_START_FROM}
+    add_endpoint(start, "train_start", texts.API_TRAIN_START, key | choices, texts.API_TRAIN_KEY)
     return Started(started)
 
 
@@ -231,18 +255,18 @@ def _teller(progress: gr.Progress, text: str) -> Any:
 def _start_choices(kind: Kind) -> list[tuple[str, str]]:
     present = {name for name, entry in shipped_models().items() if find_file(entry)}
     groups = [group for group in _STARTS[kind] if present.issuperset(group)]
-    return [(texts.SCRATCH, ""), *((texts.STARTS[group[0]], group[0]) for group in groups)]
+    return [(texts.TRAIN_SCRATCH, ""), *((texts.TRAIN_STARTS[group[0]], group[0]) for group in groups)]
 
 
 def _speed_choices(kind: Kind, seconds_per_iteration: float | None) -> list[tuple[str, str]]:
     choices = []
-    for speed, name in texts.SPEED_NAMES.items():
-        note = texts.SPEED_NOTES[speed]
+    for speed, name in texts.TRAIN_SPEED_NAMES.items():
+        note = texts.TRAIN_SPEED_NOTES[speed]
         if seconds_per_iteration is None:
-            choices.append((texts.SPEED_UNMEASURED.format(name=name, note=note), speed))
+            choices.append((texts.TRAIN_SPEED_UNMEASURED.format(name=name, note=note), speed))
         else:
             seconds = iterations(kind, speed) * seconds_per_iteration  # type: ignore[arg-type]
-            choices.append((texts.SPEED_CHOICE.format(name=name, time=_range(seconds), note=note), speed))
+            choices.append((texts.TRAIN_SPEED_CHOICE.format(name=name, time=_range(seconds), note=note), speed))
     return choices
 
 

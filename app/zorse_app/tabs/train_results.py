@@ -14,7 +14,8 @@ from PIL import Image
 
 from zorse.errors import ConfigError
 from zorse.imaging.io import Picture
-from zorse_app import training_texts as texts
+from zorse_app import texts
+from zorse_app.endpoints import add_endpoint, file_data
 from zorse_app.gate import GatedTranslator
 from zorse_app.parts import (
     ONE_AT_A_TIME,
@@ -48,23 +49,23 @@ class Choice:
 def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
     """Translates with a state, and compares all of them."""
     warm = TrainedModels()
-    gr.Markdown(texts.STEP_TRY)
+    gr.Markdown(texts.TRAIN_STEP_TRY)
     with gr.Row():
         with gr.Column():
-            picture = picture_input(texts.TRY_PICTURE, texts.TRY_PICTURE_HINT)
-            moment = gr.Radio(label=texts.MOMENT, choices=[], info=texts.MOMENT_HINT)
-            way = gr.Radio(label=texts.WAY, choices=[])
+            picture = picture_input(texts.TRAIN_TRY_PICTURE, texts.TRAIN_TRY_PICTURE_HINT)
+            moment = gr.Radio(label=texts.TRAIN_MOMENT, choices=[], info=texts.TRAIN_MOMENT_HINT)
+            way = gr.Radio(label=texts.TRAIN_WAY, choices=[])
         with gr.Column():
             result = result_view(service)
-    compare = gr.Button(texts.COMPARE)
-    gr.Markdown(texts.COMPARE_HINT, elem_classes="caption")
+    compare = gr.Button(texts.TRAIN_COMPARE)
+    gr.Markdown(texts.TRAIN_COMPARE_HINT, elem_classes="caption")
     gallery = gr.Gallery(
-        label=texts.COMPARED, columns=3, object_fit="contain", height="auto", interactive=False, visible=False,
+        label=texts.TRAIN_COMPARED, columns=3, object_fit="contain", height="auto", interactive=False, visible=False,
         buttons=["fullscreen"], elem_id="compared",
     )  # fmt: skip
 
     @told
-    def translate(
+    def try_picture(
         key: str | None,
         moment: str | None,
         way: str | None,
@@ -72,7 +73,6 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
     ) -> tuple[Any, ...]:
-        """Translate a picture with a state of a training: its key, "last", "best" or a step, AtoB or BtoA."""
         if picture is None or not key or not moment or not way:
             return nothing()
         training = desk.training(key)
@@ -81,11 +81,11 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
 
     gr.on(
         [picture.change, moment.input, way.input],
-        translate,
+        try_picture,
         [chosen, moment, way, picture],
         result.components,
         preprocess=False,
-        api_name="train_try",
+        api_visibility="private",
         show_progress_on=result.slider,
         **ONE_AT_A_TIME,
     )
@@ -98,9 +98,8 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
     ) -> Any:
-        """All states of a training on the same pictures: a given one, or some of its own."""
         if not key or not way:
-            raise ConfigError(texts.NOTHING_TO_COMPARE)
+            raise ConfigError(texts.TRAIN_NOTHING_TO_COMPARE)
         training = desk.training(key)
         found = moments(training)
         own = None if picture is None else upload(picture)
@@ -114,20 +113,20 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
                 with _lent(service, warm, training, moment.key, way) as name:
                     if own:
                         outcome = service.translate_photo(own, name)
-                        rows[0] += [] if rows[0] else [(str(outcome.before), texts.ORIGINAL)]
+                        rows[0] += [] if rows[0] else [(str(outcome.before), texts.TRAIN_ORIGINAL)]
                         rows[0].append((str(outcome.after), title))
                     for row, rgb in zip(rows, samples, strict=False):
                         translated = service.shelf.translator(name).translate(Picture(rgb))
-                        row += [] if row else [(_small(Image.fromarray(rgb)), texts.ORIGINAL)]
+                        row += [] if row else [(_small(Image.fromarray(rgb)), texts.TRAIN_ORIGINAL)]
                         row.append((_small(Image.fromarray(translated.rgb)), title))
-        return gr.Gallery(value=[entry for row in rows for entry in row], columns=len(found) + 1, visible=True)
+        return gr.Gallery([entry for row in rows for entry in row], columns=len(found) + 1, visible=True)
 
     compare.click(
         compare_all,
         [chosen, way, picture],
         gallery,
         preprocess=False,
-        api_name="train_compare",
+        api_visibility="private",
         show_progress_on=gallery,
         **ONE_AT_A_TIME,
     )
@@ -138,19 +137,39 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
         api_visibility="private",
         show_progress="hidden",
     )
+
+    @told
+    def translate_file(key: str, moment: str, way: Direction, picture: gr.FileData) -> gr.FileData:
+        with _lent(service, warm, desk.training(key), moment, way) as name:
+            return file_data(service.translate_photo(upload(dict(picture)), name).download)
+
+    @told
+    def compare_file(key: str, way: Direction, picture: gr.FileData) -> dict[str, gr.FileData]:
+        training, states = desk.training(key), {}
+        for found in moments(training):
+            with _lent(service, warm, training, found.key, way) as name:
+                translated = service.translate_photo(upload(dict(picture)), name).download
+                states[found.key] = file_data(translated)
+        return states
+
+    which = {"key": texts.API_TRAIN_KEY, "moment": texts.API_TRAIN_MOMENT, "way": texts.API_TRAIN_WAY}
+    picture_of = {"picture": texts.API_PICTURE}
+    add_endpoint(translate_file, "train_try", texts.API_TRAIN_TRY, which | picture_of, texts.API_RESULT)
+    which.pop("moment")
+    add_endpoint(compare_file, "train_compare", texts.API_TRAIN_COMPARE, which | picture_of, texts.API_TRAIN_STATES)
     return Choice(moment, way)
 
 
 def take_results(service: Service, desk: Desk, chosen: gr.Radio, moment: gr.Radio, way: gr.Radio) -> None:
     """Exports a state as one file."""
-    gr.Markdown(texts.STEP_TAKE)
+    gr.Markdown(texts.TRAIN_STEP_TAKE)
     if not all(find_spec(package) for package in ("onnx", "onnxscript")):
-        gr.Markdown(texts.EXPORT_MISSING)
+        gr.Markdown(texts.TRAIN_EXPORT_MISSING)
         return
-    gr.Markdown(texts.TAKE_HINT)
+    gr.Markdown(texts.TRAIN_TAKE_HINT)
     with gr.Row():
-        make = gr.Button(texts.EXPORT)
-        download = gr.DownloadButton(texts.EXPORT_EMPTY, interactive=False, variant="primary")
+        make = gr.Button(texts.TRAIN_EXPORT)
+        download = gr.DownloadButton(texts.TRAIN_EXPORT_EMPTY, interactive=False, variant="primary")
     made = gr.Markdown(elem_classes="caption")
 
     @told
@@ -160,37 +179,47 @@ def take_results(service: Service, desk: Desk, chosen: gr.Radio, moment: gr.Radi
         way: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
     ) -> tuple[Any, str]:
-        """Make one ONNX file of a state of a training: its key, "last", "best" or a step, AtoB or BtoA."""
         if not key or not moment or not way:
-            raise ConfigError(texts.NOTHING_TO_EXPORT)
-        progress(None, desc=texts.EXPORTING)
-        file = export(desk.training(key), moment, way)
-        # Gradio hands out nothing but what lies in the visitors' folder.
-        folder = service.folder / secrets.token_hex(16)
-        folder.mkdir(parents=True)
-        copy = Path(shutil.copy(file, folder / file.name))
-        note = texts.EXPORTED.format(name=file.name, size=size(file.stat().st_size))
-        label = texts.EXPORT_DOWNLOAD.format(name=file.name)
-        return gr.DownloadButton(label, value=str(copy), interactive=True), note
+            raise ConfigError(texts.TRAIN_NOTHING_TO_EXPORT)
+        progress(None, desc=texts.TRAIN_EXPORTING)
+        file = _exported(service, desk.training(key), moment, way)
+        note = texts.TRAIN_EXPORTED.format(name=file.name, size=size(file.stat().st_size))
+        label = texts.TRAIN_EXPORT_DOWNLOAD.format(name=file.name)
+        return gr.DownloadButton(label, value=str(file), interactive=True), note
 
     make.click(
         take,
         [chosen, moment, way],
         [download, made],
-        preprocess=False,  # A client of the API has seen no choices.
-        api_name="train_export",
+        preprocess=False,  # The choices that are shown are not those that the tab was built with.
+        api_visibility="private",
         show_progress_on=made,
         concurrency_id="train_export",
         concurrency_limit=1,
     )
     gr.on(
         [chosen.change, moment.change, way.change],
-        lambda: (gr.DownloadButton(texts.EXPORT_EMPTY, value=None, interactive=False), ""),
+        lambda: (gr.DownloadButton(texts.TRAIN_EXPORT_EMPTY, value=None, interactive=False), ""),
         None,
         [download, made],
         api_visibility="private",
         show_progress="hidden",
     )
+
+    @told
+    def export_file(key: str, moment: str, way: Direction) -> gr.FileData:
+        return file_data(_exported(service, desk.training(key), moment, way))
+
+    which = {"key": texts.API_TRAIN_KEY, "moment": texts.API_TRAIN_MOMENT, "way": texts.API_TRAIN_WAY}
+    add_endpoint(export_file, "train_export", texts.API_TRAIN_EXPORT, which, texts.API_TRAIN_FILE)
+
+
+def _exported(service: Service, training: Training, moment: str, way: str) -> Path:
+    """A copy of the model file: Gradio hands out nothing but what lies in the visitors' folder."""
+    file = export(training, moment, way)
+    folder = service.folder / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    return Path(shutil.copy(file, folder / file.name))
 
 
 @contextmanager
@@ -206,13 +235,13 @@ def _lent(service: Service, warm: TrainedModels, training: Training, moment: str
 
 def _direction(way: str) -> Direction:
     if way not in ("AtoB", "BtoA"):
-        raise ConfigError(f"The way {way!r} is neither AtoB nor BtoA.")
+        raise ConfigError(texts.TRAIN_NO_WAY.format(way=way))
     return "AtoB" if way == "AtoB" else "BtoA"
 
 
 def moment_title(key: str) -> str:
     """A state as visitors know it."""
-    return texts.MOMENTS["kept"].format(iteration=f"{int(key):,}") if key.isdigit() else texts.MOMENTS[key]
+    return texts.TRAIN_MOMENTS["kept"].format(iteration=f"{int(key):,}") if key.isdigit() else texts.TRAIN_MOMENTS[key]
 
 
 def _small(picture: Image.Image) -> Image.Image:

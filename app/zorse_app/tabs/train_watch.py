@@ -8,20 +8,15 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd  # type: ignore[import-untyped]
-from gradio.events import api as gradio_api
 from PIL import Image
 
-from zorse_app import training_texts as texts
-from zorse_app.parts import (
-    told,
-)
+from zorse_app import texts
+from zorse_app.endpoints import add_endpoint
+from zorse_app.parts import told
 from zorse_app.service import Service
 from zorse_app.tabs.train_results import moment_title, take_results, try_results
 from zorse_app.training_desk import Desk, State, Training
-from zorse_app.training_desk.models import (
-    directions,
-    moments,
-)
+from zorse_app.training_desk.models import directions, moments
 from zorse_app.training_desk.progress import Progress, failure, read_progress, revision
 from zorse_app.training_report import alarms, duration, size
 
@@ -56,39 +51,39 @@ class Watch:
 def watch_trainings(service: Service, desk: Desk) -> Watch:
     """Fills the part of the tab."""
     opened = gr.State(_NOTHING)
-    empty = gr.Markdown(texts.NONE_YET)
+    empty = gr.Markdown(texts.TRAIN_NONE_YET)
     with gr.Column(visible=False) as all_of_it:
-        chosen = gr.Radio(label=texts.CHOOSE, choices=[], elem_id="trainings")
+        chosen = gr.Radio(label=texts.TRAIN_CHOOSE, choices=[], elem_id="trainings")
         status = gr.HTML(elem_id="training-status")
         with gr.Row():
-            pause = gr.Button(texts.PAUSE, visible=False, min_width=120)
-            resume = gr.Button(texts.RESUME, variant="primary", visible=False, min_width=120)
-            stop = gr.Button(texts.STOP, visible=False, min_width=120)
-            cancel = gr.Button(texts.CANCEL, visible=False, min_width=120)
-            delete = gr.Button(texts.DELETE, visible=False, min_width=120)
+            pause = gr.Button(texts.TRAIN_PAUSE, visible=False, min_width=120)
+            resume = gr.Button(texts.TRAIN_RESUME, variant="primary", visible=False, min_width=120)
+            stop = gr.Button(texts.TRAIN_STOP, visible=False, min_width=120)
+            cancel = gr.Button(texts.TRAIN_CANCEL, visible=False, min_width=120)
+            delete = gr.Button(texts.TRAIN_DELETE, visible=False, min_width=120)
         with gr.Column(visible=False) as sure:
-            gr.Markdown(texts.DELETE_SURE)
+            gr.Markdown(texts.TRAIN_DELETE_SURE)
             with gr.Row():
-                yes = gr.Button(texts.DELETE_YES, variant="stop")
-                no = gr.Button(texts.DELETE_NO)
+                yes = gr.Button(texts.TRAIN_DELETE_YES, variant="stop")
+                no = gr.Button(texts.TRAIN_DELETE_NO)
         told_alarms = gr.HTML(elem_id="alarms", elem_classes="doctor")
         with gr.Column(visible=False) as pictures:
-            gr.Markdown(f"### {texts.SAMPLES}")
+            gr.Markdown(f"### {texts.TRAIN_SAMPLES}")
             samples = gr.Image(show_label=False, interactive=False, buttons=["fullscreen"], elem_id="samples")
             samples_caption = gr.Markdown(elem_classes="caption")
-            when = gr.Slider(1, 2, 2, step=1, label=texts.THEN_AND_NOW, visible=False)
+            when = gr.Slider(1, 2, 2, step=1, label=texts.TRAIN_THEN_AND_NOW, visible=False)
         with gr.Column(visible=False) as charts:
-            gr.Markdown(f"### {texts.CHART}")
+            gr.Markdown(f"### {texts.TRAIN_CHART}")
             chart = gr.LinePlot(
-                x=texts.CHART_X,
-                y=texts.CHART_Y,
-                color=texts.CHART_WHO,
-                color_map=dict(zip(texts.LOSS_NAMES.values(), _COLOURS, strict=True)),
+                x=texts.TRAIN_CHART_X,
+                y=texts.TRAIN_CHART_Y,
+                color=texts.TRAIN_CHART_WHO,
+                color_map=dict(zip(texts.TRAIN_LOSS_NAMES.values(), _COLOURS, strict=True)),
                 show_label=False,
                 height=240,
                 elem_id="losses",
             )
-            gr.Markdown(texts.CHART_HINT, elem_classes="caption")
+            gr.Markdown(texts.TRAIN_CHART_HINT, elem_classes="caption")
         with gr.Column(visible=False) as results:
             trying = try_results(service, desk, chosen)
             take_results(service, desk, chosen, trying.moment, trying.way)
@@ -160,22 +155,22 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
             acted,
             chosen,
             chosen,
-            preprocess=False,  # A client of the API has seen no choices.
-            api_name=name,
-            api_description=description,
+            preprocess=False,  # The choices that are shown are not those that the tab was built with.
+            api_visibility="private",
             show_progress="hidden",
         ).success(show, chosen, outputs, api_visibility="private", show_progress="hidden")
+        add_endpoint(acted, name, description, {"key": texts.API_TRAIN_KEY}, texts.API_TRAIN_KEY)
 
-    act("train_pause", pause, desk.pause, "Save a training and end it for now; takes and gives its key.")
-    act("train_resume", resume, desk.resume, "Let a training go on from its last save; takes and gives its key.")
-    act("train_stop", stop, desk.stop, "Save a training and end it; takes and gives its key.")
-    act("train_cancel", cancel, desk.cancel, "Take a training out of the queue; takes and gives its key.")
-    act("train_delete", yes, desk.delete, "Delete a training with all its files; takes and gives its key.")
+    act("train_pause", pause, desk.pause, texts.API_TRAIN_PAUSE)
+    act("train_resume", resume, desk.resume, texts.API_TRAIN_RESUME)
+    act("train_stop", stop, desk.stop, texts.API_TRAIN_STOP)
+    act("train_cancel", cancel, desk.cancel, texts.API_TRAIN_CANCEL)
+    act("train_delete", yes, desk.delete, texts.API_TRAIN_DELETE)
     delete.click(lambda: gr.Column(visible=True), None, sure, api_visibility="private", show_progress="hidden")
     no.click(lambda: gr.Column(visible=False), None, sure, api_visibility="private", show_progress="hidden")
 
+    @told
     def status_of(key: str) -> dict[str, Any]:
-        """Where a training is: state, step, steps in all, seconds left, losses of the last step, names of alarms."""
         training = desk.training(key)
         progress = read_progress(training)
         return {
@@ -189,7 +184,8 @@ def watch_trainings(service: Service, desk: Desk) -> Watch:
             "directions": directions(training),
         }
 
-    gradio_api(told(status_of), api_name="train_status")
+    key = {"key": texts.API_TRAIN_KEY}
+    add_endpoint(status_of, "train_status", texts.API_TRAIN_STATUS, key, texts.API_TRAIN_STATUS_IS)
     return Watch(show, chosen, outputs)
 
 
@@ -226,8 +222,8 @@ def _charts(progress: Progress) -> tuple[Any, Any]:
 
 
 def _choice(training: Training) -> str:
-    day = datetime.fromtimestamp(training.record.created).strftime("%d %b, %H:%M")
-    return texts.CHOICE.format(title=training.title, state=texts.STATES[training.state.value], day=day)
+    day = datetime.fromtimestamp(training.record.created).strftime(texts.TRAIN_DAY)
+    return texts.TRAIN_CHOICE.format(title=training.title, state=texts.TRAIN_STATES[training.state.value], day=day)
 
 
 def _status(desk: Desk, training: Training, progress: Progress) -> str:
@@ -238,18 +234,18 @@ def _status(desk: Desk, training: Training, progress: Progress) -> str:
     elif state is State.PAUSED and not training.has_begun:
         explanation = "not_begun"
     known = state is State.RUNNING and progress.seconds_left is not None
-    left = texts.LEFT.format(time=duration(progress.seconds_left or 0)) if known else ""
+    left = texts.TRAIN_LEFT.format(time=duration(progress.seconds_left or 0)) if known else ""
     place = next((n for n, queued in enumerate(desk.queue(), start=1) if queued.key == training.key), 0)
-    explained = texts.EXPLAINED[explanation].format(
+    explained = texts.TRAIN_EXPLAINED[explanation].format(
         iteration=f"{progress.iteration:,}",
         total=f"{progress.total:,}",
         left=left,
         place=place,
         reason=failure(training),
     )
-    start = texts.STARTS.get(wish.start[0], wish.start[0]) if wish.start else texts.SCRATCH
-    facts = texts.FACTS.format(
-        speed=texts.SPEED_NAMES[wish.speed],
+    start = texts.TRAIN_STARTS.get(wish.start[0], wish.start[0]) if wish.start else texts.TRAIN_SCRATCH
+    facts = texts.TRAIN_FACTS.format(
+        speed=texts.TRAIN_SPEED_NAMES[wish.speed],
         start=start,
         n=wish.n_pictures,
         disk=size(desk.n_bytes(training.key)),
@@ -258,7 +254,7 @@ def _status(desk: Desk, training: Training, progress: Progress) -> str:
     share = 100 * progress.iteration / max(1, progress.total)
     return (
         f'<div class="training {state.value}"><h3>{escape(training.title)} <span class="chip">'
-        f"{escape(texts.STATES[state.value])}</span></h3>"
+        f"{escape(texts.TRAIN_STATES[state.value])}</span></h3>"
         f'<div class="bar" role="progressbar" aria-valuenow="{share:.0f}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-label="{escape(training.title)}"><div style="width:{share:.1f}%"></div></div>'
         f"<p>{escape(explained)}</p><p class='facts'>{escape(facts)}</p></div>"
@@ -271,7 +267,7 @@ def _sample(training: Training, progress: Progress, number: int) -> tuple[Any, s
         return None, ""
     file = progress.samples[min(max(number, 1), len(progress.samples)) - 1]
     wish = training.wish
-    caption = texts.SAMPLES_CAPTIONS[wish.kind].format(a=wish.name_a, b=wish.name_b, step=f"{int(file.stem):,}")
+    caption = texts.TRAIN_SAMPLES_CAPTIONS[wish.kind].format(a=wish.name_a, b=wish.name_b, step=f"{int(file.stem):,}")
     with Image.open(file) as grid:
         return grid.convert("RGB"), caption
 
@@ -283,8 +279,8 @@ def _chart(progress: Progress) -> pd.DataFrame:
         for name, value in losses.items():
             groups[name[0] if name.split("_")[0] in ("G", "D") else "other"].append(value)
         means = {group: sum(values) / len(values) for group, values in groups.items() if values}
-        rows += [(iteration, mean, texts.LOSS_NAMES[group]) for group, mean in means.items()]
-    return pd.DataFrame(rows, columns=[texts.CHART_X, texts.CHART_Y, texts.CHART_WHO])
+        rows += [(iteration, mean, texts.TRAIN_LOSS_NAMES[group]) for group, mean in means.items()]
+    return pd.DataFrame(rows, columns=[texts.TRAIN_CHART_X, texts.TRAIN_CHART_Y, texts.TRAIN_CHART_WHO])
 
 
 def _choices(training: Training, moment: str | None, way: str | None) -> tuple[Any, Any]:
@@ -299,7 +295,7 @@ def _choices(training: Training, moment: str | None, way: str | None) -> tuple[A
     return (
         gr.Radio(choices=[(moment_title(key), key) for key in reversed(keys)], value=moment),
         gr.Radio(
-            choices=[(texts.WAY_CHOICE.format(source=names[way][0], target=names[way][1]), way) for way in ways],
+            choices=[(texts.TRAIN_ONE_WAY.format(a=names[way][0], b=names[way][1]), way) for way in ways],
             value=way,
             visible=len(ways) > 1,
         ),

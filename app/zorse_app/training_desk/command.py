@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from zorse_app import texts
 from zorse_app.training_desk.processes import zorse_command
 from zorse_app.training_desk.record import Kind, Speed, TrainingFolder, Wish
 
@@ -67,6 +68,7 @@ def model_names(wish: Wish) -> tuple[str, str]:
 def _settings(wish: Wish) -> list[str]:
     """The preset's settings are for known pictures; what is about them is replaced."""
     name, reverse = model_names(wish)
+    title = texts.TRAIN_SET.format(a=wish.name_a, b=wish.name_b)
     method, n = METHODS[wish.kind], wish.iterations
     seconds = wish.seconds_per_iteration or 1.0
     settings = {
@@ -74,7 +76,7 @@ def _settings(wish: Wish) -> list[str]:
         "domain_a": _text(wish.name_a),
         "domain_b": _text(wish.name_b),
         "training_data": (
-            f"{{name={_text(f'{wish.name_a} and {wish.name_b}')}, origin={_text('sent by a visitor of the page')}, "
+            f"{{name={_text(title)}, origin={_text(texts.TRAIN_ORIGIN)}, "
             f'licence="unknown", n_pictures={wish.n_pictures}}}'
         ),
         "data.load_size": str(method.load_size),

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from zorse.data.doctor.diagnosis import Diagnosis
 from zorse.errors import ZorseError
+from zorse_app import texts
 from zorse_app.archives import Contents
 from zorse_app.training_desk import pictures
 from zorse_app.training_desk.command import SPEEDS, iterations, train_command, trial_command
@@ -87,10 +88,8 @@ class Desk:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DeskError(
-                f"The folder for trainings, {folder}, cannot be made ({error.strerror or error}). Name another one "
-                "with --runs."
-            ) from error
+            reason = error.strerror or error
+            raise DeskError(texts.START_NO_RUNS.format(folder=folder, reason=reason)) from error
         self._lock = FileLock(self.folder / ".lock")
         self._trial_lock = threading.Lock()
         self._diagnosis: tuple[str, Diagnosis] | None = None
@@ -109,7 +108,7 @@ class Desk:
         """
         found = self._read(key) if _KEY.fullmatch(key) else None
         if found is None:
-            raise DeskError("This training is not there any more. Choose another one, or start a new one.")
+            raise DeskError(texts.TRAIN_NOT_THERE)
         return found
 
     def queue(self) -> list[Training]:
@@ -158,8 +157,9 @@ class Desk:
             ArchiveError: a file cannot be used.
         """
         if not first:
-            raise DeskError("No pictures have come yet. Drop a zip of pictures into the first field, then try again.")
-        wish = Wish(kind=kind, name_a=_name(names[0], "first"), name_b=_name(names[1], "second"))
+            raise DeskError(texts.TRAIN_NO_PICTURES)
+        name_a, name_b = _name(names[0], texts.TRAIN_NO_NAME_A), _name(names[1], texts.TRAIN_NO_NAME_B)
+        wish = Wish(kind=kind, name_a=name_a, name_b=name_b)
         folder = TrainingFolder(self.folder / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}")
         try:
             contents = pictures.gather(first, second, folder.pictures)
@@ -222,7 +222,7 @@ class Desk:
             DeskError: it was started already, or there is no such speed.
         """
         if speed not in SPEEDS:
-            raise DeskError(f"There is no speed {speed!r}. Choose one of these: {', '.join(SPEEDS)}.")
+            raise DeskError(texts.TRAIN_NO_SPEED.format(speed=speed, known=", ".join(SPEEDS)))
         training = self._draft(key)
         if training.wish.n_pictures == 0:
             self.examine(key)
@@ -254,7 +254,7 @@ class Desk:
             DeskError: it has nothing left to learn, or runs.
         """
         if not self.training(key).can_resume:
-            raise DeskError("This training cannot go on: it runs, waits for its turn, or has reached its end.")
+            raise DeskError(texts.TRAIN_CANNOT_GO_ON)
         return self._queue(key)
 
     def cancel(self, key: str) -> Training:
@@ -266,7 +266,7 @@ class Desk:
         with self._held():
             training = self.training(key)
             if training.state is not State.QUEUED:
-                raise DeskError("This training does not wait any more. Pause or stop it instead.")
+                raise DeskError(texts.TRAIN_WAITS_NO_MORE)
             write_record(training.folder, training.record.model_copy(update={"wanted": "paused"}))
         return self.training(key)
 
@@ -279,7 +279,7 @@ class Desk:
         with self._held():
             training = self.training(key)
             if training.alive:
-                raise DeskError("This training runs. Stop it before you delete it.")
+                raise DeskError(texts.TRAIN_RUNS)
             gone = training.folder.root.with_name(f".deleted-{key}")
             training.folder.root.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
@@ -331,7 +331,7 @@ class Desk:
         with self._held():
             training = self.training(key)
             if training.state not in (State.DRAFT, *_RESUMABLE):
-                raise DeskError("This training was started already.")
+                raise DeskError(texts.TRAIN_STARTED_ALREADY)
             write_record(training.folder, training.record.model_copy(update={"wanted": "queued", "turn": now()}))
         self.advance()
         return self.training(key)
@@ -340,7 +340,7 @@ class Desk:
         with self._held():
             training = self.training(key)
             if not training.alive:
-                raise DeskError("This training does not run at the moment.")
+                raise DeskError(texts.TRAIN_DOES_NOT_RUN)
             write_record(training.folder, training.record.model_copy(update={"wanted": wanted}))
             training.folder.interrupt.touch()
         return self.training(key)
@@ -348,7 +348,7 @@ class Desk:
     def _draft(self, key: str) -> Training:
         training = self.training(key)
         if training.state is not State.DRAFT:
-            raise DeskError("This training was started already; its pictures stay as they are.")
+            raise DeskError(texts.TRAIN_PICTURES_STAY)
         return training
 
     def _change_wish(self, training: Training, **changes: Any) -> None:
@@ -373,9 +373,7 @@ class Desk:
             with self._lock.acquire(timeout=30):
                 yield
         except Timeout as error:
-            raise DeskError(
-                "Another page that uses the same folder of trainings does not answer. Try again in a minute."
-            ) from error
+            raise DeskError(texts.TRAIN_OTHER_PAGE) from error
 
     def _clean(self) -> None:
         """Drafts of long ago, and what was being deleted when the page ended."""
@@ -389,10 +387,10 @@ class Desk:
 _RESUMABLE = (State.PAUSED, State.STOPPED, State.INTERRUPTED, State.FAILED)
 
 
-def _name(raw: str, which: str) -> str:
+def _name(raw: str, missing: str) -> str:
     name = "".join(letter for letter in " ".join(raw.split()) if letter.isprintable())[:_LONGEST_NAME].strip()
     if not name:
-        raise DeskError(f"Say in a word or two what the {which} pictures show, for example 'horses'.")
+        raise DeskError(missing)
     return name
 
 
@@ -411,13 +409,9 @@ def _tried(command: list[str], training: Training) -> Trial:
         )
         return Trial.model_validate_json(done.stdout)
     except subprocess.TimeoutExpired as error:
-        raise DeskError(
-            f"Two steps took longer than {_TRIAL_PATIENCE / 60:.0f} minutes: this computer is too slow for training, "
-            "or busy with something else."
-        ) from error
+        raise DeskError(texts.TRAIN_TRIED_TOO_SLOWLY.format(minutes=_TRIAL_PATIENCE / 60)) from error
     except ValidationError as error:
         said = done.stderr.strip().splitlines()
-        reason = said[-1].removeprefix("Error: ") if said else f"it ended with code {done.returncode}"
-        raise DeskError(
-            f"A few steps were tried and did not go well: {reason.replace(str(training.folder.pictures), 'your set')}"
-        ) from error
+        reason = said[-1].removeprefix("Error: ") if said else texts.TRAIN_ENDED.format(code=done.returncode)
+        reason = reason.replace(str(training.folder.pictures), texts.TRAIN_YOUR_SET)
+        raise DeskError(texts.TRAIN_TRIED_BADLY.format(reason=reason)) from error

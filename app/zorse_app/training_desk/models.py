@@ -17,6 +17,7 @@ from zorse.errors import DatasetError, ExportError, UnknownModel
 from zorse.loading import read_file_card
 from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
 from zorse.runtime.translator import Translator
+from zorse_app import texts
 from zorse_app.training_desk.pictures import data_config
 from zorse_app.training_desk.processes import zorse_command
 from zorse_app.training_desk.record import Training
@@ -69,7 +70,7 @@ def model_file(training: Training, moment: str, direction: str) -> Path:
             for file in sorted(found.folder.glob("*.safetensors")):
                 if read_file_card(file).direction == direction:
                     return file
-    raise UnknownModel("This state of the training is not there. Choose another one from the list.")
+    raise UnknownModel(texts.TRAIN_NO_MOMENT)
 
 
 def sample_pictures(training: Training, direction: Direction, most: int) -> list[NDArray[np.uint8]]:
@@ -112,15 +113,13 @@ def export(training: Training, moment: str, direction: str) -> Path:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ExportError(
-            f"The export took longer than {_EXPORT_PATIENCE / 60:.0f} minutes and was ended. Try again when no "
-            "training runs."
-        ) from error
+        raise ExportError(texts.TRAIN_EXPORTED_TOO_SLOWLY.format(minutes=_EXPORT_PATIENCE / 60)) from error
     made = sorted(folder.glob("*.onnx"))
     if done.returncode != 0 or not made:
         said = done.stderr.strip().splitlines()
-        reason = said[-1].removeprefix("Error: ") if said else f"it ended with code {done.returncode}."
-        raise ExportError(f"The model file could not be made. {reason.replace(str(training.folder.root), '')}")
+        reason = said[-1].removeprefix("Error: ") if said else texts.TRAIN_ENDED.format(code=done.returncode)
+        reason = reason.replace(str(training.folder.root), "")
+        raise ExportError(texts.TRAIN_NOT_EXPORTED.format(reason=reason))
     return made[0]
 
 

@@ -11,6 +11,7 @@ from zorse.data.doctor.findings import Check, Severity
 from zorse.data.doctor.repair import repair
 from zorse.errors import DatasetError
 from zorse.imaging.io import READ_SUFFIXES
+from zorse_app import texts
 from zorse_app.archives import ArchiveError, Contents, ZipLimits, is_zip, unpack_pictures, written_name
 from zorse_app.training_desk.command import METHODS
 from zorse_app.training_desk.record import Kind
@@ -88,7 +89,8 @@ def examine(folder: Path, kind: Kind, on_file: OnFile) -> Diagnosis:
     try:
         return diagnose(folder, data_config(kind), on_file)
     except DatasetError as error:
-        raise DatasetError(str(error).replace(f"{folder}/", "").replace(str(folder), "what you sent")) from error
+        said = str(error).replace(f"{folder}/", "").replace(str(folder), texts.TRAIN_WHAT_YOU_SENT)
+        raise DatasetError(said) from error
 
 
 def is_usable(diagnosis: Diagnosis) -> bool:
@@ -118,10 +120,7 @@ def fix(diagnosis: Diagnosis, folder: Path, on_file: OnFile) -> None:
     try:
         repair(diagnosis, clean, on_file)
     except DatasetError as error:
-        raise DatasetError(
-            "The pictures cannot be put right here: none would be left that can be used. The list above says what is "
-            "wrong with them; perhaps they are of another kind than was chosen."
-        ) from error
+        raise DatasetError(texts.TRAIN_NOT_MENDED) from error
     old = folder.with_name("before")
     folder.rename(old)
     clean.rename(folder)
@@ -132,10 +131,7 @@ def _that_fit(limits: ZipLimits, folder: Path) -> ZipLimits:
     place = next(parent for parent in folder.absolute().parents if parent.exists())
     free = shutil.disk_usage(place).free - _SPARE
     if free <= 0:
-        raise ArchiveError(
-            "The disk of the computer that runs this page is nearly full. Delete trainings that are not needed any "
-            "more, under 'My trainings', then try again."
-        )
+        raise ArchiveError(texts.TRAIN_DISK_FULL)
     return replace(limits, total_bytes=min(limits.total_bytes, free))
 
 
@@ -145,10 +141,7 @@ def _take(sent: Sent, folder: Path, limits: ZipLimits, contents: Contents) -> No
         return
     name = written_name(sent.name)
     if Path(name).suffix.lower() not in READ_SUFFIXES:
-        raise ArchiveError(
-            f"{sent.name} is neither a zip nor a picture that can be read. Send a zip of pictures, or the pictures "
-            f"themselves ({', '.join(sorted(READ_SUFFIXES))})."
-        )
+        raise ArchiveError(texts.TRAIN_NO_PICTURE.format(name=sent.name, kinds=", ".join(sorted(READ_SUFFIXES))))
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / name
     while target.exists():

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from zorse_app import texts
 from zorse_app.training_desk.record import INTERRUPTED_EXIT, Training
 
 _RECENT = 10
@@ -80,7 +81,7 @@ def failure(training: Training) -> str:
     else:
         return ""
     root = str(training.folder.root)
-    return said.replace(str(training.folder.pictures), "your pictures").replace(root, "the training")
+    return said.replace(str(training.folder.pictures), texts.TRAIN_YOUR_PICTURES).replace(root, texts.TRAIN_ITSELF)
 
 
 def _tail(log: Path, n_bytes: int = 20_000) -> str:

@@ -13,6 +13,7 @@ from pydantic import PositiveInt, ValidationError
 from zorse.architecture import Frozen
 from zorse.atomic import replacing
 from zorse.training.files import RunFolder
+from zorse_app import texts
 
 Kind = Literal["unpaired", "paired", "edges"]
 """What the pictures are: two kinds, pairs, or photos whose lines are drawn while training."""
@@ -145,8 +146,8 @@ class Training:
     @property
     def title(self) -> str:
         """For people."""
-        arrow = "↔" if self.wish.kind == "unpaired" else "→"
-        return f"{self.wish.name_a} {arrow} {self.wish.name_b}"
+        ways = texts.TRAIN_BOTH_WAYS if self.wish.kind == "unpaired" else texts.TRAIN_ONE_WAY
+        return ways.format(a=self.wish.name_a, b=self.wish.name_b)
 
     @cached_property
     def exit_code(self) -> int | None:

@@ -89,6 +89,8 @@ def ui(
         console.print(f"API: {page.api_url}", markup=False)
         if page.protocol_url is not None:
             console.print(f"MCP: {page.protocol_url}", markup=False)
+        else:
+            console.print("MCP: not installed; pip install 'zorse[mcp]' adds it", markup=False)
         page.wait()
 
 
