@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,10 +24,15 @@ from zorse.sample_card import SampleCard
 from zorse.training.baselines.config import describes_baseline
 from zorse.training.files import Checkpoint, RunFolder
 from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
+from zorse_export.halves import store_as_half
 from zorse_export.names import plain_name
 from zorse_export.parity import rounded_up
+from zorse_export.prepare import fuse_batch_norms, round_to_half
 
-TOLERANCE = 1e-4
+SamplePrecision = Literal["fp32", "fp16"]
+"""Of the weights in the file; ONNX Runtime computes in 32 bits with both."""
+
+TOLERANCE: dict[SamplePrecision, float] = {"fp32": 1e-4, "fp16": 2e-2}
 """Largest difference allowed, relative to the largest value of a sample where that is above 1."""
 COMPARED = (1, 2, 33)
 """Samples at a time that are compared."""
@@ -109,7 +115,9 @@ def sample_target(source: Path, card: SampleCard) -> Path:
     return (source if source.is_dir() else source.parent) / f"{plain_name(card.name, 'generator')}.onnx"
 
 
-def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleExportReport:
+def export_samples(
+    network: nn.Module, card: SampleCard, path: Path, precision: SamplePrecision = "fp32"
+) -> SampleExportReport:
     """Writes a generator of samples as one ONNX file with its card, after comparing it with PyTorch.
 
     See `zorse.runtime.sample_model` for what the file takes and gives. The same weights give the same bytes.
@@ -118,6 +126,7 @@ def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleEx
         network: of the card's architecture, on the CPU, in evaluation mode.
         card: goes into the file.
         path: of the .onnx file; missing folders are made. It appears complete or not at all.
+        precision: fp16 halves the file.
 
     Raises:
         ExportError: PyTorch cannot express the network as ONNX, or the file computes something else.
@@ -126,13 +135,19 @@ def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleEx
     latent, width = card.latent, latent_width(card.latent)
     inputs = [GraphInput(LATENT, torch.zeros(3, width), {0: "batch"})]
     traced_network = grown(network)
+    if precision == "fp16":
+        traced_network = fuse_batch_norms(traced_network)
+        with torch.no_grad():
+            round_to_half(traced_network)
     if latent.classes:
         inputs.append(GraphInput(LABEL, torch.zeros(3, dtype=torch.int64), {0: "batch"}))
         traced_network = _Labelled(traced_network, latent).eval()
     with torch.no_grad():
         model = trace(traced_network, inputs, GraphOutput(SAMPLE, {0: "batch"}), card.name).model
+    if precision == "fp16":
+        store_as_half(model)
     check(model)
-    card = card.model_copy(update={"weights_sha256": weights_sha256(stored_weights(network, "fp32"))})
+    card = card.model_copy(update={"weights_sha256": weights_sha256(stored_weights(network, precision))})
     model.doc_string = f"{card.name}: {card.shows}"
     metadata = {
         SAMPLE_CARD_KEY: card.model_dump_json(),
@@ -141,8 +156,9 @@ def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleEx
         VERSION_KEY: __version__,
     }
     set_metadata(model, metadata)
-    difference = _compared(network, card, model.SerializeToString(), path)
-    set_metadata(model, metadata | {PARITY_KEY: _parity(difference).model_dump_json()})
+    tolerance = TOLERANCE[precision]
+    difference = _compared(network, card, model.SerializeToString(), path, tolerance)
+    set_metadata(model, metadata | {PARITY_KEY: _parity(difference, tolerance).model_dump_json()})
     content: bytes = model.SerializeToString(deterministic=True)
     write_model_file(path, content)
     return SampleExportReport(
@@ -158,17 +174,17 @@ def export_samples(network: nn.Module, card: SampleCard, path: Path) -> SampleEx
     )
 
 
-def _parity(difference: float) -> SampleParity:
+def _parity(difference: float, tolerance: float) -> SampleParity:
     return SampleParity(
         opset=OPSET,
         ir_version=IR_VERSION,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         compared=COMPARED,
         difference=rounded_up(difference),
     )
 
 
-def _compared(network: nn.Module, card: SampleCard, content: bytes, path: Path) -> float:
+def _compared(network: nn.Module, card: SampleCard, content: bytes, path: Path, tolerance: float) -> float:
     """The largest difference from PyTorch.
 
     Raises:
@@ -184,10 +200,10 @@ def _compared(network: nn.Module, card: SampleCard, content: bytes, path: Path) 
             expected = network(vectors).numpy()
         scale = max(1.0, float(np.abs(expected).max()))
         difference = float(np.abs(found - expected).max()) / scale if found.shape == expected.shape else float("inf")
-        if not difference <= TOLERANCE:
+        if not difference <= tolerance:
             raise ExportError(
                 f"The ONNX file of {card.name!r} does not compute what the network computes: {n} samples differ by up "
-                f"to {difference:.2g}, more than the {TOLERANCE:g} allowed. No file was written. Please report this."
+                f"to {difference:.2g}, more than the {tolerance:g} allowed. No file was written. Please report this."
             )
         largest = max(largest, difference)
     return largest

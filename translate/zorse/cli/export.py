@@ -127,7 +127,7 @@ def export(
     samples = find_sample_generator(source, checkpoint)
     if samples is not None:
         chosen = {
-            "--precision": precision != "fp32",
+            f"--precision {precision}": precision not in ("fp32", "fp16"),
             "--io": io != "uint8",
             "--calibrate": calibrate is not None,
             "--norm-at-test": norm_at_test is not None,
@@ -136,7 +136,9 @@ def export(
             "--web": web is not None,
             "--triton": triton is not None,
         }
-        export_sample_generator(samples, source, out, [option for option, given in chosen.items() if given], as_json)
+        stored: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
+        refused = [option for option, given in chosen.items() if given]
+        export_sample_generator(samples, source, out, stored, refused, as_json)
         return
     file = find_generator(source, direction, checkpoint)
     as_it_is = (web is not None or triton is not None) and out is None and file.suffix.lower() == ".onnx"

@@ -2,17 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+if TYPE_CHECKING:
+    from zorse_export.samples import SamplePrecision
 
-def export_sample_generator(file: Path, source: Path, out: Path | None, refused: Sequence[str], as_json: bool) -> None:
+
+def export_sample_generator(
+    file: Path, source: Path, out: Path | None, precision: "SamplePrecision", refused: Sequence[str], as_json: bool
+) -> None:
     """Export, and say what the file takes and gives.
 
     Args:
         file: of the generator.
         source: what the user named: the file, or its run.
         out: an .onnx file, a folder, or None for a file beside the source.
+        precision: of the weights.
         refused: options that were given and are for translators only.
         as_json: print the report as JSON.
     """
@@ -29,7 +36,7 @@ def export_sample_generator(file: Path, source: Path, out: Path | None, refused:
         target = target / sample_target(source, card).name
     if not as_json:
         typer.echo(f"Exporting {card.name} ({card.shows}) from {file} ...")
-    report = export_samples(network, card, target)
+    report = export_samples(network, card, target, precision)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
         return
