@@ -1,5 +1,6 @@
 """The GAN lab: games that are played in turns, bounded for each visitor, and samples that sliders move."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from zorse.errors import WeightsError
+from zorse import registry
+from zorse.errors import ChecksumMismatch, WeightsError
 from zorse.networks.sample_generators import build_sample_generator
 from zorse.runtime.sample_model import SampleModel
 from zorse.sample_architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
@@ -199,12 +201,13 @@ def test_points_are_drawn_in_the_plane(folder):
 WORDS = """
 import sys
 from pathlib import Path
-from zorse_app import texts, Service, Shelf, build
+from zorse_app import texts, Service, Shelf, build, shelf
 from zorse_app.tabs import lab
+shelf.sample_models = dict
 folder = Path(sys.argv[1])
 
-def words(shelf):
-    page = build(Service(shelf, folder))
+def words(models):
+    page = build(Service(models, folder))
     return str([part["props"] for part in page.get_config_file()["components"]])
 
 def says(text, where):
@@ -228,8 +231,24 @@ def test_the_page_offers_what_there_is_and_else_says_what_is_missing(folder):
 
 def test_generators_are_no_translators(folder):
     shelf = Shelf(folder)
-    assert list(shelf.generators) == ["points", "shapes"]
+    assert list(shelf.generators)[:2] == ["points", "shapes"], "the folder's come first"
     assert not {"points", "shapes"} & set(shelf.names)
+
+
+def test_a_generator_of_the_folder_replaces_its_shipped_namesake(folder, tmp_path, monkeypatch):
+    content = (folder / "shapes.onnx").read_bytes()
+    (tmp_path / "weights").mkdir()
+    for name in ("shapes", "others"):
+        (tmp_path / "weights" / f"{name}.onnx").write_bytes(content)
+    fields = 'title = "x"\ntask = "x"\nstate = "preview"\nsha256 = "' + hashlib.sha256(content).hexdigest() + '"\n'
+    tables = [f'[samples.{name}]\nfile = "{name}.onnx"\n{fields}' for name in ("shapes", "others")]
+    (tmp_path / "weights" / "registry.toml").write_text("\n".join(tables))
+    monkeypatch.setattr(registry, "weights_folder", lambda: tmp_path / "weights")
+    assert list(Shelf().generators) == ["shapes", "others"]
+    assert list(Shelf(folder).generators) == ["points", "shapes", "others"]
+    (tmp_path / "weights" / "others.onnx").write_bytes(content[:-1])
+    with pytest.raises(ChecksumMismatch, match=r"others\.onnx is not the published file"):
+        Shelf()
 
 
 def test_two_generators_of_one_name_are_refused(folder, tmp_path):

@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 import torch
 
-from zorse.errors import ConfigError, WeightsError
+from zorse import registry
+from zorse.errors import ConfigError, UnknownModel, WeightsError
 from zorse.networks.growing import set_level
 from zorse.networks.sample_generators import build_sample_generator
 from zorse.runtime.sample_model import SampleModel, draws_samples
@@ -127,6 +128,31 @@ def test_export_and_sample_on_the_command_line(zorse, tmp_path):
     assert draws_samples(tmp_path / "small.onnx")
     assert zorse("sample", tmp_path / "small.onnx", "-o", tmp_path / "drawn.png")[0] == 0
     assert (tmp_path / "drawn.png").stat().st_size > 100
+
+
+def test_shipped_generators_are_known_by_name(labelled, zorse, tmp_path, monkeypatch):
+    content = labelled[1].file.read_bytes()
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "small.onnx").write_bytes(content)
+    entry = {"file": "small.onnx", "sha256": labelled[1].sha256, "title": "Small", "task": "shapes", "state": "preview"}
+    lines = [f'{key} = "{value}"' for key, value in entry.items()]
+    (weights / "registry.toml").write_text("\n".join(["[samples.small]", *lines]))
+    monkeypatch.setattr(registry, "weights_folder", lambda: weights)
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = zorse("models", "list")
+    assert (code, "small" in out, "shapes" in out) == (0, True, True)
+    for model in ("small", labelled[0], labelled[1].file):
+        code, out, _ = zorse("models", "info", model)
+        assert code == 0
+        assert "5 of normal noise, a label (a, b, c), a code of 2 values, a code in [-1, 1]" in out
+    assert json.loads(zorse("models", "info", "small", "--json")[1])["method"] == "cdcgan"
+    assert zorse("sample", "small", "--label", "b", "-n", "4", "-o", tmp_path / "b.png")[0] == 0
+    assert (tmp_path / "b.png").is_file()
+    code, _, err = zorse("sample", "smal")
+    assert (code, "Shipped ones: small." in err) == (1, True)
+    with pytest.raises(UnknownModel, match="zorse sample small"):
+        registry.model_file("small")
 
 
 def test_options_of_translators_are_refused(zorse, tmp_path):

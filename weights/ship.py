@@ -1,9 +1,11 @@
 """Put a trained generator among the shipped models: card, ONNX file, registry.
 
     python weights/ship.py ship RUN/generators/G_AB.safetensors --evaluation result.json --title "Horse to zebra"
+    python weights/ship.py samples RUN/generators_best/G.safetensors digits --title "Digits" --licence "CC BY-SA 3.0"
     python weights/ship.py renew --pictures DIR
 
-The figures in the card are those that `zorse evaluate RUN --data DIR -o result.json` measured.
+The figures in a translator's card are those that `zorse evaluate RUN --data DIR -o result.json` measured; those in the
+card of a generator of samples were measured while it was trained.
 """
 
 import tomllib
@@ -23,7 +25,9 @@ from zorse.imaging.io import find_pictures
 from zorse.metrics.evaluation import Evaluation, Report
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import shipped_models
+from zorse.sample_file import load_sample_generator
 from zorse_export import export_onnx
+from zorse_export.samples import export_samples
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -38,6 +42,8 @@ HEADER = """\
 # task = "horse to zebra"
 # state = "preview"              or "release"
 # url = "https://..."            only for files that are not in this folder
+#
+# Generators that draw samples from noise have tables [samples.NAME] with the same keys; their task is what they draw.
 #
 # One table per generator that the authors of CycleGAN and pix2pix have published, under its name in their scripts
 # download_cyclegan_model.sh and download_pix2pix_model.sh (with "pix2pix_" before it where both have one of that name):
@@ -65,16 +71,16 @@ def find_evaluation(file: Path, model: str) -> Evaluation:
     raise ConfigError(f"{file} holds no evaluation of {model!r}. Make one with 'zorse evaluate'.")
 
 
-def register(card: ModelCard, title: str, sha256: str) -> None:
+def register(group: Literal["models", "samples"], name: str, title: str, task: str, state: str, sha256: str) -> None:
     """Add or replace a model's entry in registry.toml."""
     file = WEIGHTS / "registry.toml"
     registry = tomllib.loads(file.read_text(encoding="utf-8"))
-    registry.setdefault("models", {})[card.name] = {
-        "file": f"{card.name}.onnx",
+    registry.setdefault(group, {})[name] = {
+        "file": f"{name}.onnx",
         "sha256": sha256,
         "title": title,
-        "task": card.task,
-        "state": card.state,
+        "task": task,
+        "state": state,
     }
     file.write_text(HEADER + tomli_w.dumps(registry), encoding="utf-8")
 
@@ -106,13 +112,30 @@ def ship(
 
 
 @app.command()
+def samples(
+    generator: Annotated[Path, typer.Argument(help="A .safetensors file of a generator that draws from noise.")],
+    name: Annotated[str, typer.Argument(help='That it is shipped under: "digits".')],
+    title: Annotated[str, typer.Option(help='For people: "Handwritten digits".')],
+    licence: Annotated[str, typer.Option(help="Of the weights.")],
+    state: Annotated[Literal["release", "preview"], typer.Option()] = "preview",
+    notes: Annotated[str, typer.Option(help="What a user should know.")] = "",
+) -> None:
+    """Write NAME.onnx with its card beside this script, and its entry in registry.toml."""
+    network, card = load_sample_generator(generator)
+    told = {"name": name, "licence": licence, "state": state, "notes": notes, "zorse_version": __version__}
+    report = export_samples(network, card.model_copy(update=told), WEIGHTS / f"{name}.onnx", "fp16")
+    register("samples", name, title, card.shows, state, report.sha256)
+    typer.echo(f"{report.file.name}: {report.size / 1e6:.2f} MB, at most {report.difference:.1e} from PyTorch")
+
+
+@app.command()
 def renew(
     pictures: Annotated[
         Path | None,
         typer.Option(help="Holds a folder NAME for each model, of pictures as it takes them: they are compared, too."),
     ] = None,
 ) -> None:
-    """Write all files and the registry again, from the weights in the files, as the present version exports them."""
+    """Write all translators and the registry again, from the weights in the files, as the present version exports."""
     for name, entry in shipped_models().items():
         network, card = load_onnx_generator(WEIGHTS / entry.file)
         write(network, card, entry.title, find_pictures(pictures / name) if pictures else ())
@@ -121,7 +144,7 @@ def renew(
 def write(network: nn.Module, card: ModelCard, title: str, pictures: Sequence[Path] = ()) -> None:
     """Export a model to this folder and register it."""
     report = export_onnx(network, card, WEIGHTS / f"{card.name}.onnx", precision="fp16", pictures=pictures)
-    register(report.card, title, report.sha256)
+    register("models", card.name, title, card.task, card.state, report.sha256)
     worst = max(check.difference for check in report.checks)
     typer.echo(f"{report.file.name}: {report.size / 1e6:.2f} MB, at most {worst:.1e} from PyTorch, {report.sha256}")
 

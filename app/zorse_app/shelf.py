@@ -9,7 +9,7 @@ import zorse
 from zorse.card import ModelCard
 from zorse.errors import UnknownModel, WeightsError
 from zorse.loading import locate, read_file_card
-from zorse.registry import find_file, shipped_models
+from zorse.registry import find_file, sample_model_file, sample_models, shipped_models
 from zorse.runtime.devices import Setting
 from zorse.runtime.sample_model import SampleModel, draws_samples
 from zorse_app import texts
@@ -39,6 +39,9 @@ class Shelf:
         shipped = {name: name for name, entry in shipped_models().items() if find_file(entry)}
         own, self._generators = ({}, {}) if folder is None else _models_in(folder)
         self._sources: dict[str, str | Path] = {**shipped, **own}
+        for name, entry in sample_models().items():
+            if name not in self._generators and find_file(entry):
+                self._generators[name] = SampleModel.load(sample_model_file(name))
         self._warm: OrderedDict[str, GatedTranslator] = OrderedDict()
         self._lent: dict[str, GatedTranslator] = {}
         self._lock = threading.Lock()
@@ -50,7 +53,7 @@ class Shelf:
 
     @property
     def generators(self) -> Mapping[str, SampleModel]:
-        """Those of the folder that draw samples from noise, by their names; they are small and stay open."""
+        """Those that draw samples from noise, by their names, the folder's first; they are small and stay open."""
         return self._generators
 
     def lend(self, name: str, translator: GatedTranslator) -> None:

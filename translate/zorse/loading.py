@@ -93,12 +93,18 @@ def read_file_card(file: Path) -> ModelCard:
         WeightsError: the file is damaged or holds no card.
     """
     if file.suffix.lower() == ".safetensors":
-        return read_card(_safetensors_metadata(file), str(file))
+        return read_card(safetensors_metadata(file), str(file))
     return read_card(read_onnx(file).metadata, str(file))
 
 
-def _safetensors_metadata(file: Path) -> dict[str, str]:
-    """A safetensors file begins with the length of a JSON header, whose "__metadata__" maps strings to strings."""
+def safetensors_metadata(file: Path) -> dict[str, str]:
+    """What a safetensors file says of itself, without torch.
+
+    It begins with the length of a JSON header, whose "__metadata__" maps strings to strings.
+
+    Raises:
+        WeightsError: it is damaged.
+    """
     try:
         with file.open("rb") as content:
             (length,) = struct.unpack("<Q", content.read(8))

@@ -1,7 +1,8 @@
 """The shipped models: `weights/registry.toml`, their checksums, and the download of those that are not in the package.
 
-Each entry of registry.toml is a table [models.NAME] with the fields of `Entry`, or a table [official.NAME] with those
-of `Official`: a generator that the authors of CycleGAN or pix2pix have published, which is called "official/NAME" here.
+Each entry of registry.toml is a table [models.NAME] with the fields of `Entry`, a table [samples.NAME] with the same
+fields for a generator that draws samples from noise, or a table [official.NAME] with those of `Official`: a generator
+that the authors of CycleGAN or pix2pix have published, which is called "official/NAME" here.
 """
 
 import difflib
@@ -40,7 +41,7 @@ class Entry(Frozen):
     title: str
     """For people: "Horse to zebra"."""
     task: str
-    """As in the card: "horse to zebra"."""
+    """As in the card: "horse to zebra"; what its samples show where it draws them from noise."""
     state: Literal["release", "preview"]
     url: str | None = Field(default=None, pattern=r"^https?://")
     """Where to download a file that is not in the package."""
@@ -99,6 +100,15 @@ def shipped_models() -> dict[str, Entry]:
     return _tables("models", TypeAdapter(dict[str, Entry]))
 
 
+def sample_models() -> dict[str, Entry]:
+    """All shipped generators that draw samples from noise, by name, in the file's order.
+
+    Raises:
+        WeightsError: registry.toml cannot be understood.
+    """
+    return _tables("samples", TypeAdapter(dict[str, Entry]))
+
+
 def official_models() -> dict[str, Official]:
     """All published checkpoints of registry.toml by name ("official/horse2zebra"), in the file's order.
 
@@ -128,6 +138,8 @@ def entry_of(name: str) -> Entry:
     models = shipped_models()
     if name in models:
         return models[name]
+    if name in sample_models():
+        raise UnknownModel(f"{name!r} draws samples from noise and translates nothing: zorse sample {name}")
     near = difflib.get_close_matches(name.lower(), models, n=1)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join(models) or "none"
@@ -167,7 +179,27 @@ def model_file(name: str) -> Path:
         if not converted.is_file():
             raise WeightsError(f"The model {name!r} is not on this computer. Get it with: zorse models download {name}")
         return converted
-    entry = entry_of(name)
+    return _verified(name, entry_of(name))
+
+
+def sample_model_file(name: str) -> Path:
+    """The verified file of a shipped generator that draws samples from noise.
+
+    Raises:
+        UnknownModel: no such generator has that name.
+        ChecksumMismatch: the file is not the published one.
+        WeightsError: the file is missing.
+    """
+    models = sample_models()
+    if name not in models:
+        raise UnknownModel(
+            f"There is no shipped generator of samples {name!r} and no such file. Shipped ones: "
+            f"{', '.join(models) or 'none'}."
+        )
+    return _verified(name, models[name])
+
+
+def _verified(name: str, entry: Entry) -> Path:
     file = find_file(entry)
     if file is None:
         advice = f"Get it with: zorse models download {name}" if entry.url else "Install Zorse again."

@@ -27,9 +27,9 @@ def list_models(as_json: Json = False) -> None:
     """List the shipped models, and the official ones that can be downloaded."""
     from rich.table import Table
 
-    from zorse.registry import find_file, official_file, official_models, shipped_models
+    from zorse.registry import find_file, official_file, official_models, sample_models, shipped_models
 
-    entries, official = shipped_models(), official_models()
+    entries, official = shipped_models() | sample_models(), official_models()
     if as_json:
         rows = {name: entry.model_dump() | {"present": find_file(entry) is not None} for name, entry in entries.items()}
         rows |= {
@@ -64,9 +64,16 @@ def info(
 
     For an exported file also what it takes and gives, and how it was compared with PyTorch.
     """
+    from zorse.cli.sample_info import described_sample_card, find_sample_card, sample_card_json
     from zorse.loading import locate, read_file_card
     from zorse.parity import described_parity
 
+    if (found := find_sample_card(model)) is not None:
+        if as_json:
+            typer.echo(sample_card_json(*found))
+        else:
+            _print_lines(described_sample_card(*found))
+        return
     file = locate(model)
     card = read_file_card(file)
     parity = _parity(file)

@@ -28,7 +28,10 @@ FILM_MS = 250
 def sample(
     model: Annotated[
         Path,
-        typer.Argument(metavar="RUN|MODEL", help="A run of a baseline GAN, or a .safetensors or .onnx file of one."),
+        typer.Argument(
+            metavar="RUN|MODEL",
+            help="A run of a baseline GAN, a .safetensors or .onnx file of one, or the name of a shipped one: digits.",
+        ),
     ],
     n: Annotated[
         int | None,
@@ -151,11 +154,14 @@ def _sheet(
 
 
 def _sampler(model: Path, checkpoint: "Checkpoint") -> "Sampler":
+    from zorse.registry import sample_model_file
     from zorse.samples.sampler import Sampler
     from zorse.training.files import RunFolder
 
-    file = RunFolder(model).generator_files(checkpoint)[0] if model.is_dir() else model
-    return Sampler.load(file)
+    if model.is_dir():
+        return Sampler.load(RunFolder(model).generator_files(checkpoint)[0])
+    is_name = model == Path(model.name) and not model.suffix and not model.exists()
+    return Sampler.load(sample_model_file(model.name) if is_name else model)
 
 
 def _label(sampler: "Sampler", label: str | None) -> int | None:
