@@ -205,3 +205,12 @@ def test_what_cannot_go_in_tiles_goes_in_one_piece(monkeypatch):
     picture = Picture(np.full((40, 50, 3), 55, np.uint8))
     translated = GatedTranslator(Translator(tiny_onnx.card(), Whole()), Gate()).translate(picture, size="keep")
     assert (translated.rgb == 200).all()
+
+
+@pytest.mark.parametrize("size", [(257, 256), (480, 640), (300, 1000), (1200, 1600)])
+@pytest.mark.parametrize("native_size", [250, 256])
+def test_what_is_granted_suffices_for_one_pass(monkeypatch, size, native_size):
+    monkeypatch.setattr(page_gate, "_LEAST", 0)
+    picture = Picture(np.full((*size, 3), 55, np.uint8))
+    translator = GatedTranslator(Translator(tiny_onnx.card(native_size=native_size), Whole()), Gate())
+    assert (translator.translate(picture).rgb == 200).all()

@@ -1,11 +1,14 @@
 """Models that visitors bring: what is let in, what is not, and that a network cannot take more than it is given."""
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -28,6 +31,7 @@ from zorse_app.own.checks import checked_network
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.models import OwnModels
 from zorse_app.service import Upload
+from zorse_app.stops import Stopped
 from zorse_app.tabs.own_model import described
 
 ENOUGH = Confines(memory=2 * 10**9, seconds=60)
@@ -234,6 +238,32 @@ def test_a_program_that_does_not_end_is_ended():
     echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.stderr.write('so'); sys.exit(3)"
     ended = run_confined([sys.executable, "-c", echo], b"x" * 10**6, ENOUGH)
     assert (ended.status, ended.output, ended.errors) == (3, b"x" * 10**6, "so")
+
+
+def test_a_stop_ends_the_process_that_works(service, tmp_path):
+    model = OwnModels(service).bring("ann", sent(tiny_onnx.write(tmp_path / "slow.onnx", tiny_onnx.slow)))
+    Image.new("RGB", (1500, 1500)).save(tmp_path / "large.png")
+    started = time.monotonic()
+
+    def stop_when_it_works():
+        while not workers():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        service.stops.stop("ann")
+
+    with service.stops.watch("ann"), ThreadPoolExecutor(1) as visitor:
+        stopping = visitor.submit(stop_when_it_works)
+        with pytest.raises(Stopped):
+            service.translate_photo(sent(tmp_path / "large.png"), model.name, "keep")
+        stopping.result()
+    assert time.monotonic() - started < 45
+    assert workers() == []
+
+
+def workers():
+    """Processes that run strangers' networks, started here."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "network_process.py" in " ".join(child.cmdline())]
 
 
 def safetensors(path):

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -235,6 +236,13 @@ def test_a_computer_that_is_switched_off_leaves_what_can_go_on(desk, zips, stand
     stand_ins["steps"] = at + 1
     desk.resume(key)
     until(lambda: state(desk, key) is State.DONE)  # from the checkpoint: one step was left
+
+
+def test_a_process_that_is_just_being_loaded_is_alive(desk, zips, stand_ins, monkeypatch):
+    key = draft(desk, zips)
+    desk.start(key, "quick")
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda process: [])
+    assert state(desk, key) is State.RUNNING
 
 
 def test_what_was_ended_before_its_first_save_begins_anew(desk, zips, stand_ins):

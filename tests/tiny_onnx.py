@@ -1,5 +1,6 @@
 """Tiny ONNX models with a card, for tests: what a translator does to a picture is then known exactly."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,12 @@ def generator(channels=64):
         helper.make_node("Tanh", ["e"], ["translation"]),
     ]
     return nodes, tensors
+
+
+def slow():
+    """Takes a moment for a tiny picture, and minutes for a large one."""
+    names = ["image", *(f"x{number}" for number in range(15_000)), "translation"]
+    return [helper.make_node("Tanh", [before], [after]) for before, after in pairwise(names)], []
 
 
 def division_by_zero():

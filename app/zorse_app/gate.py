@@ -14,8 +14,9 @@ from typing import Unpack
 
 from zorse.errors import ConfigError, ImageError, IncompatibleWeights, ZorseError
 from zorse.imaging.io import Picture
+from zorse.runtime.guided import FIT_PLANES
 from zorse.runtime.memory import Returning, available_memory, parse_memory
-from zorse.runtime.passes import Streamable, one_pass_size
+from zorse.runtime.passes import MIN_SIDE, Streamable, one_pass_size
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
 from zorse_app import texts
@@ -23,6 +24,9 @@ from zorse_app.limits import WINDOW, Limits, TooLarge
 
 PIXEL_BYTES = 24
 """Bytes that a pixel of a picture takes around the network: decoded, translated, at 16 bits with alpha, encoded."""
+
+_SEEN_BYTES = PIXEL_BYTES + 4 * FIT_PLANES
+"""Bytes that a pixel takes as the network sees it: also what brings the change back to a larger picture."""
 
 _LEAST = 64 * 10**6
 """Bytes that any work is reckoned with: a tiny picture still needs Python objects, file contents, a slice of the
@@ -245,8 +249,14 @@ class GatedTranslator(Translator):
         size = self._seen_size(height, width, options)
         if size[0] * size[1] > limit:
             raise TooLarge(texts.WORK_TOO_LARGE.format(size=f"{size[1]}x{size[0]}", limit=f"{limit / 10**6:.3g}"))
-        around = PIXEL_BYTES * (height * width * frames + size[0] * size[1])
-        return around + (one_pass_size(self.card, *size) if self._own_memory is None else self._own_memory)
+        around = PIXEL_BYTES * height * width * frames + _SEEN_BYTES * size[0] * size[1]
+        return around + (self._network_memory(*size) if self._own_memory is None else self._own_memory)
+
+    def _network_memory(self, height: int, width: int) -> int:
+        """Bytes of one pass; the network gets the picture with sides that it can halve."""
+        multiple = self.card.size_multiple
+        rows, columns = (-(-max(side, MIN_SIDE) // multiple) * multiple for side in (height, width))
+        return one_pass_size(self.card, rows, columns)
 
     def _goes_in_tiles(self, picture: Picture, options: Options) -> bool:
         """Large ones on the CPU, where nothing else is wanted; GPUs are quick, and quickest in one pass."""

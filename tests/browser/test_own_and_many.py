@@ -1,5 +1,6 @@
 """A visitor's own model, and many pictures, in headless Chromium; see test_page.py for how to run it."""
 
+import time
 import zipfile
 
 import numpy as np
@@ -35,6 +36,25 @@ def test_a_model_is_dropped_and_used(tab, photo, tmp_path):
     tab.get_by_text("forgotten when you close this page").wait_for()
     tab.wait_for_timeout(1000)
     assert tab.locator(".toast-body").count() == 0
+
+
+def test_a_stop_is_quick_and_no_error(tab, tmp_path):
+    card = tiny_onnx.card(name="slow", native_size=1500)
+    tab.get_by_role("tab", name="Your model").click()
+    tab.locator("#own_file input[type=file]").set_input_files(
+        tiny_onnx.write(tmp_path / "slow.onnx", tiny_onnx.slow, card)
+    )
+    tab.get_by_text("slow").locator("visible=true").first.wait_for()
+    Image.new("RGB", (1500, 1500)).save(tmp_path / "large.png")
+    tab.locator("#own_picture input[type=file]").first.set_input_files(tmp_path / "large.png")
+    tab.wait_for_timeout(4000)
+    started = time.monotonic()
+    tab.get_by_role("button", name="Stop").locator("visible=true").click()
+    tab.locator(".toast-body").get_by_text("You stopped this.").wait_for()
+    assert time.monotonic() - started < 10
+    shoot(tab, "stopped")
+    assert tab.locator(".toast-body.error").count() == 0
+    assert tab.locator(".toast-body").get_by_text("Error").count() == 0
 
 
 def test_a_pickle_is_refused(tab, tmp_path):

@@ -63,7 +63,9 @@ def is_alive(folder: TrainingFolder) -> bool:
 def _runs(pid_file: Path, root: Path) -> bool:
     try:
         process = psutil.Process(int(pid_file.read_text(encoding="utf-8")))
-        return process.status() != psutil.STATUS_ZOMBIE and any(str(root) in part for part in process.cmdline())
+        command = process.cmdline()  # empty for a moment while the program is being loaded
+        names_it = not command or any(str(root) in part for part in command)
+        return names_it and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, psutil.Error):
         return False
 
