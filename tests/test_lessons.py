@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zorse.lessons import blur, collapse, distances, rotation, saturation, smoothing
+from zorse.lessons import blur, collapse, distances, guard, rotation, saturation, smoothing
 from zorse.lessons.catalogue import LESSONS, Entry, hold
 from zorse.recipes.game import minus_log_d
 
@@ -19,6 +19,8 @@ def quick(monkeypatch):
     for lesson, steps in ((rotation, 40), (distances, 4), (smoothing, 4), (blur, 4), (collapse, 2)):
         monkeypatch.setattr(lesson, "STEPS", steps)
     monkeypatch.setattr(distances, "SHIFTS", (0.0, 1.0))
+    for name, steps in (("HEALTHY", 4), ("STEPS", 4), ("EVERY", 2)):
+        monkeypatch.setattr(guard, name, steps)
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from zorse.errors import ConfigError, ImageError
-from zorse.lessons import blur, collapse, distances, rotation, saturation, smoothing
+from zorse.lessons import blur, collapse, distances, guard, rotation, saturation, smoothing
 from zorse.lessons.lesson import Lesson
 from zorse.training.files import write_atomically
 
@@ -31,6 +31,7 @@ LESSONS: Mapping[str, Entry] = {
     "saturation": Entry(saturation.TITLE, saturation.teach),
     "rotation": Entry(rotation.TITLE, rotation.teach),
     "collapse": Entry(collapse.TITLE, collapse.teach),
+    "guard": Entry(guard.TITLE, guard.teach),
     "distances": Entry(distances.TITLE, distances.teach),
     "smoothing": Entry(smoothing.TITLE, smoothing.teach),
     "blur": Entry(blur.TITLE, blur.teach),
