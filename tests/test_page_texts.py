@@ -140,5 +140,9 @@ def test_the_drawing_pad_has_no_words_of_its_own():
     texts_between_tags = re.sub(r"<[^>]*>", "", shown).split()
     said = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', shown)
     assert (texts_between_tags, set(said)) == ([], {""})
-    script = re.sub(r"//.*", "", (APP / "pad" / "pad.js").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", ["pad/pad.js", "page.js"])
+def test_scripts_have_no_words_of_their_own(file):
+    script = re.sub(r"//.*", "", (APP / file).read_text(encoding="utf-8"))
     assert not [text for text in re.findall(r'"([^"]*)"', script) if WORDS.search(text)]

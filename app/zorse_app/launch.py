@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ _SESSIONS = 128
 """Visitors whose settings Gradio remembers, about 1 MB each; every call by a program counts as one."""
 
 _STYLE = Path(__file__).with_name("style.css")
+_SCRIPT = Path(__file__).with_name("page.js")
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
                 state_session_capacity=_SESSIONS,
                 theme=_theme(),
                 css_paths=_STYLE,
+                js=_script(),
                 footer_links=["api"],
                 run_history=False,
                 enable_monitoring=False,
@@ -141,6 +144,12 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
     if blocks.mcp_server_obj is not None:  # Gradio would make a tool of every button
         blocks.mcp_server_obj.tool_to_endpoint = {"translate": f"/{TOOL_ENDPOINT}"}
     return RunningPage(blocks, url, share_url or None)
+
+
+def _script() -> str:
+    """A function, as Gradio wants it, that calls the one in the file with its words."""
+    words = {"divider": texts.DIVIDER, "example": texts.EXAMPLE}
+    return f"() => ({_SCRIPT.read_text(encoding='utf-8')})({json.dumps(words)})"
 
 
 def _theme() -> gr.themes.Base:

@@ -151,7 +151,7 @@ def told(function: Callable[P, R]) -> Callable[P, R | Any]:
         try:
             return function(*args, **kwargs)
         except Stopped as stopped:
-            gr.Info(str(stopped), title=texts.STOPPED_TITLE)
+            gr.Info(str(stopped))
             return gr.skip()
         except ZorseError as error:
             message = str(error)

@@ -51,6 +51,7 @@ PARTLY_MISSING = "Not part of this installation: {names}."
 PICTURE = "Your picture"
 PICTURE_HINT = "Drop a picture here\n- or -\nclick to choose one"
 EXAMPLES = "Or try one of these"
+EXAMPLE = "Example {number}"
 STRENGTH = "Strength"
 STRENGTH_HINT = "0 is your picture, 1 the translation."
 SIZE = "Work at"
@@ -60,6 +61,7 @@ SIZES: list[tuple[str, str]] = [("automatic", "native"), ("512 px", "512"), ("th
 # Results out
 
 RESULT = "Before / after"
+DIVIDER = "How much of before is shown"
 ABOUT_RESULT = "About the result"
 DOWNLOAD = "Download the result"
 USE_AS_INPUT = "Use it as the next input"
@@ -76,7 +78,6 @@ GPU, CPU = "GPU", "CPU"
 PROGRESS = "about {seconds:.0f} s left"
 STOP = "Stop"
 STOPPED = "You stopped this. Your input is still there."
-STOPPED_TITLE = "Stopped"
 
 # ----------------------------------------------------------------------------------------- Tabs for pictures and videos
 

@@ -44,7 +44,7 @@ def test_a_stop_is_quick_and_no_error(tab, tmp_path):
     tab.locator("#own_file input[type=file]").set_input_files(
         tiny_onnx.write(tmp_path / "slow.onnx", tiny_onnx.slow, card)
     )
-    tab.get_by_text("slow").locator("visible=true").first.wait_for()
+    tab.locator("#own_card h3").wait_for()
     Image.new("RGB", (1500, 1500)).save(tmp_path / "large.png")
     tab.locator("#own_picture input[type=file]").first.set_input_files(tmp_path / "large.png")
     tab.wait_for_timeout(4000)

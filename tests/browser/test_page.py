@@ -139,6 +139,21 @@ def test_strength_follows_the_arrow_keys(tab, photo):
         tab.locator("input[type=range]:visible").first.press("ArrowLeft")
 
 
+def test_the_divider_follows_the_arrow_keys_and_examples_have_names(tab, photo):
+    tab.locator("input[type=file]").first.set_input_files(photo)
+    told(tab, "horse to zebra")
+    divider = tab.get_by_role("slider", name="How much of before is shown").locator("visible=true")
+    places = [divider.bounding_box()["x"]]
+    for key in ("ArrowLeft", "ArrowRight", "End"):
+        divider.press(key)
+        tab.wait_for_timeout(500)
+        places.append(divider.bounding_box()["x"])
+    assert places[1] < places[0] == pytest.approx(places[2], abs=2)
+    assert places[3] > places[2] + 50
+    assert divider.get_attribute("aria-valuenow") == "100"
+    assert tab.get_by_role("button", name="Example 1").first.is_visible()
+
+
 def test_the_way_back_is_translated_once(tab, photo):
     tab.locator("input[type=file]").first.set_input_files(photo)
     told(tab, "horse to zebra")

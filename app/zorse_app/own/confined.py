@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import IO
 
 _GLANCE = 0.2
 """Seconds between two looks at whether it shall go on."""
@@ -51,27 +53,35 @@ def run_confined(
         TooSlow: it took longer than it may, and was ended.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": str(os.cpu_count() or 1), "CUDA_VISIBLE_DEVICES": ""}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    ) as process:
+    with (
+        _as_file(given) as source,
+        subprocess.Popen(
+            command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as process,
+    ):
         _confine(process.pid, confines)
-        end = time.monotonic() + confines.seconds
         try:
-            output, errors = _communicated(process, given, end, check)
+            output, errors = _waited_for(process, confines.seconds, check)
         finally:
             process.kill()
     return Ended(process.returncode, output, errors.decode(errors="replace"))
 
 
-def _communicated(
-    process: "subprocess.Popen[bytes]", given: bytes, end: float, check: Callable[[], None]
-) -> tuple[bytes, bytes]:
-    rest: bytes | None = given  # what is not written in the first turn is written in the next ones
+@contextmanager
+def _as_file(given: bytes) -> Iterator[IO[bytes]]:
+    """Through a pipe, `communicate` would not go on writing after a look at whether to go on."""
+    with tempfile.TemporaryFile() as file:
+        file.write(given)
+        file.seek(0)
+        yield file
+
+
+def _waited_for(process: "subprocess.Popen[bytes]", seconds: float, check: Callable[[], None]) -> tuple[bytes, bytes]:
+    end = time.monotonic() + seconds
     while True:
         try:
-            return process.communicate(rest, timeout=_GLANCE)
+            return process.communicate(timeout=_GLANCE)
         except subprocess.TimeoutExpired:
-            rest = None
             check()
             if time.monotonic() > end:
                 raise TooSlow from None
