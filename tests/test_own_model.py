@@ -235,7 +235,10 @@ def test_a_program_that_does_not_end_is_ended():
     endless = [sys.executable, "-c", "while True: pass"]
     with pytest.raises(TooSlow):
         run_confined(endless, b"", Confines(memory=10**9, seconds=0.5))
-    echo = "import sys, time; time.sleep(0.5); sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.stderr.write('so'); sys.exit(3)"
+    echo = (
+        "import sys, time; time.sleep(0.5); sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.stderr.write('so'); "
+        "sys.exit(3)"
+    )
     ended = run_confined([sys.executable, "-c", echo], b"x" * 10**6, ENOUGH)
     assert (ended.status, ended.output, ended.errors) == (3, b"x" * 10**6, "so")
 
