@@ -26,7 +26,7 @@ from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.moments import Moments
 from zorse.runtime.streamed.onnx_kernels import OnnxKernels
-from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, tiles_of, whole_pass_size
 from zorse.runtime.streamed.program import Add
 from zorse.runtime.streamed.shelf import KeptMap
 from zorse.torch_kernels import TorchKernels
@@ -259,6 +259,22 @@ def test_any_budget(config):
     np.testing.assert_allclose(streamed(tiny.torch, least, picture), expected, atol=TOLERANCE)
     with pytest.raises(TooLittleMemory):
         plan_exact(program, 96, 160, 1_000_000)
+
+
+@pytest.mark.parametrize("config", [RESNETS[0], UNETS[1], COMPACTS[0]], ids=lambda config: config.kind)
+def test_a_little_more_than_the_least_memory_saves_most_tiles(config):
+    program = generator(config).torch.program
+    least = cheapest(program, 384, 384)
+    roomier = plan_exact(program, 384, 384, least.needed + 16_000_000)
+    assert number_of_tiles(roomier) < number_of_tiles(least) / 4
+    assert not roomier.spilled
+    assert roomier.needed <= least.needed + 16_000_000
+
+
+def number_of_tiles(plan):
+    return sum(
+        len(list(tiles_of(plan.sizes[stage.target], tile))) for stage, tile in zip(plan.stages, plan.tiles, strict=True)
+    )
 
 
 def test_a_settled_plan_with_the_pictures_own_statistics_is_exact():

@@ -1,5 +1,6 @@
 """The translator streams what does not fit into one pass, within the memory that it is given."""
 
+import dataclasses
 import subprocess
 import sys
 import weakref
@@ -21,6 +22,7 @@ from zorse.networks.build import build_generator
 from zorse.runtime import memory, passes
 from zorse.runtime.memory import available_memory, format_memory, parse_memory
 from zorse.runtime.onnx import OnnxBackend
+from zorse.runtime.streamed.plan import plan_exact
 from zorse.runtime.translator import Translator
 from zorse_export import export_onnx
 
@@ -75,6 +77,18 @@ def test_any_shape(tiny, shape):
     pixels = photo(*shape)
     whole = tiny(pixels, size="keep", tiling="whole").astype(int)
     assert np.abs(tiny(pixels, size="keep", tiling="exact").astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(33, 40), (40, 33), (49, 17)])
+def test_tiles_that_lie_in_the_padding(shape, monkeypatch):
+    def in_single_rows(*arguments):
+        plan = plan_exact(*arguments)
+        return dataclasses.replace(plan, tiles=tuple((1, 8) for _ in plan.tiles))
+
+    translator = translator_of(UnetConfig(base_channels=4, depth=4, norm="instance", dropout=False))
+    whole = translator(photo(*shape), size="keep", tiling="whole").astype(int)
+    monkeypatch.setattr(passes, "plan_exact", in_single_rows)
+    assert np.abs(translator(photo(*shape), size="keep", tiling="exact").astype(int) - whole).max() <= 1
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.3])
@@ -235,12 +249,18 @@ def test_free_memory_is_the_default_limit(hungry, monkeypatch):
         translator(photo(600, 600), size="keep")
 
 
-def test_an_impossible_budget_names_the_least_possible_one(tiny):
-    pixels = photo(300, 300)
-    with pytest.raises(ImageError, match=r"300x300 takes at least \d+ MB .*10 MB may be used.*--max-memory") as caught:
-        tiny(pixels, size="keep", max_memory="10MB")
-    least = str(caught.value).split("--max-memory ")[1].split(")")[0]
-    tiny(pixels, size="keep", max_memory=least)
+def least_memory(translator, pixels, **options):
+    with pytest.raises(ImageError, match=r"takes at least \d+ MB .*1 MB may be used.*--max-memory") as caught:
+        translator(pixels, size="keep", max_memory="1MB", **options)
+    return str(caught.value).split("--max-memory ")[1].split(")")[0]
+
+
+@pytest.mark.parametrize("tiling", ["auto", "exact", "fast"])
+@pytest.mark.parametrize("model", ["tiny", "shipped"])
+def test_an_impossible_budget_names_the_least_possible_one(model, tiling, request):
+    translator, pixels = request.getfixturevalue(model), photo(40, 30)
+    least = least_memory(translator, pixels, tiling="exact" if tiling == "auto" else tiling)
+    assert translator(pixels, size="keep", max_memory=least, tiling=tiling).shape == pixels.shape
 
 
 def test_a_backend_that_cannot_stream(hungry):

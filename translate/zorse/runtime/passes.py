@@ -1,7 +1,8 @@
 """One picture through a network: in one pass over the whole picture, or streamed in tiles."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -158,15 +159,23 @@ class _Job:
         self.write(whole_window(self.seen.height, self.seen.width), after)
 
     def exact(self, kernels: Kernels) -> None:
-        memory = max(self.memory - kernels.held, 0)
-        plan = plan_exact(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
-        stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed))
+        with self._beside(kernels) as memory:
+            plan = plan_exact(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
+            stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed))
 
     def fast(self, kernels: Kernels) -> None:
-        memory = max(self.memory - kernels.held, 0)
-        plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
-        norms = self._thumbnail_norms(kernels, memory)
-        stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed), norms)
+        with self._beside(kernels) as memory:
+            plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
+            norms = self._thumbnail_norms(kernels, memory)
+            stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed), norms)
+
+    @contextmanager
+    def _beside(self, kernels: Kernels) -> Iterator[int]:
+        """The memory that their weights leave. What is said to be too little counts them in."""
+        try:
+            yield max(self.memory - kernels.held, 0)
+        except TooLittleMemory as error:
+            raise TooLittleMemory(error.least + kernels.held) from error
 
     def _thumbnail_norms(self, kernels: Kernels, memory: int) -> Norms:
         """The normalisations that a small copy of the picture gets."""
@@ -224,12 +233,11 @@ def _padded(seen: Seen, multiple: int) -> Seen:
     rows, columns = (padded_places(side, multiple, MIN_SIDE) for side in (seen.height, seen.width))
 
     def pixels(window: Window) -> Pixels:
+        if window.rows.stop <= seen.height and window.columns.stop <= seen.width:
+            return seen.pixels(window)
         down, across = rows[window.rows.start : window.rows.stop], columns[window.columns.start : window.columns.stop]
         inner = Window(Span(int(down.min()), int(down.max()) + 1), Span(int(across.min()), int(across.max()) + 1))
-        part = seen.pixels(inner)
-        if part.shape[:2] == (len(down), len(across)):
-            return part
-        return part[down - inner.rows.start][:, across - inner.columns.start]
+        return seen.pixels(inner)[down - inner.rows.start][:, across - inner.columns.start]
 
     return Seen(len(rows), len(columns), pixels)
 

@@ -43,8 +43,10 @@ COMFORTABLE = 128 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
 """Likewise on a GPU."""
-_PARTS = (1, 4, 16)
+_PARTS = (1, 4, 16, 64, 256)
 """Parts of that which are tried where memory is short."""
+_EACH_TILE = 2**24
+"""Multiplications that take as long as one tile beside its computing."""
 _TRANSFER = 40
 """Multiplications that take as long as writing or reading one value of a kept map in memory."""
 _SPILLED = 4
@@ -154,20 +156,22 @@ def _roomy_plan(program: Program, height: int, width: int, memory: int, keep: Ke
     tile gains.
     """
     plans = []
-    for room in (*(min(memory // 3, comfortable // part) for part in _PARTS), 0):
+    for room in (min(memory // 3, comfortable // part) for part in _PARTS):
         plan = _plan(program, height, width, memory, keep, room)
         if not plan.spilled and plan.needed + room <= memory:
             return plan
         plans.append(plan)
+    plans.append(_plan(program, height, width, memory, keep, 0))
     return min(plans, key=lambda plan: (plan.needed > memory, _cost(plan)))
 
 
 def _cost(plan: Plan) -> float:
-    """Multiplications of all tiles, and as many as take the time of writing and reading the kept maps."""
+    """Multiplications of all tiles, and as many as take the time of the tiles themselves and of the kept maps."""
     cost = 0.0
     for number, stage in enumerate(plan.stages):
         height, width = plan.sizes[stage.target]
         cost += stage_products(plan, number) * height * width
+        cost += _EACH_TILE * sum(1 for _ in tiles_of((height, width), plan.tiles[number]))
         for op in (*stage.keeps, *stage.sources):
             if op in plan.buffer_of:
                 height, width = plan.sizes[op]
