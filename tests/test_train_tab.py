@@ -20,6 +20,7 @@ from zorse.data.doctor.findings import Check
 from zorse.imaging.io import read_picture
 from zorse.training.recorder.alarms import ALARMS
 from zorse_app import Service, Shelf, texts
+from zorse_app.tabs.train_begin import _range
 from zorse_app.training_desk import Desk, State
 from zorse_app.training_desk.progress import Alarm
 from zorse_app.training_report import alarms, duration
@@ -162,3 +163,11 @@ def test_alarms_are_told_in_plain_words_the_newest_first():
 )
 def test_durations_are_rounded_as_people_do(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "10 seconds"), (60, "60 to 80 seconds"), (600, "10 to 14 minutes"), (4000, "65 minutes to 1.5 hours")],
+)
+def test_estimates_are_ranges_as_people_say_them(seconds, words):
+    assert _range(seconds) == words

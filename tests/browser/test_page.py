@@ -6,6 +6,7 @@ Needs Playwright (pip install playwright) and Chromium; leaves screenshots to lo
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -248,3 +249,24 @@ def test_examples_are_translated(tab):
     tab.locator(".gallery-item:visible").first.click()
     told(tab, "horse to zebra")
     shoot(tab, "horse_result")
+
+
+@pytest.mark.parametrize("width", list(WIDTHS))
+def test_every_tab_in_the_dark(chromium, url, photo, width):
+    size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
+    page = chromium.new_page(viewport=size, color_scheme="dark")
+    page.set_default_timeout(PATIENCE)
+    page.goto(url)
+    page.locator("input[type=file]").first.set_input_files(photo)
+    told(page, "horse to zebra")
+    ground, ink = (page.evaluate(f"getComputedStyle(document.body).{what}") for what in ("backgroundColor", "color"))
+    assert brightness(ground) < 60
+    assert brightness(ink) > 180
+    for number, name in enumerate(page.get_by_role("tab").all_inner_texts()):
+        page.get_by_role("tab", name=name, exact=True).first.click(force=True)
+        shoot(page, f"dark_{number}_{''.join(filter(str.isalnum, name))}")
+    page.close()
+
+
+def brightness(colour):
+    return np.mean([int(part) for part in re.findall(r"\d+", colour)[:3]])

@@ -20,6 +20,7 @@ from zorse_app.parts import (
     upload,
     visitor,
 )
+from zorse_app.picture_files import size_of
 from zorse_app.service import Service
 
 
@@ -34,6 +35,7 @@ def own_model_tab(service: Service) -> None:
                 picture = picture_input(texts.PICTURE, texts.PICTURE_HINT)
             with gr.Accordion(texts.MORE, open=False):
                 strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
+                size = gr.Radio(texts.SIZES, value=texts.SIZES[0][1], label=texts.SIZE, info=texts.SIZE_HINT)
         with gr.Column():
             result = result_view(service)
 
@@ -48,6 +50,7 @@ def own_model_tab(service: Service) -> None:
     def translate(
         picture: dict[str, Any] | None,
         strength: float,
+        size: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio looks for it in the signature
     ) -> tuple[Any, ...]:
@@ -58,7 +61,7 @@ def own_model_tab(service: Service) -> None:
             raise WeightsError(texts.OWN_MISSING)
         with service.stops.watch(visitor(request)) as check:
             tell = progress_of(progress, check)
-            return shown(service.translate_photo(upload(picture), model.name, "native", strength, tell))
+            return shown(service.translate_photo(upload(picture), model.name, size_of(size), strength, tell))
 
     def leave(request: gr.Request) -> None:
         models.forget(visitor(request))
@@ -78,9 +81,9 @@ def own_model_tab(service: Service) -> None:
         show_progress_on=card,
     )
     gr.on(
-        [picture.change, strength.change],
+        [picture.change, strength.change, size.change],
         translate,
-        [picture, strength],
+        [picture, strength, size],
         result.components,
         preprocess=False,
         api_name="use_own_model",
@@ -90,7 +93,7 @@ def own_model_tab(service: Service) -> None:
     )
     brought.success(
         translate,
-        [picture, strength],
+        [picture, strength, size],
         result.components,
         preprocess=False,
         api_name="own_model_at_once",  # else it would take the name of the function from others

@@ -56,7 +56,7 @@ def _pictures(service: Service, models: Sequence[str], label: str, api_name: str
                 )
             with gr.Accordion(texts.MORE, open=False):
                 strength = gr.Slider(0, 1, 1, step=0.05, label=texts.STRENGTH, info=texts.STRENGTH_HINT)
-                size = gr.Radio(texts.SIZES, value="native", label=texts.SIZE, info=texts.SIZE_HINT)
+                size = gr.Radio(texts.SIZES, value=texts.SIZES[0][1], label=texts.SIZE, info=texts.SIZE_HINT)
         with gr.Column():
             result = result_view(service)
             again = gr.Button(texts.USE_AS_INPUT, size="sm")

@@ -272,6 +272,8 @@ def _speed_choices(kind: Kind, seconds_per_iteration: float | None) -> list[tupl
 
 def _range(seconds: float) -> str:
     shortest, longest = duration(seconds), duration(_SLACK * seconds)
+    if shortest == longest:
+        return longest
     if shortest.split()[1:] == longest.split()[1:]:
         shortest = shortest.split()[0]
     return texts.RANGE.format(shortest=shortest, longest=longest)
