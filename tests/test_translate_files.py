@@ -76,6 +76,66 @@ def test_a_plan_uses_safe_names(tmp_path):
     assert plan([tmp_path / "in"], tmp_path / "out", "m")[0].target == tmp_path / "out/sub_/nul_.png"
 
 
+def test_a_result_whose_format_changes_makes_way(tmp_path):
+    for name in ("a.png", "a.ppm", "b.ppm"):
+        save(tmp_path / "in" / name)
+    names = {job.source.name: job.target.name for job in plan([tmp_path / "in"], tmp_path / "out", "m")}
+    assert names == {"a.png": "a.png", "a.ppm": "a.ppm.png", "b.ppm": "b.png"}
+    beside = [job.target.name for job in plan([tmp_path / "in/a.png", tmp_path / "in/a.ppm"], None, "m")]
+    assert beside == ["a_m.png", "a_m.ppm.png"]
+
+
+def test_a_folder_and_one_of_its_pictures_are_no_contradiction(tmp_path):
+    picture = save(tmp_path / "in/a.png")
+    assert len(plan([tmp_path / "in", picture], tmp_path / "out", "m")) == 1
+
+
+def test_results_may_go_above_the_folder(tmp_path, monkeypatch):
+    save(tmp_path / "in/a.png")
+    monkeypatch.chdir(tmp_path)
+    assert [job.target for job in plan([Path("in")], Path(), "m")] == [Path("a.png")]
+
+
+def test_links_are_followed_and_lead_in_no_circle(tmp_path):
+    save(tmp_path / "elsewhere/a.png")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in")
+    (tmp_path / "in/broken.png").symlink_to(tmp_path / "nowhere")
+    assert [job.target for job in plan([tmp_path / "in"], tmp_path / "out", "m")] == [tmp_path / "out/link/a.png"]
+    (tmp_path / "name").symlink_to(tmp_path / "elsewhere")
+    assert plan([tmp_path / "name"], None, "m")[0].target == tmp_path / "name_m/a.png"
+
+
+def test_nothing_lies_beside_the_root():
+    with pytest.raises(ConfigError, match="Name one with -o"):
+        plan([Path("/")], None, "m")
+
+
+def test_the_longest_names_can_be_written(tmp_path, model, zorse):
+    save(tmp_path / f"in/{'x' * 251}.png")
+    assert zorse("translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out")[0] == 0
+    assert [len(file.name) for file in (tmp_path / "out").iterdir()] == [255]
+    code, _, errors = zorse("translate", *(tmp_path / "in").iterdir(), "-m", model)
+    assert code == 1
+    assert "Choose a shorter name" in errors
+
+
+def test_a_folder_that_may_not_be_read_is_said(tmp_path, monkeypatch):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "in/closed/b.png")
+    scandir = os.scandir
+
+    def refusing(folder):
+        if Path(folder).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr("zorse.imaging.formats.os.scandir", refusing)
+    with pytest.raises(ImageError, match=r"closed cannot be read \(Permission denied\)"):
+        plan([tmp_path / "in"], tmp_path / "out", "m")
+
+
 # Times and resuming --------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +219,19 @@ def test_only_and_skip_choose(labelled):
     assert pictures(only=("images/*",), copy_others=True) == ["a.png", "a_mask.png", "b.jpg"]
     with pytest.raises(ImageError, match="that --only and --skip leave"):
         pictures(skip=("*",))
+
+
+def test_patterns_choose_among_named_files_too(tmp_path):
+    files = [save(tmp_path / "a.png"), save(tmp_path / "a_mask.png")]
+    assert [job.source for job in plan(files, tmp_path / "out", "m", Selection(skip=("*_mask.png",)))] == files[:1]
+    with pytest.raises(ImageError, match="leave none"):
+        plan(files, tmp_path / "out", "m", Selection(only=("*.jpg",)))
+
+
+def test_heic_is_not_passed_over_where_it_cannot_be_read(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.HEIC").write_bytes(b"x")
+    assert [job.source.name for job in plan([tmp_path / "in"], tmp_path / "out", "m")] == ["a.HEIC"]
 
 
 # Several workers -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Files that are either complete or not there."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Always the same name: what a killed process left behind is replaced by the next one.
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(_hidden(path.name))
     try:
         with part.open("wb") as file:
             yield file
@@ -27,3 +28,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+_LONGEST = 255
+"""Bytes of a file's name, on nearly all disks."""
+
+
+def _hidden(name: str) -> str:
+    """The unfinished file's name; a long one leaves no room for more."""
+    hidden = f".{name}.part"
+    return hidden if len(os.fsencode(hidden)) <= _LONGEST else f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.part"

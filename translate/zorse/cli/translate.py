@@ -71,10 +71,12 @@ def translate(
         ),
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Translate only pictures that match ('images/*').")
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Translate only pictures whose name or path matches ('images/*')."),
     ] = None,
     skip: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Do not translate pictures that match ('*_mask.png').")
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Do not translate pictures whose name or path matches ('*_mask.png')."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Pictures in work at the same time.", show_default="one per core")

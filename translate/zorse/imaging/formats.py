@@ -3,6 +3,8 @@
 HEIC is read and written where the package `pillow-heif` is installed, AVIF where Pillow was built with it.
 """
 
+import os
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +22,10 @@ def _register_heif() -> bool:
     return True
 
 
-_HEIF = {".heic": "HEIF", ".heif": "HEIF"} if _register_heif() else {}
+HEIF_SUFFIXES = (".heic", ".heif")
+"""Of files that are pictures whether or not they can be read here."""
+
+_HEIF = dict.fromkeys(HEIF_SUFFIXES, "HEIF") if _register_heif() else {}
 _AVIF = {".avif": "AVIF"} if features.check("avif") else {}
 
 WRITE_FORMATS = {
@@ -77,13 +82,31 @@ def find_pictures(folder: str | Path) -> list[Path]:
 
 
 def find_files(folder: str | Path) -> list[Path]:
-    """All files in a folder and its subfolders, sorted; hidden files and folders are skipped.
+    """All files in a folder and its subfolders, sorted; hidden files and folders are skipped, links are followed.
 
     Raises:
-        ImageError: there is no such folder.
+        ImageError: there is no such folder, or it may not be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder. Check the path.")
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted(_files_in(folder, frozenset()))
+
+
+def _files_in(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """The files of a folder; `above` names the folders that it lies in, which links may lead back to."""
+    try:
+        status = folder.stat()
+        around = above | {(status.st_dev, status.st_ino)}
+        if around == above:
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    yield from _files_in(Path(entry), around)
+                elif entry.is_file():
+                    yield Path(entry)
+    except OSError as error:
+        raise ImageError(f"The folder {folder} cannot be read ({error.strerror}). Check its permissions.") from error

@@ -1,5 +1,6 @@
 """Writing pictures: in the format of the name, with all that the file they came from held beside the colours."""
 
+import errno
 import io
 import struct
 from collections.abc import Iterator, Sequence
@@ -79,8 +80,9 @@ def writing(path: Path) -> Iterator[BinaryIO]:
                 f"{path} could not be written: {error.strerror}. What was finished before is whole. Free some space or "
                 "choose another place; --resume then leaves out what is done."
             ) from error
+        remedy = "Choose a shorter name" if error.errno == errno.ENAMETOOLONG else "Check its permissions"
         raise ImageError(
-            f"{path} could not be written ({error.strerror or error}). Check its permissions or choose another place."
+            f"{path} could not be written ({error.strerror or error}). {remedy} or choose another place."
         ) from error
 
 

@@ -10,11 +10,12 @@ Names of the results, for the model `horse2zebra`:
 A video is an input like a picture, under the same rules.
 
 Formats that can be read only (PPM; AVIF and HEIC where Pillow lacks them) become .png, videos of old kinds (AVI, WMV,
-MPEG) .mp4. Names that Windows cannot hold,
-or cannot tell apart, are changed as little as possible. An input is never overwritten.
+MPEG) .mp4; where that name is taken, a.ppm becomes a.ppm.png. Names that Windows cannot hold, or cannot tell apart, are
+changed as little as possible. An input is never overwritten.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,12 +58,16 @@ def plan(inputs: Iterable[Path], out: Path | None, model: str, selection: Select
 
     Raises:
         ConfigError: two pictures would go to one file, a result would overwrite an input, or `out` does not fit.
-        ImageError: a folder holds no pictures.
+        ImageError: there are no pictures.
     """
     inputs = list(dict.fromkeys(inputs))
     selection = selection or Selection()
     into_folder = out is not None and out != STANDARD and _is_folder(out, inputs)
-    jobs = [job for entry in inputs for job in _jobs(entry, out, into_folder, model, selection)]
+    jobs = _apart(dict.fromkeys(job for entry in inputs for job in _jobs(entry, out, into_folder, model, selection)))
+    if not jobs:
+        raise ImageError(
+            "--only and --skip leave none of the pictures. A pattern has to match the name or the path as it was given."
+        )
     jobs = [replace(job, target=target) for job, target in zip(jobs, distinct(job.target for job in jobs), strict=True)]
     _check(jobs)
     return jobs
@@ -81,6 +86,8 @@ def _is_folder(out: Path, inputs: list[Path]) -> bool:
 def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selection: Selection) -> list[Job]:
     if entry.is_dir():
         return _folder_jobs(entry, out, model, selection)
+    if entry != STANDARD and not selection.chooses(entry):
+        return []
     if out is None:
         if entry == STANDARD:
             return [Job(entry, STANDARD)]
@@ -98,14 +105,18 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
         raise ConfigError(
             f"The pictures of the folder {folder} cannot all go to standard output. Name a folder instead."
         )
-    folder_name = folder.resolve().name
-    root = out if out is not None else folder.resolve().with_name(f"{folder_name}_{model}")
-    # Results of an earlier run inside the folder are not translated again.
-    files = [file for file in find_files(folder) if not file.resolve().is_relative_to(root.resolve())]
-    if not files and root.resolve() == folder.resolve():
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    if not named.name:
+        raise ConfigError(f"There is no place beside the folder {folder} for the results. Name one with -o.")
+    root = out if out is not None else named.with_name(f"{named.name}_{model}")
+    here, there = folder.resolve(), root.resolve()
+    if here == there:
         raise ConfigError(
             f"The results cannot go into the folder {folder} that the pictures come from. Name another one."
         )
+    files = find_files(folder)
+    if there.is_relative_to(here):  # results of an earlier run inside the folder are not translated again
+        files = [file for file in files if not file.resolve().is_relative_to(there)]
     jobs = []
     for file in files:
         name = file.relative_to(folder)
@@ -127,6 +138,18 @@ def _named(name: Path) -> Path:
     if name.suffix.lower() in _WRITABLE:
         return safe_path(name)
     return safe_path(name.with_suffix(".mp4" if is_video(name) else ".png"))
+
+
+def _apart(jobs: Iterable[Job]) -> list[Job]:
+    """Where a file would take the place of another one because its format changes, its name keeps the old suffix."""
+    jobs = list(jobs)
+    count = Counter(job.target for job in jobs)
+    return [
+        replace(job, target=job.target.with_stem(job.target.stem + job.source.suffix))
+        if count[job.target] > 1 and job.target != STANDARD and job.source.suffix.lower() != job.target.suffix.lower()
+        else job
+        for job in jobs
+    ]
 
 
 def _check_suffix(source: Path, out: Path) -> None:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from zorse.imaging.io import READ_SUFFIXES
+from zorse.imaging.formats import HEIF_SUFFIXES, READ_SUFFIXES
 from zorse.imaging.video.formats import VIDEO_SUFFIXES
+
+_SUFFIXES = READ_SUFFIXES | VIDEO_SUFFIXES | {*HEIF_SUFFIXES}
+"""HEIC counts even where it cannot be read: it is then said what is missing."""
 
 _MASK_FOLDERS = frozenset(
     {"mask", "masks", "label", "labels", "labelids", "annotation", "annotations", "gt", "gtfine", "gtcoarse"}
@@ -31,23 +34,25 @@ _MASK_NAMES = re.compile(
 
 @dataclass(frozen=True)
 class Selection:
-    """What is translated of a folder."""
+    """What is translated of the inputs."""
 
     only: tuple[str, ...] = ()
     """Patterns (`*.jpg`, `images/*`): pictures that match none of them are not translated."""
     skip: tuple[str, ...] = ()
     """Patterns: pictures that match one of them are not translated."""
     copy_others: bool = False
-    """Whether all other files are copied unchanged. Masks are then recognised by their names, unless `only` says what
-    is a picture."""
+    """Whether all other files of a folder are copied unchanged. Masks are then recognised by their names, unless
+    `only` says what is a picture."""
 
     def is_translated(self, file: Path) -> bool:
         """Whether a file, named from the folder on, is a picture or video to translate."""
-        if file.suffix.lower() not in READ_SUFFIXES | VIDEO_SUFFIXES or _matches(file, self.skip):
+        if file.suffix.lower() not in _SUFFIXES or not self.chooses(file):
             return False
-        if self.only:
-            return _matches(file, self.only)
-        return not (self.copy_others and is_mask(file))
+        return bool(self.only) or not (self.copy_others and is_mask(file))
+
+    def chooses(self, file: Path) -> bool:
+        """Whether the patterns leave a file."""
+        return (not self.only or _matches(file, self.only)) and not _matches(file, self.skip)
 
 
 def is_mask(file: Path) -> bool:
