@@ -493,6 +493,16 @@ def test_a_pipe_gives_the_format_that_came(tmp_path, model, format):
     assert np.abs(picture.rgb.astype(int) - 245).max() <= 3
 
 
+@pytest.mark.parametrize("stream", ["stdin", "stdout"])
+def test_a_closed_pipe_is_said(stream, tmp_path, model, zorse, monkeypatch):
+    picture = save(tmp_path / "a.png")
+    monkeypatch.setattr(sys, stream, None)  # what Python makes of `<&-` and `>&-`
+    ends = ["-", "-o", tmp_path / "b.png"] if stream == "stdin" else [picture, "-o", "-"]
+    code, _, errors = zorse("translate", *ends, "-m", model)
+    assert code == 1
+    assert f"Standard {stream.removeprefix('std')}put is closed" in errors
+
+
 def test_transparent_colours_stay(tmp_path, model, zorse):
     pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 4), dtype=np.uint8)
     pixels[:8, :, 3] = 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
 
 from zorse.errors import DiskFull, ImageError, ZorseError
 from zorse.imaging.io import (
@@ -191,7 +191,7 @@ class _Crew:
         return Outcome(job, time.perf_counter() - start, error, note=note)
 
     def _work(self, job: Job) -> None:
-        source = sys.stdin.buffer if job.source == STANDARD else job.source
+        source = _standard(sys.stdin, "input") if job.source == STANDARD else job.source
         with open_pictures(source, self._settings.max_pixels) as file:
             suffix = suffix_of(file.format) if job.target == STANDARD else job.target.suffix
             count = len(file) if holds_frames(suffix) else 1
@@ -310,10 +310,17 @@ def _mirror_time(job: Job) -> None:
         os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
+def _standard(stream: TextIO | None, name: str) -> BinaryIO:
+    if stream is None:  # a shell's `<&-`, or a program without a console
+        raise ImageError(f"Standard {name} is closed, so that no picture can go through it. Name a file instead of -.")
+    return stream.buffer
+
+
 def _write_to_standard_output(content: bytes) -> None:
+    output = _standard(sys.stdout, "output")
     try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        output.write(content)
+        output.flush()
     except OSError as error:
         raise ImageError(
             f"The picture could not be written to standard output ({error.strerror}). Has the program behind the pipe "
