@@ -392,7 +392,7 @@ def test_a_full_disk_says_what_to_do(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.posix_fallocate", full)
-    with pytest.raises(ImageError, match=r"temporary file of 0\.1 GB .*No space .*TMPDIR"):
+    with pytest.raises(ImageError, match=r"temporary file of 100 MB .*No space .*TMPDIR"):
         KeptMap((25, 1000, 1000), spilled=True)
 
 

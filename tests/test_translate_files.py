@@ -1,12 +1,14 @@
 """Folders: names, times, resuming, labelled sets, several workers, full disks, Ctrl-C."""
 
 import errno
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -501,6 +503,25 @@ def test_a_closed_pipe_is_said(stream, tmp_path, model, zorse, monkeypatch):
     code, _, errors = zorse("translate", *ends, "-m", model)
     assert code == 1
     assert f"Standard {stream.removeprefix('std')}put is closed" in errors
+
+
+def test_a_pipe_that_takes_a_part_at_a_time_gets_everything(tmp_path, model, zorse, monkeypatch):
+    class Narrow(io.RawIOBase):
+        """As `sys.stdout.buffer` is with PYTHONUNBUFFERED."""
+
+        content = b""
+
+        def writable(self):
+            return True
+
+        def write(self, data):
+            self.content += bytes(data[:10])
+            return min(len(data), 10)
+
+    narrow = Narrow()
+    monkeypatch.setattr(sys, "stdout", types.SimpleNamespace(buffer=narrow))
+    assert zorse("translate", save(tmp_path / "a.png"), "-o", "-", "-m", model)[0] == 0
+    assert np.asarray(Image.open(io.BytesIO(narrow.content))).mean() == 245
 
 
 def test_transparent_colours_stay(tmp_path, model, zorse):

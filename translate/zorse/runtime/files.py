@@ -318,8 +318,10 @@ def _standard(stream: TextIO | None, name: str) -> BinaryIO:
 
 def _write_to_standard_output(content: bytes) -> None:
     output = _standard(sys.stdout, "output")
+    rest = memoryview(content)
     try:
-        output.write(content)
+        while rest:  # with PYTHONUNBUFFERED, a write may end early
+            rest = rest[output.write(rest) :]
         output.flush()
     except OSError as error:
         raise ImageError(

@@ -10,6 +10,7 @@ import numpy as np
 
 from zorse.errors import ImageError
 from zorse.imaging.tensor import Tensor
+from zorse.runtime.memory import format_memory
 from zorse.runtime.streamed.geometry import Window
 
 Shape = tuple[int, int, int]
@@ -66,7 +67,7 @@ class _Spill:
                 self.memory = mmap.mmap(file.fileno(), size)
         except OSError as error:
             raise ImageError(
-                f"A temporary file of {size / 1e9:.1f} GB is needed in {_folder()}, which has no room for "
+                f"A temporary file of {format_memory(size)} is needed in {_folder()}, which has no room for "
                 f"it ({error.strerror or error}). Free some space, set the environment variable TMPDIR to a folder on "
                 "another disk, allow more memory (--max-memory), or work at a smaller size (--size)."
             ) from error
