@@ -157,6 +157,7 @@ def _theme() -> gr.themes.Base:
     return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=_FONTS).set(
         body_text_color_subdued="*neutral_500",
         input_placeholder_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_500",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
