@@ -6,6 +6,7 @@ import sys
 import warnings
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
@@ -204,8 +205,42 @@ def test_16_bit_pictures_keep_exif_and_orientation(pixels):
 
 def test_float_pictures_without_known_white_are_refused(tmp_path):
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "float.tif")
-    with pytest.raises(ImageError, match="which of them is white"):
+    with pytest.raises(ImageError, match=r"float\.tif holds float32 values .* which of them is white"):
         read_picture(tmp_path / "float.tif")
+    with pytest.raises(ImageError, match="The picture holds float32 values"):
+        picture_from_pil(Image.open(tmp_path / "float.tif"))
+
+
+def test_rare_kinds_of_tiff_are_not_called_damaged():
+    written, content = cv2.imencode(".tif", np.full((4, 4, 3), 0.5, np.float32))
+    assert written
+    with pytest.raises(ImageError, match="a kind of TIFF that cannot be read: floating point"):
+        read_picture(content.tobytes())
+
+
+def test_16_bits_never_become_8_silently(monkeypatch, pixels):
+    data = encode_picture(Picture(pixels.astype(np.uint16) * 257), ".tif")
+    monkeypatch.setattr("zorse.imaging.deep.cv2.imdecode", lambda *_: None)  # as for Zstandard
+    with pytest.raises(ImageError, match="has 16 bits per channel, of which only 8 can be read"):
+        read_picture(data)
+
+
+def test_a_transparent_grey_of_16_bits(tmp_path):
+    values = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
+    Image.fromarray(values).save(tmp_path / "grey.png", transparency=10_000)
+    alpha = read_picture(tmp_path / "grey.png").alpha
+    np.testing.assert_array_equal(alpha, np.where(values == 10_000, 0, 65535))
+
+
+def test_colours_that_were_multiplied_with_their_alpha():
+    alpha = np.array([[65535, 32768, 0]], np.uint16)
+    multiplied = np.array([[[60_000, 100, 7], [30_000, 50, 4], [0, 0, 0]]], np.uint16)
+    content = encode_picture(Picture(multiplied, alpha), ".tif")
+    extra_samples = struct.pack("<HHIH", 338, 3, 1, 2)
+    assert content.count(extra_samples) == 1
+    picture = read_picture(content.replace(extra_samples, struct.pack("<HHIH", 338, 3, 1, 1)))
+    np.testing.assert_allclose(picture.rgb, [[[60_000, 100, 7], [60_000, 100, 8], [0, 0, 0]]], atol=1)
+    np.testing.assert_array_equal(picture.alpha, alpha)
 
 
 def test_16_to_8_bits_rounds():

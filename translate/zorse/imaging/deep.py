@@ -14,9 +14,16 @@ from PIL import Image, TiffImagePlugin
 from zorse.errors import ImageError
 from zorse.imaging.picture import Pixels
 
+_ASSOCIATED_ALPHA = 1
+"""Value of TIFF's tag ExtraSamples: the colours are multiplied with the alpha."""
+
 _level = threading.Lock()
 _quiet_threads = 0
 _usual_level = 0
+
+
+class DepthError(ImageError):
+    """Pixels that cannot be read in their depth. The message goes on after the file's name."""
 
 
 def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels, Pixels | None] | None:
@@ -26,6 +33,9 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels
         image: the opened file, at that frame.
         data: its content.
         frame: page of a TIFF.
+
+    Raises:
+        DepthError: OpenCV does not know how the file is compressed.
     """
     if image.mode not in ("RGB", "RGBA", "LA") or not _has_16_bits(image, data):
         return None
@@ -37,22 +47,33 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels
             read, pages = cv2.imdecodemulti(content, cv2.IMREAD_UNCHANGED, range=(frame, frame + 1))
             pixels = pages[0] if read and pages else None
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != image.size:
-        return None
-    if pixels.shape[2] == 4:
-        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB).astype(np.uint16), pixels[:, :, 3].astype(np.uint16)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint16), None
+        raise DepthError(
+            "has 16 bits per channel, of which only 8 can be read here: its compression or its number of channels is "
+            "rare. Save it as RGB with LZW or deflate compression, or with 8 bits."
+        )
+    if pixels.shape[2] == 3:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint16), None
+    rgb, alpha = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB).astype(np.uint16), pixels[:, :, 3].astype(np.uint16)
+    is_multiplied = _tags(image).get(TiffImagePlugin.EXTRASAMPLES) == (_ASSOCIATED_ALPHA,)
+    return _divided(rgb, alpha) if is_multiplied else rgb, alpha
+
+
+def _divided(rgb: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Colours that were multiplied with the alpha, as they were before."""
+    share = np.maximum(alpha, 1)[:, :, None].astype(np.float32) / 65535
+    return np.rint(np.minimum(rgb / share, 65535)).astype(np.uint16)
 
 
 def deep_grey(image: Image.Image) -> NDArray[np.uint16]:
     """(H, W) of the modes I;16, I and F, where they hold 0..65535.
 
     Raises:
-        ImageError: wider integers and floats have no defined white.
+        DepthError: wider integers and floats have no defined white.
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ImageError(
-            f"The picture holds {values.dtype} values from {values.min():g} to {values.max():g}; it is not known which "
+        raise DepthError(
+            f"holds {values.dtype} values from {values.min():g} to {values.max():g}; it is not known which "
             "of them is white. Save it with 8 or 16 bits per channel."
         )
     values = values.astype(np.uint16)

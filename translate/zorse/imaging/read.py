@@ -1,6 +1,7 @@
 """Reading pictures: every common file becomes upright sRGB pixels, frame by frame where it has several."""
 
 import io
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from zorse.errors import ImageError
 from zorse.imaging.colour import has_way_back, image_to_srgb, is_rgb, is_srgb, to_srgb
-from zorse.imaging.deep import decode_deep, deep_grey
+from zorse.imaging.deep import DepthError, decode_deep, deep_grey
 from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
 from zorse.imaging.metadata import read_metadata
@@ -29,7 +30,10 @@ MAX_PIXELS = 250_000_000
 _SUBFILE_TYPE, _REDUCED = 254, 1
 """TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
 
-_BEGINNINGS = (b"II*\0", b"MM\0*", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
+_TIFF = (b"II*\0", b"MM\0*")
+_SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+"""Bytes of a value of each of TIFF's types."""
+_BEGINNINGS = (*_TIFF, b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
 """Of TIFF, PNG, JPEG and GIF files: what begins so and is no picture is what is left of one."""
 
 _pillow_limit = threading.Lock()
@@ -104,6 +108,8 @@ class PictureFile:
             return _picture(
                 self._image, early or read_metadata(self._image), self._stream.getvalue(), self._numbers[number]
             )
+        except DepthError as error:
+            raise ImageError(f"{self._name}{place} {error}") from error
         except ImageError:
             raise
         except MemoryError as error:
@@ -193,6 +199,8 @@ def picture_from_pil(image: Image.Image) -> Picture:
         raise ImageError(f"The picture is {image.width}x{image.height} pixels; it needs at least 1x1.")
     try:
         return _picture(image, read_metadata(image), None, 0)
+    except DepthError as error:
+        raise ImageError(f"The picture {error}") from error
     except ImageError:
         raise
     except (OSError, ValueError) as error:
@@ -224,6 +232,11 @@ def _opened(stream: io.BytesIO, name: str) -> Image.Image:
         try:
             return Image.open(stream, formats=formats)
         except UnidentifiedImageError as error:
+            if _is_rare_tiff(stream.getvalue()):
+                raise ImageError(
+                    f"{name} is a kind of TIFF that cannot be read: floating point, more than 16 bits, or rare "
+                    "channels or compression. Save it as RGB or grey with 8 or 16 bits per channel."
+                ) from error
             if stream.getvalue().startswith(_BEGINNINGS):
                 raise _damaged(name, ValueError("its directory is missing")) from error
             raise ImageError(
@@ -234,6 +247,19 @@ def _opened(stream: io.BytesIO, name: str) -> Image.Image:
             raise _damaged(name, error) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _is_rare_tiff(data: bytes) -> bool:
+    """Whether what Pillow does not know is a TIFF whose directory is all there."""
+    order = "<" if data.startswith(b"II") else ">"
+    try:
+        (start,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, start)
+        entries = [struct.unpack_from(f"{order}HHII", data, start + 2 + 12 * number) for number in range(count)]
+    except struct.error:
+        return False
+    sizes = [(length * _SIZES.get(kind, 1), place) for _, kind, length, place in entries]
+    return data.startswith(_TIFF) and all(size <= 4 or place + size <= len(data) for size, place in sizes)
 
 
 def _damaged(name: str, error: Exception, place: str = "") -> ImageError:
@@ -308,8 +334,11 @@ def _pixels(
 ) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
     """sRGB, alpha, colours in the profile, and the profile; 16 bits where the file has them."""
     if image.mode.startswith("I") or image.mode == "F":
-        grey = grey_to_srgb(deep_grey(image), image.info.get("icc_profile") or b"")
-        return np.repeat(grey[:, :, None], 3, axis=2), None, None, None
+        values = deep_grey(image)
+        clear = image.info.get("transparency")  # the grey that is transparent
+        alpha = np.where(values == clear, np.uint16(0), np.uint16(65535)) if isinstance(clear, int) else None
+        grey = grey_to_srgb(values, image.info.get("icc_profile") or b"")
+        return np.repeat(grey[:, :, None], 3, axis=2), alpha, None, None
     deep = None if data is None else decode_deep(image, data, frame)
     if deep is not None:
         rgb, alpha = deep
