@@ -1,6 +1,7 @@
 """The translator gives back the kind, size, depth and transparency it was given, and says clearly what it cannot do."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import onnx
@@ -166,6 +167,18 @@ def test_too_little_memory_says_what_to_do(pixels):
 
     with pytest.raises(ImageError, match=r"53x37 .* more memory .* smaller size"):
         Translator(tiny_onnx.card(), exhausted)(pixels)
+
+
+def test_wide_pictures_take_no_more_memory_than_others(negative):
+    def peak(height, width):
+        picture = np.zeros((height, width, 3), np.uint8)
+        tracemalloc.start()
+        negative(picture)
+        amount = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return amount
+
+    assert peak(300, 20_000) < 1.5 * peak(2_400, 2_500)
 
 
 def test_a_network_that_gives_another_size_or_no_numbers(pixels):

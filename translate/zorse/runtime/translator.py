@@ -32,8 +32,8 @@ Size = Literal["auto", "native", "keep"] | int
 MAX_ENLARGED = 4
 """A picture is enlarged until its long side reaches this many times the wanted short side, not further."""
 
-STRIP = 256
-"""Rows of a picture that are worked on at a time where that saves memory."""
+STRIP = 2**20
+"""Pixels of a picture that are worked on at a time, in whole rows, where that saves memory."""
 
 
 class Options(TypedDict, total=False):
@@ -224,7 +224,7 @@ class Translator:
                 tall = resize((after[:, plane] - to_tensor(seen[:, :, plane]))[0, 0], picture.height, seen.shape[1])
             else:
                 tall = resize(after[0, channel], picture.height, seen.shape[1])
-            for rows in _strips(picture.height):
+            for rows in _strips(picture):
                 original = to_tensor(picture.rgb[rows, :, plane])
                 difference: Tensor = resize(tall[rows], original.shape[2], picture.width)[None, None]
                 if not self.card.keeps_detail:
@@ -240,7 +240,7 @@ def _changed(picture: Picture, change: LinearChange, strength: float) -> Pixels:
     for channel in range(3):
         fits = [change.offsets[channel], *change.slopes[channel]]
         offset, *slopes = (resize(plane, picture.height, small_width) for plane in fits)
-        for rows in _strips(picture.height):
+        for rows in _strips(picture):
             strip = Window(Span(rows.start, rows.stop), Span(0, picture.width))
             seen = to_tensor(_over_white(picture, strip))
             difference: Tensor = resize(offset[rows], *seen.shape[2:])
@@ -296,14 +296,15 @@ def _all_over_white(picture: Picture) -> Pixels:
     if picture.alpha is None:
         return picture.rgb
     pixels = np.empty_like(picture.rgb)
-    for rows in _strips(picture.height):
+    for rows in _strips(picture):
         pixels[rows] = _over_white(picture, Window(Span(rows.start, rows.stop), Span(0, picture.width)))
     return pixels
 
 
-def _strips(height: int) -> Iterator[slice]:
-    for start in range(0, height, STRIP):
-        yield slice(start, min(start + STRIP, height))
+def _strips(picture: Picture) -> Iterator[slice]:
+    rows = max(1, STRIP // picture.width)
+    for start in range(0, picture.height, rows):
+        yield slice(start, min(start + rows, picture.height))
 
 
 def _size(picture: Picture) -> int:
