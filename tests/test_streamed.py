@@ -262,11 +262,12 @@ def test_any_budget(config):
 
 
 @pytest.mark.parametrize("config", [RESNETS[0], UNETS[1], COMPACTS[0]], ids=lambda config: config.kind)
-def test_a_little_more_than_the_least_memory_saves_most_tiles(config):
+def test_little_memory_does_not_mean_countless_tiles(config):
     program = generator(config).torch.program
     least = cheapest(program, 384, 384)
     roomier = plan_exact(program, 384, 384, least.needed + 16_000_000)
-    assert number_of_tiles(roomier) < number_of_tiles(least) / 4
+    assert number_of_tiles(least) < 600
+    assert number_of_tiles(roomier) < 120
     assert not roomier.spilled
     assert roomier.needed <= least.needed + 16_000_000
 

@@ -3,12 +3,14 @@
 import errno
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 import types
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from zorse.runtime.jobs import Job, plan
 from zorse.runtime.names import distinct, safe_path
 from zorse.runtime.selection import Selection, is_mask
 from zorse.runtime.streamed.execute import Progress
+from zorse.runtime.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = 1_600_000_000
@@ -303,13 +306,24 @@ def test_a_memory_limit_is_shared(tmp_path, monkeypatch):
         return picture
 
     jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    list(translate_files(noted, jobs, Settings(workers=2, max_memory=400_000_000)))
+    assert set(given) == {(20, 300_000_000), (4000, 400_000_000), (100, 300_000_000 - 60_000)}
+    given.clear()
     list(translate_files(noted, jobs, Settings(workers=2, max_memory=100_000_000)))
-    assert set(given) == {(20, 75_000_000), (4000, 100_000_000), (100, 75_000_000 - 60_000)}
+    assert set(given) == {(20, 100_000_000), (4000, 100_000_000), (100, 100_000_000 - 60_000)}, "too little to share"
     given.clear()
     list(translate_files(noted, jobs[:1], Settings(max_memory=100_000_000)))
     assert given == [(20, 100_000_000)], "a worker alone has no others to think of"
     list(translate_files(noted, jobs[:1]))
     assert given[-1] == (20, None)
+
+
+def test_a_picture_that_needs_more_memory_is_named(tmp_path):
+    translator = Translator(tiny_onnx.card(), lambda tensor: tensor)
+    jobs = plan([save(tmp_path / "a.png"), save(tmp_path / "b.png", size=(800, 600))], tmp_path / "out", "m")
+    outcomes = list(translate_files(partial(translator.translate, size="keep"), jobs, Settings(max_memory=10_000_000)))
+    assert outcomes[0].error is None
+    assert re.match(r".*b\.png: Translating a picture at 800x600 takes at least", str(outcomes[1].error))
 
 
 def test_cores_are_shared():

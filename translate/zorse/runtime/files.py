@@ -40,6 +40,8 @@ _BESIDE = 12
 """Bytes that each pixel of a picture takes while it is read or written beside another one's translation."""
 _SHARE_BESIDE = 4
 """Such pictures get one part in so many of a memory limit."""
+_TIGHT = 400 * 10**6
+"""Bytes below which a limit is left to one picture at a time: the smallest tiles of large models take half of it."""
 
 _AHEAD = 2
 """Jobs that are handed out for each worker: it finds the next one ready."""
@@ -162,7 +164,7 @@ class _Crew:
         limit = settings.max_memory
         self._together = PIXELS_AT_ONCE
         if limit is not None:
-            self._together = min(PIXELS_AT_ONCE, limit // _SHARE_BESIDE // _BESIDE)
+            self._together = min(PIXELS_AT_ONCE, limit // _SHARE_BESIDE // _BESIDE) if limit >= _TIGHT else 0
         self._room = _Room(self._together)
 
     def run(self, job: Job) -> Outcome:
@@ -215,13 +217,16 @@ class _Crew:
             if self._settings.tile_report is not None:
                 self._settings.tile_report(job, progress)
 
-        translated = self._translated(picture, self._memory(pixels, count), report)
+        translated = self._translated(job, picture, self._memory(pixels, count), report)
         return as_stored(translated) if self._settings.as_stored else translated
 
-    def _translated(self, picture: Picture, max_memory: int | None, report: Report) -> Picture:
+    def _translated(self, job: Job, picture: Picture, max_memory: int | None, report: Report) -> Picture:
         with self._network:
             self._go_on()
-            return self._translate(picture, max_memory=max_memory, report=report)
+            try:
+                return self._translate(picture, max_memory=max_memory, report=report)
+            except ImageError as error:  # says how large the picture is, not which
+                raise ImageError(f"{job.source}: {error}") from error
 
     def _memory(self, pixels: int, count: int) -> int | None:
         """What the translation of one frame may take where pictures in work, and other frames, take their share."""
@@ -242,7 +247,7 @@ class _Crew:
 
         def translate(frame: Picture) -> Picture:
             memory = self._memory(frame.height * frame.width, 1)
-            return self._translated(frame, memory, lambda _progress: self._go_on())
+            return self._translated(job, frame, memory, lambda _progress: self._go_on())
 
         options = VideoOptions(settings.steadiness, settings.quality, settings.max_pixels)
         made = translate_video(translate, job.source, job.target, options, report)

@@ -53,7 +53,8 @@ _SPILLED = 4
 """And so many times as long in a temporary file."""
 _FLAT = 16
 """Rows below which a strip is rather made narrower: it would consist of halo."""
-_NARROW = 32
+_SHALLOW, _NARROW = 8, 32
+"""Rows and columns of the smallest tile: of a single row, it would consist of halo."""
 _GRID = 4
 """Places of which tiles begin at a multiple."""
 
@@ -262,7 +263,7 @@ def _settled(program: Program) -> Program:
 
 
 def _smallest(size: Size) -> Size:
-    return min(size[0], 1), min(size[1], _NARROW)
+    return min(size[0], _SHALLOW), min(size[1], _NARROW)
 
 
 def _largest_tile(program: Program, stage: Stage, sizes: tuple[Size, ...], room: int) -> Size:
