@@ -161,6 +161,12 @@ def test_arrays_that_are_no_pictures(negative, array):
         negative(array)
 
 
+@pytest.mark.parametrize("image", [None, 3, ["a.png"]])
+def test_what_is_no_picture_at_all(negative, image):
+    with pytest.raises(ImageError, match=f"The picture is a {type(image).__name__}; wanted: a path"):
+        negative(image)
+
+
 def test_too_little_memory_says_what_to_do(pixels):
     def exhausted(tensor):
         raise MemoryError

@@ -220,6 +220,11 @@ def _content(source: Source) -> tuple[str, bytes]:
             raise ImageError(f"{path} is a folder; a picture file was expected.") from error
         except (OSError, ValueError) as error:
             raise ImageError(f"{path} cannot be opened ({error}). Check the path and its permissions.") from error
+    if not hasattr(source, "read"):  # None, as OpenCV gives it for a missing file
+        raise ImageError(
+            f"The picture is a {type(source).__name__}; wanted: a path, a Pillow image, an array of pixels, the "
+            "content of a file, or an opened file."
+        )
     return str(getattr(source, "name", "The picture")), source.read()
 
 

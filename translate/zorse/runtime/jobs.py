@@ -164,7 +164,10 @@ def _check_suffix(source: Path, out: Path) -> None:
         wanted = [*WRITE_FORMATS, *(VIDEO_FORMATS if source.suffix.lower() == ANIMATED_PICTURE else ())]
     if out.suffix.lower() not in wanted:
         kind = "a video's name" if is_video(source) else "its name"
-        raise ImageError(f"{out} cannot be written: {kind} must end in one of {', '.join(wanted)}.")
+        raise ImageError(
+            f"{out} cannot be written: {kind} must end in one of {', '.join(wanted)}. If it is to be a folder, make it "
+            "first."
+        )
 
 
 def _check(jobs: list[Job]) -> None:
