@@ -8,6 +8,8 @@ import torch
 
 from tiny_baselines import tiny
 from zorse.data.samples.dataset import open_samples, sample_batches
+from zorse.errors import ConfigError
+from zorse.networks.affine import random_affine
 from zorse.networks.latents import draw_latents, take_apart
 from zorse.recipes.acgan import ACGAN
 from zorse.recipes.cogan import CoGAN
@@ -24,6 +26,7 @@ from zorse.recipes.wgan import WGAN
 from zorse.recipes.wgan_gp import WGANGP
 from zorse.training.baselines.build import build_baseline
 from zorse.training.baselines.run import fresh_baseline
+from zorse.training.config import with_overrides
 from zorse.training.loop import fit, make_accelerator
 
 
@@ -168,7 +171,7 @@ def test_acgan(precise):
 
 
 def test_infogan_bounds_the_information_of_its_codes(precise):
-    recipe, batch = InfoGAN(tiny("infogan_digits").recipe), pictures()
+    recipe, batch = InfoGAN(tiny("infogan_digits", "recipe.invariance=0").recipe), pictures()
     recipe.D.eval(), recipe.G.eval()
     losses, asked = step_without_learning(recipe, batch)
     drawn(recipe, 6)
@@ -185,13 +188,52 @@ def test_infogan_bounds_the_information_of_its_codes(precise):
     assert asked[1] == pytest.approx(losses["G"] - float(discrete) - 0.1 * float(continuous))
 
 
+def test_discrete_codes_are_read_off_moved_samples_and_continuous_ones_off_the_samples():
+    recipe = InfoGAN(tiny("infogan_digits").recipe)
+    plain = InfoGAN(tiny("infogan_digits", "recipe.invariance=0").recipe)
+    recipe.D.eval()
+    z = drawn(recipe, 6)
+    samples = recipe.G(z)
+    features = recipe.D.features(samples)
+    assert plain._invariant(samples, features) is features
+    moved = recipe._invariant(samples, features)
+    assert moved.shape == features.shape
+    assert not torch.equal(moved, features)
+    other = torch.randn_like(features)
+    discrete, continuous = recipe.bounds(features, other, z)
+    assert torch.equal(discrete, recipe.bounds(other, other, z)[0])
+    assert torch.equal(continuous, recipe.bounds(features, features, z)[1])
+    assert not torch.equal(discrete, recipe.bounds(features, features, z)[0])
+    with pytest.raises(ConfigError, match="invariance is for pictures"):
+        with_overrides(
+            tiny("infogan_digits"),
+            [
+                'data={kind="mixture"}',
+                'recipe={kind="infogan", invariance=1, generator={kind="mlp", latent={continuous=1}}}',
+            ],
+        )
+
+
+def test_random_moves_are_small_differ_and_let_gradients_pass():
+    pictures = torch.zeros(6, 1, 32, 32)
+    pictures[:, :, 8:24, 14:18] = 1.0
+    assert torch.allclose(random_affine(pictures, 0.0), pictures, atol=1e-5)
+    pictures.requires_grad_(True)
+    moved = random_affine(pictures)
+    assert moved.shape == pictures.shape
+    assert len({tuple(picture.flatten().tolist()) for picture in moved}) == 6
+    assert torch.allclose(moved.sum((1, 2, 3)), pictures.sum((1, 2, 3)), rtol=0.6), "little of it leaves the picture"
+    moved.sum().backward()
+    assert float(pictures.grad.sum()) == pytest.approx(6 * 32 * 32, rel=1e-3)
+
+
 def test_a_code_that_can_be_read_off_has_all_its_information():
     recipe = InfoGAN(tiny("infogan_digits").recipe)
     z = drawn(recipe, 4)
     codes = take_apart(recipe.config.generator.latent, z)
     recipe.Q = torch.nn.Identity()
     certain = torch.cat([100 * codes.categories[0], codes.continuous, torch.full((4, 2), -6.0)], 1)
-    discrete, continuous = recipe.bounds(certain, z)
+    discrete, continuous = recipe.bounds(certain, certain, z)
     assert float(discrete) == pytest.approx(math.log(10), abs=1e-4)
     density = -0.5 * (-6 + math.log(2 * math.pi))
     assert float(continuous) == pytest.approx(2 * (density + math.log(2)), abs=1e-4)

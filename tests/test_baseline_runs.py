@@ -296,7 +296,7 @@ def test_sample_draws_classes(labelled_run, tmp_path):
             raise result.exception
 
 
-def test_sample_interpolates_walks_adds_and_goes_through_codes(info_run, tmp_path, digits):
+def test_sample_interpolates_walks_adds_and_goes_through_codes(info_run, labelled_run, tmp_path, digits):
     def drawn(*options: object) -> tuple[int, int]:
         out = tmp_path / f"{len(list(tmp_path.iterdir()))}.png"
         result = command("sample", info_run, *options, "-o", out)
@@ -308,7 +308,7 @@ def test_sample_interpolates_walks_adds_and_goes_through_codes(info_run, tmp_pat
     assert drawn("--traverse") == (320, 3 * 256 + 2 * 8), "one discrete and two continuous codes"
     assert drawn("--arithmetic", "0,1-2,3+4") == (4 * 32, 2 * 32)
     assert drawn("--neighbours", digits, "-n", 5) == (5 * 64, 32)
-    assert command("sample", info_run, "--interpolate", "-n", 2, "-o", tmp_path / "walk.gif").exit_code == 0
+    assert command("sample", labelled_run, "--interpolate", "-n", 2, "-o", tmp_path / "walk.gif").exit_code == 0
     walk = tmp_path / "walk.gif"
     assert (n_frames(walk), size(walk)) == (20, (128, 128))
 

@@ -5,18 +5,23 @@ L_I(G, Q) = E[log Q(c | G(z, c))] + H(c)  <=  I(c; G(z, c))
 
 Nobody labels anything. G is asked to make samples from which the network Q, on top of D's features, can tell the code
 that they were drawn from; L_I is a lower bound, in nats, of what samples and codes have in common.
+
+Which discrete code Q finds easiest to read may well be thickness, or slant. With `invariance`, Q reads it off samples T
+that were turned, slanted, scaled and shifted at random: a bound still, as I(c; T(x)) <= I(c; x), but only of what
+survives that, such as which digit it is (Ji et al. 2019, Invariant Information Clustering, section 3.1).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zorse.data.samples.dataset import SampleBatch
+from zorse.networks.affine import random_affine
 from zorse.networks.judges import build_judge, head
 from zorse.networks.latents import Latents, take_apart
 from zorse.networks.sample_generators import build_sample_generator
@@ -46,6 +51,9 @@ class InfoGANConfig(AdamConfig):
     """Weight of the bound for discrete codes."""
     lambda_continuous: NonNegativeFloat = 0.1
     """Weight of the bound for continuous codes."""
+    invariance: float = Field(default=0.0, ge=0, le=1)
+    """How much pictures are turned, slanted, scaled and shifted before discrete codes are read; 0, as in the paper: not
+    at all; 1: by up to 20 degrees, and so on (`networks.affine`)."""
     learning_rate: PositiveFloat = 1e-3
     """Of the generator."""
 
@@ -53,6 +61,8 @@ class InfoGANConfig(AdamConfig):
     def _has_codes(self) -> Self:
         if not self.generator.latent.categories and not self.generator.latent.continuous:
             raise ValueError("InfoGAN needs codes: set generator.latent.categories or generator.latent.continuous")
+        if self.invariance and len(self.generator.shape) == 1:
+            raise ValueError("invariance is for pictures: leave it out for points")
         return self
 
 
@@ -82,34 +92,48 @@ class InfoGAN:
         features = self.D.features(fake)
         judged_real, judged_fake = self.D(real), self.D.head(features)
         loss_D = minus_log_d(judged_real) + minus_log_one_minus_d(judged_fake)
-        update(loss_D - self._weighed(self.bounds(features, z)), self.optimizers["D"])
+        update(loss_D - self._weighed(self.bounds(features, self._invariant(fake, features), z)), self.optimizers["D"])
 
         # Update the generator.
         with frozen(self.D, self.Q):
             z = latents_like(latent, real)
             fake = self.G(z)
             features = self.D.features(fake)
-            loss_G, bounds = minus_log_d(self.D.head(features)), self.bounds(features, z)
+            loss_G = minus_log_d(self.D.head(features))
+            bounds = self.bounds(features, self._invariant(fake, features), z)
             update(loss_G - self._weighed(bounds), self.optimizers["G"])
 
         losses = {"G": loss_G, "D": loss_D, "information_discrete": bounds[0], "information_continuous": bounds[1]}
         return detached(losses, {"real": real, "fake": fake}, {"D": (judged_real, judged_fake)})
 
-    def bounds(self, features: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    def bounds(self, features: Tensor, moved: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """L_I of all discrete and of all continuous codes, in nats: scalars.
 
         Args:
-            features: (N, n) of D, of the samples drawn from `z`.
+            features: (N, n) of D, of the samples drawn from `z`; continuous codes are read off them.
+            moved: (N, n), of the same samples as discrete codes are read off them.
             z: (N, latent.size).
         """
-        latent = self.config.generator.latent
-        drawn = take_apart(latent, z)
-        guesses = self.Q(features).to(torch.promote_types(features.dtype, torch.float32))
-        *discrete, means, log_variances = guesses.split([*latent.categories, latent.continuous, latent.continuous], 1)
+        latent, drawn = self.config.generator.latent, take_apart(self.config.generator.latent, z)
+        *discrete, _, _ = self._guesses(moved)
+        *_, means, log_variances = self._guesses(features)
         information = z.new_zeros(())
         for guess, code, values in zip(discrete, drawn.categories, latent.categories, strict=True):
             information = information + (guess.log_softmax(1) * code).sum(1).mean() + math.log(values)
         return information, _continuous(means, log_variances, drawn)
+
+    def _guesses(self, features: Tensor) -> Sequence[Tensor]:
+        """Of Q: logits of each discrete code, then means and logarithms of variances of the continuous ones."""
+        latent = self.config.generator.latent
+        guesses = self.Q(features).to(torch.promote_types(features.dtype, torch.float32))
+        return guesses.split([*latent.categories, latent.continuous, latent.continuous], 1)  # type: ignore[no-any-return]
+
+    def _invariant(self, samples: Tensor, features: Tensor) -> Tensor:
+        """Features (N, n) of D, of samples that were moved at random."""
+        if self.config.invariance == 0:
+            return features
+        moved: Tensor = self.D.features(random_affine(samples, self.config.invariance))
+        return moved
 
     def _weighed(self, bounds: tuple[Tensor, Tensor]) -> Tensor:
         return self.config.lambda_discrete * bounds[0] + self.config.lambda_continuous * bounds[1]
