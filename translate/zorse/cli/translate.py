@@ -61,7 +61,13 @@ def translate(
             min=1, max=100, help="Of JPEG, WebP, AVIF, HEIC and videos.", show_default="the input's; videos: 80"
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done and has not changed since.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Leave out pictures whose result is there and not older, whichever model and options made it.",
+        ),
+    ] = False,
     copy_others: Annotated[
         bool,
         typer.Option(
