@@ -30,5 +30,6 @@ def live_page(models, *options, environment=None):
             assert f"http://127.0.0.1:{port}/" in process.stdout.readline(), process.stderr.read()
             yield process, f"http://127.0.0.1:{port}"
         finally:
-            process.send_signal(signal.SIGINT)
+            is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # a job in the background hands that on
+            process.send_signal(signal.SIGTERM if is_deaf else signal.SIGINT)
             process.communicate(timeout=120)

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio_client
+import httpx
 import numpy as np
 import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
 import tiny_onnx
+from live_page import live_page
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
 from zorse.imaging.io import open_pictures, read_picture
 from zorse_app import Service, Shelf, examples, launch, service
@@ -51,14 +53,8 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(models):
     """The page as the command opens it, once for all tests; in its own process, since Gradio leaves sockets open."""
-    port = str(free_port())
-    with python(COMMAND, "ui", "--port", port, "--models", str(models)) as process:
-        try:
-            assert f"http://127.0.0.1:{port}/" in process.stdout.readline(), process.stderr.read()
-            yield gradio_client.Client(f"http://127.0.0.1:{port}", verbose=False, analytics_enabled=False)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
+    with live_page(models) as (process, url):
+        yield gradio_client.Client(url, verbose=False, analytics_enabled=False)
     assert process.returncode == 0
 
 
@@ -72,12 +68,6 @@ def python(program, *arguments):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def picture_file(folder, name="horse.jpg", size=(90, 70), **options):
@@ -373,6 +363,18 @@ def test_a_port_in_use_is_said(models):
 def test_addresses_that_cannot_be_used(models, host, port, says):
     with pytest.raises(ConfigError, match=says), launch(host, port, models=models):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such request")
+def test_a_request_to_end_deletes_what_visitors_sent(models, tmp_path):
+    with live_page(models, environment={"TMPDIR": str(tmp_path)}) as (process, url):
+        with httpx.Client(base_url=url) as visitor:
+            visitor.post("/gradio_api/upload", files={"files": ("mine.png", b"secret")}).raise_for_status()
+        assert any(file.read_bytes() == b"secret" for file in tmp_path.rglob("mine.png"))
+        process.terminate()
+        process.wait(timeout=120)
+        assert process.returncode == -signal.SIGTERM
+        assert not list(tmp_path.rglob("mine.png"))
 
 
 def test_the_command_without_gradio_says_what_to_install():

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from zorse.cli import app
 from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption
+from zorse.cli.stopping import stopping_cleanly
 from zorse.errors import ConfigError
 from zorse.runtime.devices import Setting
 
@@ -78,7 +79,8 @@ def ui(
     )
     credentials = _credentials(user)
     console = Console(highlight=False, soft_wrap=True)
-    with launch(host, port, share, models, limits, credentials, runs, Setting(device, threads, arena)) as page:
+    setting = Setting(device, threads, arena)
+    with stopping_cleanly(), launch(host, port, share, models, limits, credentials, runs, setting) as page:
         console.print(f"The page is open at {page.url} (Ctrl-C stops it)", markup=False)
         if page.share_url is not None:
             console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)
