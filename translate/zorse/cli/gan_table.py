@@ -60,9 +60,10 @@ def _conditions(result: "GanBenchmark") -> str:
     seeds = ", ".join(map(str, result.seeds))
     threads = f"{result.threads} {'thread' if result.threads == 1 else 'threads'} of a CPU ({result.processor})"
     settings = " ".join(next((row.settings for row in result.rows if row.trick is None), ()))
+    tricks = "of a trick, the change against the same seeds without it, with its interval; "
     return (
         f"{'Seeds' if len(result.seeds) > 1 else 'Seed'} {seeds}; means with 95 % intervals by Student's t; "
-        f"{threads}{f'; with {settings}' if settings else ''}."
+        f"{tricks if any(row.trick for row in result.rows) else ''}{threads}{f'; with {settings}' if settings else ''}."
     )
 
 
