@@ -44,3 +44,18 @@ print(result.max(), "torch" in sys.modules)
 def test_help_imports_nothing_heavy():
     heavy = "{'torch', 'numpy', 'cv2', 'PIL', 'onnxruntime', 'gradio'}"
     assert run(f"import zorse.cli; print(*sorted({heavy} & set(sys.modules)))") == []
+
+
+def test_translating_marks_no_computer_and_reports_nothing(tmp_path, monkeypatch):
+    """ONNX Runtime's telemetry would leave an identity in the cache and a session in the temporary folder."""
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "empty"))
+    (tmp_path / "empty").mkdir()
+    code = """
+import os, numpy, zorse
+zorse.load(sys.argv[1])(numpy.zeros((9, 9, 3), numpy.uint8), size="keep")
+print(os.environ["ORT_DISABLE_TELEMETRY"])
+"""
+    assert run(code, tiny_onnx.write(tmp_path / "model.onnx")) == ["1"]
+    assert [file for file in (tmp_path / "empty").rglob("*") if file.is_file()] == []

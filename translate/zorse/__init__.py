@@ -7,8 +7,13 @@
 Names are imported when they are first used (PEP 562), and none of them imports torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# ONNX Runtime from 1.29 on reports its use to its makers, and marks the computer for it, unless this is set before it
+# is imported. Who wants that sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from zorse.card import ModelCard
