@@ -23,8 +23,10 @@ class Moments:
     def add(self, tile: Tensor) -> None:
         """Takes in a tile of shape (1, C, H, W)."""
         count = tile.shape[2] * tile.shape[3]
-        of_channels = np.array([cv2.meanStdDev(channel) for channel in tile[0]])
-        mean, deviations = of_channels[:, 0, 0, 0], count * of_channels[:, 1, 0, 0] ** 2
+        # OpenCV adds both up in 64 bits; its meanStdDev takes four times as long, its mean is less exact.
+        mean = np.array([cv2.sumElems(channel)[0] for channel in tile[0]]) / count
+        squares = np.array([cv2.norm(channel, cv2.NORM_L2SQR) for channel in tile[0]])
+        deviations = squares - count * mean**2
         total = self.count + count
         difference = mean - self.mean
         self._deviations += deviations + difference**2 * (self.count * count / total)
