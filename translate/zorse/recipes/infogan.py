@@ -6,8 +6,8 @@ L_I(G, Q) = E[log Q(c | G(z, c))] + H(c)  <=  I(c; G(z, c))
 Nobody labels anything. G is asked to make samples from which the network Q, on top of D's features, can tell the code
 that they were drawn from; L_I is a lower bound, in nats, of what samples and codes have in common.
 
-Which discrete code Q finds easiest to read may well be thickness, or slant. With `invariance`, Q reads it off samples T
-that were turned, slanted, scaled and shifted at random: a bound still, as I(c; T(x)) <= I(c; x), but only of what
+What a discrete code says most easily may well be thickness, or slant. With `invariance`, Q reads it off samples T(x)
+that were turned, slanted, scaled and shifted at random: still a bound, as I(c; T(x)) <= I(c; x), but only of what
 survives that, such as which digit it is (Ji et al. 2019, Invariant Information Clustering, section 3.1).
 """
 
