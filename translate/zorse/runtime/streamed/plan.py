@@ -39,7 +39,7 @@ _WHOLE = 1.7
 pieces of powers of two."""
 _IN_TILES = 2.4
 """The same for a tile: the first run of a session, which finds no memory that it has used before, leaves gaps."""
-COMFORTABLE = 128 * 2**20
+COMFORTABLE = 192 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
 """Likewise on a GPU."""
