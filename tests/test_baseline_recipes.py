@@ -15,7 +15,7 @@ from zorse.recipes.acgan import ACGAN
 from zorse.recipes.cogan import CoGAN
 from zorse.recipes.dcgan import level
 from zorse.recipes.gan import GAN
-from zorse.recipes.infogan import InfoGAN
+from zorse.recipes.infogan import InfoGAN, _mutual_information
 from zorse.recipes.lsgan import LSGAN
 from zorse.recipes.recipe import plain_update
 from zorse.recipes.sdgan import SDGAN
@@ -171,7 +171,10 @@ def test_acgan(precise):
 
 
 def test_infogan_bounds_the_information_of_its_codes(precise):
-    recipe, batch = InfoGAN(tiny("infogan_digits", "recipe.invariance=0").recipe), pictures()
+    recipe, batch = (
+        InfoGAN(tiny("infogan_digits", "recipe.invariance=0", "recipe.lambda_clusters=0").recipe),
+        pictures(),
+    )
     recipe.D.eval(), recipe.G.eval()
     losses, asked = step_without_learning(recipe, batch)
     drawn(recipe, 6)
@@ -190,7 +193,7 @@ def test_infogan_bounds_the_information_of_its_codes(precise):
 
 def test_discrete_codes_are_read_off_moved_samples_and_continuous_ones_off_the_samples():
     recipe = InfoGAN(tiny("infogan_digits").recipe)
-    plain = InfoGAN(tiny("infogan_digits", "recipe.invariance=0").recipe)
+    plain = InfoGAN(tiny("infogan_digits", "recipe.invariance=0", "recipe.lambda_clusters=0").recipe)
     recipe.D.eval()
     z = drawn(recipe, 6)
     samples = recipe.G(z)
@@ -212,6 +215,28 @@ def test_discrete_codes_are_read_off_moved_samples_and_continuous_ones_off_the_s
                 'recipe={kind="infogan", invariance=1, generator={kind="mlp", latent={continuous=1}}}',
             ],
         )
+
+
+def test_what_two_codes_have_in_common():
+    codes = torch.eye(10, dtype=torch.float64).repeat(3, 1)
+    assert float(_mutual_information(codes, codes)) == pytest.approx(math.log(10))
+    assert float(_mutual_information(codes, torch.full_like(codes, 0.1))) == pytest.approx(0, abs=1e-12)
+    half = codes.roll(1, 0)
+    half[::2] = codes[::2]  # every second code is another one
+    assert 0 < float(_mutual_information(codes, half)) < math.log(10)
+
+
+def test_q_finds_the_kinds_of_real_pictures_only_where_it_is_asked_to():
+    def first_loss(weight):
+        torch.manual_seed(0)
+        recipe, asked = InfoGAN(tiny("infogan_digits", f"recipe.lambda_clusters={weight}").recipe), []
+        recipe.step(pictures(), 0, lambda loss, _: asked.append(loss))
+        return float(asked[0].detach())
+
+    assert first_loss(0) == first_loss(0)
+    assert 0 < first_loss(0) - first_loss(5) < 5 * math.log(10), "information is taken off what D and Q descend"
+    with pytest.raises(ConfigError, match="set invariance"):
+        tiny("infogan_digits", "recipe.invariance=0")
 
 
 def test_random_moves_are_small_differ_and_let_gradients_pass():

@@ -9,6 +9,10 @@ that they were drawn from; L_I is a lower bound, in nats, of what samples and co
 What a discrete code says most easily may well be thickness, or slant. With `invariance`, Q reads it off samples T(x)
 that were turned, slanted, scaled and shifted at random: still a bound, as I(c; T(x)) <= I(c; x), but only of what
 survives that, such as which digit it is (Ji et al. 2019, Invariant Information Clustering, section 3.1).
+
+G is asked before its samples look like anything, and what a code has once come to mean, it keeps. With
+`lambda_clusters`, Q also learns from real pictures which kinds there are, still without a label: it ascends I(k; k'),
+the information that its codes k and k' of a picture moved in two ways have in common (Ji et al., equation 3).
 """
 
 import math
@@ -54,6 +58,9 @@ class InfoGANConfig(AdamConfig):
     invariance: float = Field(default=0.0, ge=0, le=1)
     """How much pictures are turned, slanted, scaled and shifted before discrete codes are read; 0, as in the paper: not
     at all; 1: by up to 20 degrees, and so on (`networks.affine`)."""
+    lambda_clusters: NonNegativeFloat = 0.0
+    """Weight of what Q's discrete codes of a real picture and of the same one, moved, have in common; 0, as in the
+    paper: Q sees no real pictures."""
     learning_rate: PositiveFloat = 1e-3
     """Of the generator."""
 
@@ -63,6 +70,8 @@ class InfoGANConfig(AdamConfig):
             raise ValueError("InfoGAN needs codes: set generator.latent.categories or generator.latent.continuous")
         if self.invariance and len(self.generator.shape) == 1:
             raise ValueError("invariance is for pictures: leave it out for points")
+        if self.lambda_clusters and not self.invariance:
+            raise ValueError("lambda_clusters compares moved pictures: set invariance, too")
         return self
 
 
@@ -92,7 +101,10 @@ class InfoGAN:
         features = self.D.features(fake)
         judged_real, judged_fake = self.D(real), self.D.head(features)
         loss_D = minus_log_d(judged_real) + minus_log_one_minus_d(judged_fake)
-        update(loss_D - self._weighed(self.bounds(features, self._invariant(fake, features), z)), self.optimizers["D"])
+        information = self._weighed(self.bounds(features, self._invariant(fake, features), z))
+        if self.config.lambda_clusters > 0:
+            information = information + self.config.lambda_clusters * self._clusters(real)
+        update(loss_D - information, self.optimizers["D"])
 
         # Update the generator.
         with frozen(self.D, self.Q):
@@ -135,6 +147,15 @@ class InfoGAN:
         moved: Tensor = self.D.features(random_affine(samples, self.config.invariance))
         return moved
 
+    def _clusters(self, real: Tensor) -> Tensor:
+        """I(k; k') of Q's codes k and k' of each real picture, moved in two ways: a scalar, in nats."""
+        once, again = (self._guesses(self.D.features(random_affine(real, self.config.invariance))) for _ in range(2))
+        n_codes = len(self.config.generator.latent.categories)
+        information = real.new_zeros(())
+        for k, other in zip(once[:n_codes], again[:n_codes], strict=True):
+            information = information + _mutual_information(k.softmax(1), other.softmax(1))
+        return information
+
     def _weighed(self, bounds: tuple[Tensor, Tensor]) -> Tensor:
         return self.config.lambda_discrete * bounds[0] + self.config.lambda_continuous * bounds[1]
 
@@ -148,6 +169,18 @@ class InfoGAN:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing to restore."""
+
+
+def _mutual_information(p: Tensor, q: Tensor) -> Tensor:
+    """I(k; k') = sum of P log(P / (P_k P_k')) with P = E[p q'], made symmetric (Ji et al. 2019, equation 3).
+
+    Args:
+        p: (N, n) probabilities of k for each sample.
+        q: (N, n) of k'.
+    """
+    joint = p.T @ q / len(p)
+    joint = ((joint + joint.T) / 2).clamp(min=torch.finfo(joint.dtype).tiny)
+    return (joint * (joint / (joint.sum(0, keepdim=True) * joint.sum(1, keepdim=True))).log()).sum()
 
 
 def _continuous(means: Tensor, log_variances: Tensor, drawn: Latents) -> Tensor:

@@ -128,11 +128,13 @@ DIGIT_RECIPES: Mapping[str, BaselineRecipeConfig] = {
     "wgan_gp": WGANGPConfig(generator=digit_generator(DIGIT_LATENT), discriminator=DIGIT_CRITIC),
     "sngan": SNGANConfig(generator=digit_generator(DIGIT_LATENT), discriminator=SPECTRAL_DIGIT_JUDGE),
     # Less noise than the paper's 62 numbers, beside which the code is faint; a code that survives small turns and
-    # slants, or else it settles for shapes that several digits share; a discriminator that needs fewer iterations.
+    # slants and that Q also finds in real digits, or else it settles for shapes that several digits share; a
+    # discriminator that needs fewer iterations.
     "infogan": InfoGANConfig(
         generator=digit_generator(LatentConfig(noise=8, categories=(10,), continuous=2)),
         discriminator=DIGIT_JUDGE,
         invariance=1.0,
+        lambda_clusters=5.0,
         discriminator_learning_rate=8e-4,
     ),
     "acgan": ACGANConfig(generator=digit_generator(LABELLED_LATENT), discriminator=DIGIT_JUDGE),
