@@ -43,7 +43,7 @@ COMFORTABLE = 192 * 2**20
 """Bytes for a tile where there is no need to save: larger ones leave the processor's cache and gain nothing."""
 LARGE = 2**30
 """Likewise on a GPU."""
-_PARTS = (1, 4, 16, 64, 256)
+_PARTS = (1, 6, 24, 96, 384)
 """Parts of that which are tried where memory is short."""
 _EACH_TILE = 2**24
 """Multiplications that take as long as one tile beside its computing."""
