@@ -30,7 +30,7 @@ def sample(
         Path,
         typer.Argument(
             metavar="RUN|MODEL",
-            help="A run of a baseline GAN, a .safetensors or .onnx file of one, or the name of a shipped one: digits.",
+            help="A run of a baseline GAN, a .safetensors or .onnx file of one, or the name of a shipped one.",
         ),
     ],
     n: Annotated[
