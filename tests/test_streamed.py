@@ -19,6 +19,7 @@ from zorse.errors import ImageError, IncompatibleWeights
 from zorse.inference import as_tested
 from zorse.networks.build import build_generator
 from zorse.runtime.devices import CPU, Setting
+from zorse.runtime.rewrite import faster
 from zorse.runtime.sessions import Session
 from zorse.runtime.streamed import execute, plan
 from zorse.runtime.streamed.execute import Progress, stream
@@ -164,19 +165,9 @@ def test_convolutions_by_faster_algorithms():
     tiny = generator(ResnetConfig(base_channels=16, n_blocks=1))  # 64 channels in the block
     picture = picture_of(64, 48)
     plan = in_tiles(plan_exact(tiny.onnx.program, 64, 48, PLENTY), 7, 9)
-    np.testing.assert_allclose(streamed(tiny.onnx, plan, picture), tiny.whole(picture), atol=TOLERANCE)
-    assert tiny.onnx._on_cpu
-    direct = dataclasses.replace(tiny.onnx, open_session=NotOnCpu)
-    assert not direct._on_cpu
-    assert np.abs(streamed(direct, plan, picture) - streamed(tiny.onnx, plan, picture)).max() > 0
-
-
-class NotOnCpu(Session):
-    """A session that says that it runs elsewhere."""
-
-    def __init__(self, content):
-        super().__init__(Path("tiny.onnx"), content, CPU, Setting("cpu", 1, "off"))
-        self.provider = "ElsewhereExecutionProvider"
+    quick = dataclasses.replace(tiny.onnx, open_session=lambda content: open_session(faster(content) or content))
+    np.testing.assert_allclose(streamed(quick, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+    assert np.abs(streamed(quick, plan, picture) - streamed(tiny.onnx, plan, picture)).max() > 0
 
 
 def test_pieces_are_prepared_once_and_a_row_of_them_is_held():

@@ -20,8 +20,11 @@ from zorse.errors import ConfigError, ImageError
 from zorse.inference import TorchBackend
 from zorse.networks.build import build_generator
 from zorse.runtime import memory, passes
+from zorse.runtime.devices import CPU
 from zorse.runtime.memory import available_memory, format_memory, parse_memory
+from zorse.runtime.model_file import read_network
 from zorse.runtime.onnx import OnnxBackend
+from zorse.runtime.rewrite import faster
 from zorse.runtime.streamed.plan import plan_exact
 from zorse.runtime.translator import Translator
 from zorse_export import export_onnx
@@ -62,6 +65,17 @@ def hungry():
 
 
 # Exact ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", [CPU, "ElsewhereExecutionProvider"])
+def test_pieces_are_rewritten_for_cpus_only(shipped, provider, monkeypatch):
+    network, opened = shipped.backend, []
+    content = read_network(network.file).content
+    monkeypatch.setattr(network, "provider", provider)
+    monkeypatch.setattr("zorse.runtime.onnx.Session", lambda file, given, *settings: opened.append(given))
+    network._open(content)
+    assert opened == [faster(content) if provider == CPU else content]
+    assert faster(content) != content
 
 
 def test_shipped_models_stream_from_their_files(shipped):

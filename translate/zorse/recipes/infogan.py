@@ -138,7 +138,7 @@ class InfoGAN:
         """Of Q: logits of each discrete code, then means and logarithms of variances of the continuous ones."""
         latent = self.config.generator.latent
         guesses = self.Q(features).to(torch.promote_types(features.dtype, torch.float32))
-        return guesses.split([*latent.categories, latent.continuous, latent.continuous], 1)  # type: ignore[no-any-return]
+        return torch.split(guesses, [*latent.categories, latent.continuous, latent.continuous], 1)
 
     def _invariant(self, samples: Tensor, features: Tensor) -> Tensor:
         """Features (N, n) of D, of samples that were moved at random."""

@@ -115,6 +115,8 @@ class OnnxBackend:
 
     def _open(self, content: bytes) -> Session:
         """A session for a part of the network, where the whole network runs; it keeps no memory between its runs."""
+        if self.provider == CPU:
+            content = faster(content) or content
         return Session(self.file, content, self.provider, replace(self._setting, arena="off"))
 
 

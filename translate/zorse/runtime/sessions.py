@@ -24,11 +24,11 @@ _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
 _WARNING = 2
 _SILENT = 4
 
-if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":  # for programs that imported ONNX Runtime before Zorse
-    onnxruntime.disable_telemetry_events()
-
 _RECORDED = "session.record_ep_graph_assignment_info"
 _SHRINKING = "memory.enable_memory_arena_shrinkage"
+
+if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":  # for programs that imported ONNX Runtime before Zorse
+    onnxruntime.disable_telemetry_events()
 
 
 class Session:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,6 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.devices import CPU
-from zorse.runtime.rewrite import faster
 from zorse.runtime.sessions import Session
 from zorse.runtime.streamed.geometry import Margin
 from zorse.runtime.streamed.kernels import Compute
@@ -67,23 +64,13 @@ class OnnxKernels:
         for step in piece.steps:
             graph.add(step.op, step.crops, step.margin)
         names = [graph.cropped(op, crop) for op, crop in piece.results]
-        content = graph.model(piece.sources, names)
-        session = self.open_session((faster(content) if self._on_cpu else None) or content)
+        session = self.open_session(graph.model(piece.sources, names))
         inputs = [_name(source) for source in piece.sources]
 
         def compute(tiles: Sequence[Tensor]) -> list[Tensor]:
             return self.run(session, names, dict(zip(inputs, tiles, strict=True)) | graph.fed)
 
         return compute
-
-    @cached_property
-    def _on_cpu(self) -> bool:
-        """Whether the CPU computes, asked from a session of hardly anything."""
-        weights = {"weight": np.ones((1, 1, 1, 1), np.float32)}
-        program = (Picture(1), Conv((0,), 1, 1, "weight", None, 1))
-        graph = _Graph(program, weights, {})
-        graph.add(1, (Margin(),), Margin())
-        return self.open_session(graph.model([0], [_name(1)])).provider == CPU
 
 
 @dataclass
