@@ -38,9 +38,12 @@ def models(tmp_path_factory):
     """Every model that the page has a place for and one more, each of them a negation."""
     folder = tmp_path_factory.mktemp("models")
     for name in (*HORSES, *PAINTINGS, *EDGES, "day2night"):
+        source, target = name.split("2")
         card = tiny_onnx.card(
             name=name,
-            task=name.replace("2", " to "),
+            task=f"{source} to {target}",
+            domain_a=source,
+            domain_b=target,
             native_size=NATIVE,
             keeps_detail=name not in EDGES,
             state="preview",
@@ -285,6 +288,16 @@ def test_folders_without_usable_models(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"broken")
     with pytest.raises(WeightsError, match=r"a\.onnx"):
         Shelf(tmp_path)
+
+
+def test_the_way_back_is_the_model_that_makes_what_the_other_takes(models):
+    shelf = Shelf(models)
+    assert shelf.way_back("horse2zebra", HORSES) == "zebra2horse"
+    assert shelf.way_back("photo2monet", PAINTINGS) == "monet2photo"
+    assert shelf.way_back("monet2photo", PAINTINGS) == "photo2monet"
+    assert shelf.way_back("day2night", shelf.names) == "day2night"
+    with pytest.raises(UnknownModel, match="night2day"):
+        shelf.way_back("night2day", shelf.names)
 
 
 def test_the_least_used_translator_makes_room(models):

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import zorse
@@ -93,6 +93,22 @@ class Shelf:
             WeightsError: its file is damaged or gone.
         """
         return read_file_card(locate(self._source(name)))
+
+    def way_back(self, name: str, among: Sequence[str]) -> str:
+        """The model that undoes another: it takes what that one makes, and makes what that one takes.
+
+        Returns:
+            Its name; `name` itself if none of `among` does.
+
+        Raises:
+            UnknownModel, WeightsError: as for `card`.
+        """
+        there = self.card(name)
+        cards = {other: self.card(other) for other in among}
+        for other, back in cards.items():
+            if (back.source_domain, back.target_domain) == (there.target_domain, there.source_domain):
+                return other
+        return name
 
     def _source(self, name: str) -> str | Path:
         if name not in self._sources:

@@ -49,8 +49,16 @@ def url(tmp_path_factory):
     """The address of a page whose models are negations."""
     folder = tmp_path_factory.mktemp("models")
     for name in (*HORSES, *PAINTINGS, *EDGES):
-        task = name.replace("2", " to ")
-        card = tiny_onnx.card(name=name, task=task, state="preview", native_size=256, keeps_detail=name not in EDGES)
+        source, target = name.split("2")
+        card = tiny_onnx.card(
+            name=name,
+            task=f"{source} to {target}",
+            domain_a=source,
+            domain_b=target,
+            state="preview",
+            native_size=256,
+            keeps_detail=name not in EDGES,
+        )
         tiny_onnx.write(folder / f"{name}.onnx", model_card=card)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

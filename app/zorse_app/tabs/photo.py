@@ -30,7 +30,7 @@ def photo_tab(service: Service, models: Sequence[str], label: str, api_name: str
 
     Args:
         service: what translates.
-        models: names of those that the tab offers. If there are two, each is taken for the other's way back.
+        models: names of those that the tab offers.
         label: of their choice.
         api_name: of the endpoint for pictures; that for videos has "_video" behind it.
     """
@@ -88,11 +88,11 @@ def _pictures(service: Service, models: Sequence[str], label: str, api_name: str
         **ONE_AT_A_TIME,
     )
 
+    @told
     def turn_round(download: str | None, model: str) -> tuple[Any, Any]:
         if download is None:
             return gr.skip(), gr.skip()
-        others = [name for name in models if name != model]
-        return download, others[0] if len(others) == 1 else model
+        return download, service.shelf.way_back(model, models)
 
     again.click(turn_round, [result.download, model], [picture, model], api_visibility="private")
 
