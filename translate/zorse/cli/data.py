@@ -54,7 +54,25 @@ def edges(
     """
     from zorse.data.prepare import edge_tasks
 
-    _run(edge_tasks(photos, out, size, method, detail, file_type), out)
+    _run(edge_tasks(photos, out, size, method, detail, file_type), out, "pairs")
+
+
+@data_app.command()
+def cutout(
+    photos: Annotated[Path, typer.Argument(metavar="DIR", help="Photos, subfolders included.", show_default=False)],
+    out: Out,
+    size: Annotated[int, typer.Option(min=16, help="Short side of a picture written, in pixels.")] = 256,
+    square: Annotated[bool, typer.Option("--square", help="Centre the object on a square.")] = False,
+    file_type: FileTypeOption = "jpg",
+) -> None:
+    """Cut the thing in the middle of each photo out of its ground. OUT mirrors the tree of DIR.
+
+    A JPEG shows it on white, a PNG is transparent around it. For one object on a ground of other colours: a garment on
+    the floor, a shoe, a cup. Photos where that cannot be told are named and left out.
+    """
+    from zorse.data.prepare import cutout_tasks
+
+    _run(cutout_tasks(photos, out, size, square, file_type), out, "pictures")
 
 
 @data_app.command()
@@ -70,7 +88,7 @@ def pair(
     """
     from zorse.data.prepare import pair_tasks
 
-    _run(pair_tasks(folder_a, folder_b, out, file_type), out)
+    _run(pair_tasks(folder_a, folder_b, out, file_type), out, "pairs")
 
 
 @data_app.command()
@@ -151,17 +169,17 @@ def _show_changes(console: Console, changes: "list[Change]", out: Path, most: in
     )
 
 
-def _run(tasks: "list[Task]", out: Path) -> None:
+def _run(tasks: "list[Task]", out: Path, what: str) -> None:
     """Runs all tasks; what fails is reported and skipped, and makes the exit code 1."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     skipped = 0
-    for task in track(tasks, "Pairs", console=console, disable=not console.is_terminal, transient=True):
+    for task in track(tasks, what.capitalize(), console=console, disable=not console.is_terminal, transient=True):
         try:
             task()
         except ZorseError as error:
             skipped += 1
             console.print(f"Skipped: {error}", style="red", markup=False)
-    _say(f"Wrote {len(tasks) - skipped} of {len(tasks)} pairs to {out}")
+    _say(f"Wrote {len(tasks) - skipped} of {len(tasks)} {what} to {out}")
     if skipped:
         raise typer.Exit(1)
 
