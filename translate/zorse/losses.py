@@ -125,7 +125,9 @@ def gradient_penalty(critic: Callable[[Tensor], Logits], real: Tensor, fake: Ten
     """
     share = torch.rand(real.shape[0], *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
     between = (share * real + (1 - share) * fake.detach()).requires_grad_(True)
-    judged = _mean([logits.flatten(1).mean(1).sum() for logits in _maps(critic(between))])
-    (gradient,) = torch.autograd.grad(judged, between, create_graph=True)
-    norms: Tensor = gradient.flatten(1).norm(2, dim=1)
-    return ((norms - 1) ** 2).mean()
+    # Slopes of single pixels are tiny: in fp16, which autocast may take, they would vanish.
+    with torch.autocast(real.device.type, enabled=False):
+        judged = _mean([logits.flatten(1).mean(1).sum() for logits in _maps(critic(between))])
+        (gradient,) = torch.autograd.grad(judged, between, create_graph=True)
+        norms: Tensor = gradient.flatten(1).norm(2, dim=1)
+        return ((norms - 1) ** 2).mean()

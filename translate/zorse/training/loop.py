@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, Self
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
-from accelerate.utils import set_seed
+from accelerate.utils import AutocastKwargs, set_seed
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -108,7 +108,14 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
     # Accelerate keeps the first device and precision for the whole process: forget them, a notebook may train twice.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
-    return Accelerator(mixed_precision=precision, gradient_accumulation_steps=config.accumulate, cpu=on_cpu)
+    # A step moves weights and then looks through them again: copies in 16 bits, kept from before, would be outdated.
+    fresh_copies = AutocastKwargs(cache_enabled=False)
+    return Accelerator(
+        mixed_precision=precision,
+        gradient_accumulation_steps=config.accumulate,
+        cpu=on_cpu,
+        kwargs_handlers=[fresh_copies],
+    )
 
 
 def seed_everything(seed: int) -> None:
