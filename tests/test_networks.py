@@ -423,7 +423,7 @@ def test_projected_discriminator_judges_at_four_strides():
 
 def test_projected_discriminator_learns_its_heads_only():
     discriminator = build_discriminator([ProjectedConfig(base_channels=8, image_size=64)])
-    trunk = discriminator.trunk_on(torch.device("cpu"))
+    (trunk,) = discriminator._trunk
     assert all(name.startswith("heads.") for name in discriminator.state_dict())
     assert all(name.startswith("heads.") for name, _ in discriminator.named_parameters())
     image = (torch.rand(1, 3, 64, 64) * 2 - 1).requires_grad_()
@@ -433,6 +433,8 @@ def test_projected_discriminator_learns_its_heads_only():
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in trunk.parameters())
     discriminator.train()
     assert not trunk.training
+    discriminator.to("meta")
+    assert all(parameter.is_meta for parameter in trunk.parameters())
 
 
 def test_diff_augment_keeps_the_shape_and_passes_the_gradient():

@@ -1,6 +1,8 @@
 """Projected discriminator: small heads on the frozen features of a pretrained network."""
 
-import torch
+from collections.abc import Callable
+from typing import Self
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -37,9 +39,11 @@ class ProjectedDiscriminator(nn.Module):
         self._trunk: tuple[EfficientNetTrunk] = (load_efficientnet("lite0"),)
         self.heads = nn.ModuleList(head(channels, config.base_channels) for channels in self._trunk[0].map_channels)
 
-    def trunk_on(self, device: torch.device) -> EfficientNetTrunk:
-        """The frozen trunk, moved to the device of the pictures when it is not there yet."""
-        return self._trunk[0].to(device)
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What moves a module to a device or into a memory format; the trunk goes along."""
+        self._trunk[0]._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return moved
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [-1, 1] -> logits [(N, 1, s/4, s/4), ..., (N, 1, s/32, s/32)], s = config.image_size."""
@@ -50,4 +54,4 @@ class ProjectedDiscriminator(nn.Module):
         """(N, 3, H, W) in [-1, 1] -> the frozen features that the heads judge."""
         size = self.config.image_size
         resized = F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
-        return self.trunk_on(image.device).feature_maps(resized)
+        return self._trunk[0].feature_maps(resized)
