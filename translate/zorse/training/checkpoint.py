@@ -157,5 +157,6 @@ def _restore_chance(saved: dict[str, Any]) -> None:
     kind, keys, position, has_gauss, gauss = saved["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(saved["torch"])
-    if saved["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(saved["cuda"])
+    if torch.cuda.is_available():
+        for device, state in enumerate(saved["cuda"][: torch.cuda.device_count()]):  # There may be fewer now.
+            torch.cuda.set_rng_state(state, device)

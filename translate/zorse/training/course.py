@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from zorse.errors import ConfigError, TrainingDivergedError
+from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
 from zorse.training.checkpoint import save_checkpoint
 from zorse.training.config import to_toml
 from zorse.training.files import RunFolder, write_atomically
@@ -75,6 +76,7 @@ class Course:
 
         Raises:
             TrainingDivergedError: it failed, and may not be rolled back (again).
+            DeviceError: the GPU's memory does not suffice.
         """
         while True:
             give_processes_their_own_chance(self.config.training.seed, state.iteration, self.accelerator)
@@ -109,4 +111,11 @@ def _failure(work: Callable[[], None]) -> str | None:
         work()
     except TrainingDivergedError as error:
         return str(error)
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"The GPU's memory does not suffice for a step of this run ({str(error).split('. ')[0]}). Lower "
+            "training.batch_size or data.crop_size, or set training.checkpoint_blocks=true for a translator ('zorse "
+            "train ... --plan' tells what fits), and see with nvidia-smi whether another program holds memory. What "
+            "was saved is untouched: go on with --resume."
+        ) from error
     return None
