@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import gradio_client
 import httpx
 import numpy as np
@@ -26,7 +27,7 @@ from zorse_app.gate import Gate
 from zorse_app.limits import Limits, TooLarge
 from zorse_app.page import EDGES, HORSES, PAINTINGS
 from zorse_app.service import Upload, caption
-from zorse_app.sketch import clean_lines
+from zorse_app.sketch import clean_lines, colour_strokes
 from zorse_app.stops import Stopped
 
 NATIVE = 64
@@ -194,6 +195,41 @@ def test_a_photographed_sketch_becomes_lines_on_white_paper():
     assert len(rows) == len(set(rows)) > 45  # one pixel wide, without gaps
     chalk = service.Picture(255 - sketch.rgb)
     assert np.array_equal(clean_lines(chalk, 75), lines)
+
+
+def painted_sketch(pen=(20, 20, 20)):
+    """A box drawn with a pen on paper under warm light, with a broad red stroke across its left side."""
+    paper = np.full((400, 400, 3), 255, np.uint8)
+    cv2.rectangle(paper, (100, 100), (300, 300), pen, 4)
+    cv2.line(paper, (60, 200), (180, 200), (200, 30, 40), 20)
+    cv2.line(paper, (100, 100), (100, 300), pen, 4)
+    return service.Picture(np.rint(paper * np.array([0.95, 0.9, 0.8])).astype(np.uint8))
+
+
+@pytest.mark.parametrize("pen", [(20, 20, 20), (20, 40, 160)], ids=["black", "blue"])
+def test_broad_strokes_of_colour_are_no_lines_and_thin_ones_are(pen):
+    lines, strokes = clean_lines(painted_sketch(pen), 200), colour_strokes(painted_sketch(pen), 200)
+    assert lines.shape == strokes.shape[:2] == (200, 200)
+    rows, columns = np.nonzero(strokes.min(axis=2) < 255)
+    assert (rows.min(), rows.max()) == (pytest.approx(95, abs=2), pytest.approx(104, abs=2))
+    assert (columns.min(), columns.max()) == (pytest.approx(25, abs=2), pytest.approx(95, abs=2))
+    assert np.abs(strokes[100, 70].astype(int) - (200, 30, 40)).max() <= 3
+    assert (lines[100, 140:160] == 0).any(), "the box's right side"
+    assert (lines[94:106, 60:95] == 255).all(), "nothing is left of the stroke"
+    if pen == (20, 20, 20):
+        assert (lines[96:104, 47:54] == 0).any(axis=1).all(), "the pen's line goes on across the stroke"
+
+
+def test_only_models_that_take_strokes_get_them(tmp_path):
+    for name, takes in (("edges2shoes", False), ("edges2clothes", True)):
+        card = tiny_onnx.card(name=name, native_size=200, keeps_detail=False, takes_strokes=takes)
+        tiny_onnx.write(tmp_path / f"{name}.onnx", model_card=card)
+    zorse_service = Service(Shelf(tmp_path), tmp_path / "results")
+    drawing = png_url(painted_sketch().rgb)
+    with Image.open(zorse_service.translate_drawing(drawing, "edges2clothes").download) as result:
+        assert result.getpixel((70, 100)) == pytest.approx((55, 225, 215), abs=4)  # the models are negations
+    with Image.open(zorse_service.translate_drawing(drawing, "edges2shoes").download) as result:
+        assert result.getpixel((70, 100)) == (0, 0, 0)
 
 
 def test_more_detail_finds_more_edges(zorse_service, tmp_path):

@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError
 from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
 from zorse.imaging.io import Picture, encode_picture, encode_pictures, holds_frames, open_pictures, suffix_of
+from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse_app import texts
 from zorse_app.limits import Limits
 from zorse_app.shelf import Shelf
-from zorse_app.sketch import clean_lines, over_white
+from zorse_app.sketch import clean_lines, colour_strokes, over_white
 from zorse_app.stops import Stops
 
 if TYPE_CHECKING:
@@ -158,8 +160,7 @@ class Service:
         """
         picture = _read(sketch, self.limits)
         translator = self.shelf.translator(model)
-        lines = clean_lines(picture, translator.card.native_size)
-        return self._from_lines(lines, translator, Path(sketch.name).stem)
+        return self._from_sketch(picture, translator, Path(sketch.name).stem)
 
     def translate_drawing(self, drawing: str, model: str) -> Outcome:
         """Turns a drawing from the page's sheet of paper into a photo.
@@ -173,8 +174,7 @@ class Service:
             UnknownModel: no such model.
         """
         translator = self.shelf.translator(model)
-        lines = clean_lines(_decoded(drawing, self.limits), translator.card.native_size)
-        return self._from_lines(lines, translator, "drawing")
+        return self._from_sketch(_decoded(drawing, self.limits), translator, "drawing")
 
     def lines_of(
         self, photo: Upload, model: str, detail: float = 0.5, shortest: int = 8, method: EdgeMethod = "canny"
@@ -217,12 +217,19 @@ class Service:
             ImageError: there are no lines.
             UnknownModel: no such model.
         """
-        return self._from_lines(lines, self.shelf.translator(model), name)
+        return self._from_drawing(np.repeat(lines[:, :, None], 3, axis=2), self.shelf.translator(model), name)
 
-    def _from_lines(self, lines: Lines, translator: Translator, name: str) -> Outcome:
-        if lines.min() == 255:
+    def _from_sketch(self, sketch: Picture, translator: Translator, name: str) -> Outcome:
+        side = translator.card.native_size
+        lines = clean_lines(sketch, side)
+        blank = np.full((*lines.shape, 3), 255, np.uint8)
+        strokes = colour_strokes(sketch, side) if translator.card.takes_strokes else blank
+        return self._from_drawing(with_strokes(lines, strokes), translator, name)
+
+    def _from_drawing(self, drawing: NDArray[np.uint8], translator: Translator, name: str) -> Outcome:
+        if drawing.min() == 255:
             raise ImageError(texts.NO_LINES)
-        picture = Picture(np.repeat(lines[:, :, None], 3, axis=2))
+        picture = Picture(drawing)
         start = time.perf_counter()
         translated = translator.translate(picture, size="keep")
         seconds = time.perf_counter() - start

@@ -1,4 +1,7 @@
-"""From a sketch as people make them, drawn, scanned or photographed, to the thin black lines that models know."""
+"""From a sketch as people make them, drawn, scanned or photographed, to the thin black lines that models know.
+
+Broad strokes of colour are no lines: they say what colour things have, to models that take them.
+"""
 
 import cv2
 import numpy as np
@@ -6,6 +9,7 @@ from numpy.typing import NDArray
 
 from zorse.imaging.edges import Lines, thin
 from zorse.imaging.io import Picture, to_uint8
+from zorse.imaging.strokes import LEAST_COLOUR, Photo
 from zorse.imaging.tensor import resize
 from zorse.runtime.translator import working_size
 
@@ -15,11 +19,15 @@ _FAINTEST = 0.85
 _COVERED = 0.2
 """A pixel of the small picture is ink when ink covers this share of its area."""
 
+_LEAST_BREADTH = 1 / 52
+"""Of the short side: narrower strokes are lines, whatever colour the pen had."""
+
 
 def clean_lines(sketch: Picture, short_side: int) -> Lines:
     """The lines of a sketch, one pixel wide, at the size that a model works at.
 
-    Uneven light and grey paper become white, chalk on a board becomes ink on paper, broad strokes become thin lines.
+    Uneven light and grey paper become white, chalk on a board becomes ink on paper, broad strokes become thin lines;
+    those of colour (`colour_strokes`) are left out.
 
     Args:
         sketch: any picture; transparent parts are paper.
@@ -29,11 +37,42 @@ def clean_lines(sketch: Picture, short_side: int) -> Lines:
         (height, width) uint8, 0 on 255.
     """
     height, width = working_size(sketch.height, sketch.width, "native", short_side)
-    grey = _grey(sketch)
+    grey = _without_strokes(_grey(sketch), colour_strokes(sketch, short_side))
     if min(grey.shape) > 2 * short_side:  # finer than this the grain of the paper shows
         grey = resize(grey, 2 * height, 2 * width)
     covered = resize(_ink(grey).astype(np.float32), height, width)
     return np.asarray(255 * (1 - thin((covered > _COVERED).astype(np.uint8))), dtype=np.uint8)
+
+
+def colour_strokes(sketch: Picture, short_side: int) -> Photo:
+    """The broad strokes of colour in a sketch, on white, at the size that a model works at.
+
+    Args:
+        sketch: any picture on light paper; transparent parts are paper.
+        short_side: wanted short side, in pixels.
+
+    Returns:
+        (height, width, 3) RGB uint8: the strokes' colours as they are on white paper.
+    """
+    height, width = working_size(sketch.height, sketch.width, "native", short_side)
+    rgb = resize(over_white(sketch), height, width).astype(np.float32)
+    paper = np.maximum(np.percentile(rgb, 90, axis=(0, 1)), 1)
+    rgb = np.minimum(255 * rgb / paper, 255)
+    is_coloured = (np.ptp(rgb, axis=2) >= 1.5 * LEAST_COLOUR).astype(np.uint8)  # the light on the paper may be coloured
+    breadth = max(round(_LEAST_BREADTH * short_side), 2)
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (breadth, breadth))
+    is_broad = cv2.morphologyEx(is_coloured, cv2.MORPH_OPEN, brush) > 0
+    return np.where(is_broad[:, :, None], np.rint(rgb), 255).astype(np.uint8)
+
+
+def _without_strokes(grey: NDArray[np.uint8], strokes: Photo) -> NDArray[np.uint8]:
+    """Strokes and their rims become paper; black lines that cross them stay."""
+    covered = cv2.dilate((strokes.min(axis=2) < 255).astype(np.uint8), np.ones((5, 5), np.uint8))
+    if not covered.any():
+        return grey
+    covered = cv2.resize(covered, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    paper = np.percentile(grey, 90)
+    return np.where((covered > 0) & (grey > 0.3 * paper), np.uint8(paper), grey)
 
 
 def over_white(picture: Picture) -> NDArray[np.uint8]:

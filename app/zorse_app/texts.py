@@ -34,8 +34,8 @@ WANTED = "Make it"
 MODEL_TITLES = {
     "horse2zebra": "Horse → zebra",
     "zebra2horse": "Zebra → horse",
-    "photo2monet": "Photo → painting",
-    "monet2photo": "Painting → photo",
+    "photo2monet": "Photo → Monet",
+    "monet2photo": "Monet → photo",
     "edges2shoes": "A shoe",
     "edges2clothes": "Clothes",
 }
@@ -96,8 +96,11 @@ SKETCH = "Your sketch"
 SKETCH_HINT = "Drop a sketch here: drawn, scanned or photographed\n- or -\nclick to choose one"
 EDGES_PHOTO_HINT = "Drop a photo here to see its edges\n- or -\nclick to choose one"
 CANVAS = "Draw here"
+PAD_HINT = "Draw lines with the pen. A stroke of the brush says what colour a part should have."
 PAD_TOOLS = "Drawing tools"
 PAD_PEN = "Pen"
+PAD_BRUSH = "Brush"
+PAD_COLOUR = "Colour of the brush"
 PAD_ERASER = "Eraser"
 PAD_MIRROR = "Symmetric"
 PAD_UNDO = "Undo"

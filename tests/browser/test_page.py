@@ -215,6 +215,23 @@ def test_strokes_on_the_canvas_become_a_photo(tab):
     shoot(tab, "draw_symmetric")
 
 
+def test_the_brush_paints_under_the_lines(tab):
+    tab.get_by_role("tab", name="Edges → Photo").click()
+    draw(tab, offset=0)
+    black = ink(tab, "left")
+    tab.get_by_label("Colour of the brush").fill("#ff8020")
+    assert tab.locator("#canvas button", has_text="Brush").get_attribute("aria-pressed") == "true"
+    draw(tab, offset=0)
+    told(tab, "edges to shoes")
+    assert ink(tab, "left") == black, "the pen's line is over the brush's"
+    orange = tab.locator("#canvas canvas").first.evaluate(
+        "it => [...it.getContext('2d').getImageData(0, 0, it.width, it.height).data]"
+        ".filter((value, i, all) => i % 4 === 0 && value === 0xff && all[i + 2] === 0x20).length"
+    )
+    assert orange > black
+    shoot(tab, "draw_brush")
+
+
 def test_the_translation_follows_the_pen(tab):
     tab.get_by_role("tab", name="Edges → Photo").click()
     draw(tab, offset=0, lift=False)

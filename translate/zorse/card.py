@@ -59,6 +59,8 @@ class ModelCard(Frozen):
     """Both domains show the same things in the same places (horse and zebra, photo and painting), so a change that was
     computed on a smaller picture can be added to the full one. False where the input is another kind of picture
     (edges, label maps)."""
+    takes_strokes: bool = False
+    """Lines may come with strokes that say what colour the things between them have (`zorse.imaging.strokes`)."""
     norm_at_test: Literal["picture", "running"] = "picture"
     """Normalisation statistics: of each picture (InstanceNorm) or running averages of the training (BatchNorm)."""
     dropout_at_test: bool = False

@@ -1,4 +1,4 @@
-"""The sheet of paper that visitors draw on: pen, eraser, a mirror, undo and redo, sent while they draw."""
+"""The sheet of paper that visitors draw on: pen, brush, eraser, a mirror, undo and redo, sent while they draw."""
 
 from importlib.resources import files
 
@@ -21,8 +21,11 @@ def drawing_pad() -> gr.HTML:
         js_on_load=script,
         label=texts.CANVAS,
         elem_id="canvas",
+        hint=texts.PAD_HINT,
         tools=texts.PAD_TOOLS,
         pen=texts.PAD_PEN,
+        brush=texts.PAD_BRUSH,
+        colour=texts.PAD_COLOUR,
         eraser=texts.PAD_ERASER,
         mirror=texts.PAD_MIRROR,
         undo=texts.PAD_UNDO,

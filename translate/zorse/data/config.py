@@ -121,6 +121,9 @@ class EdgesConfig(Crops):
     """Photos, in `train` or directly in the data folder, subfolders included; A is drawn from B by edge extraction."""
 
     kind: Literal["edges"] = "edges"
+    strokes: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training pictures whose lines come with strokes of the photo's colours, so that whoever draws can
+    choose them. Evaluations have lines alone."""
 
 
 DataConfig = Annotated[UnpairedConfig | PairedConfig | EdgesConfig, Field(discriminator="kind")]

@@ -17,6 +17,7 @@ from zorse.data.memory import Read, kept_in_memory
 from zorse.data.transforms import Cropper
 from zorse.errors import DatasetError
 from zorse.imaging.edges import extract_edges, random_edges
+from zorse.imaging.strokes import random_strokes, with_strokes
 from zorse.imaging.tensor import to_tensor
 
 
@@ -87,6 +88,7 @@ class Edges:
         self._paths = list_pictures(find_photos(root, split))
         self._read = _reader(self._paths, config.load_sizes[-1], in_memory)
         self._train = split == "train"
+        self._strokes = config.strokes
         self._chance = Chance(seed, shuffle=self._train)
         self._cropper = Cropper(config, augment=self._train)
 
@@ -98,9 +100,17 @@ class Edges:
         path = self._paths[self._chance.index(Purpose.ORDER_A, number, len(self._paths))]
         photo = self._cropper.one(self._read(path), self._chance.rng(Purpose.CROP_A, number))
         # Searched after the crop: lines then have the same width whatever size the photo had.
-        edges = random_edges(photo, self._chance.rng(Purpose.EDGES, number)) if self._train else extract_edges(photo)
-        lines = np.repeat(edges[:, :, None], 3, axis=2)
-        return Sample(A=_tensor(lines), B=_tensor(photo), path_A=str(path), path_B=str(path))
+        drawing = (
+            self._drawing(photo, number) if self._train else np.repeat(extract_edges(photo)[:, :, None], 3, axis=2)
+        )
+        return Sample(A=_tensor(drawing), B=_tensor(photo), path_A=str(path), path_B=str(path))
+
+    def _drawing(self, photo: Picture, number: int) -> Picture:
+        """Lines as one of many hands might draw them, in some of the drawings with strokes of colour."""
+        rng = self._chance.rng(Purpose.EDGES, number)
+        lines = random_edges(photo, rng)
+        strokes = random_strokes(photo, rng) if rng.random() < self._strokes else np.full_like(photo, 255)
+        return with_strokes(lines, strokes)
 
 
 def _files(sources: Sequence[Path | tuple[Path, Path]], config: PairedConfig) -> tuple[list[Path], int | None]:

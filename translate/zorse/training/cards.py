@@ -8,6 +8,7 @@ import torch
 from zorse import __version__
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
+from zorse.data.config import EdgesConfig
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
@@ -49,6 +50,7 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         native_size=config.data.native_size,
         # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
         keeps_detail=not isinstance(config.recipe, Pix2PixConfig),
+        takes_strokes=isinstance(config.data, EdgesConfig) and config.data.strokes > 0,
         # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
         norm_at_test="picture",
         dropout_at_test=isinstance(generator, UnetConfig) and generator.dropout,
