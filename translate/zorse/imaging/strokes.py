@@ -11,6 +11,8 @@ LEAST_COLOUR = 30
 """Levels between the strongest and the weakest channel of a stroke; with less it is ink, or paper, and says nothing."""
 MOST = 8
 """Strokes in one drawing."""
+WIDTHS = (4, 48)
+"""Least and greatest width of a stroke in a photo of 256 px: from the width of a pen to a filled sleeve."""
 
 
 def random_strokes(photo: Photo, rng: np.random.Generator) -> Photo:
@@ -29,13 +31,14 @@ def random_strokes(photo: Photo, rng: np.random.Generator) -> Photo:
     height, width = photo.shape[:2]
     scale = min(height, width) / 256
     paper = np.full_like(photo, 255)
-    for _ in range(rng.integers(1, MOST + 1)):
-        start = rng.uniform((0, 0), (width, height))
+    coloured = np.argwhere(np.ptp(photo, axis=2) >= LEAST_COLOUR)
+    for _ in range(rng.integers(1, MOST + 1) if len(coloured) else 0):
+        start = coloured[rng.integers(len(coloured)), ::-1]
         turn, length = rng.uniform(0, 2 * np.pi), scale * rng.uniform(8, 60)
         end = start + length * np.array([np.cos(turn), np.sin(turn)])
         stroke = np.zeros((height, width), np.uint8)
         ends = (tuple(map(int, start)), tuple(map(int, end)))
-        cv2.line(stroke, *ends, color=1, thickness=max(2, round(scale * rng.uniform(4, 14))))
+        cv2.line(stroke, *ends, color=1, thickness=max(2, round(scale * np.exp(rng.uniform(*np.log(WIDTHS))))))
         colour = np.median(photo[stroke > 0], axis=0)
         if np.ptp(colour) >= LEAST_COLOUR:
             paper[stroke > 0] = colour
