@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zorse.imaging.strokes import with_strokes
+
 CANVAS_SIDE = 512
 """Sketches and the drawing canvas are squares of this side, in pixels."""
 
@@ -94,13 +96,13 @@ def boot() -> NDArray[np.uint8]:
 
 
 def t_shirt() -> NDArray[np.uint8]:
-    """A T-shirt laid flat; (512, 512), black on white."""
-    return _draw(_T_SHIRT)
+    """A T-shirt laid flat, painted blue; (512, 512, 3) RGB."""
+    return _painted(_draw(_T_SHIRT), inside=((50, 60), (20, 35), (80, 35), (50, 26)), colour=(50, 90, 170))
 
 
 def dress() -> NDArray[np.uint8]:
-    """A sleeveless dress laid flat; (512, 512), black on white."""
-    return _draw(_DRESS)
+    """A sleeveless dress laid flat, painted red; (512, 512, 3) RGB."""
+    return _painted(_draw(_DRESS), inside=((50, 35), (50, 90)), colour=(180, 40, 60))
 
 
 def _draw(strokes: tuple[Stroke, ...]) -> NDArray[np.uint8]:
@@ -110,6 +112,19 @@ def _draw(strokes: tuple[Stroke, ...]) -> NDArray[np.uint8]:
         points = np.rint(_smooth(np.asarray(stroke)) * (CANVAS_SIDE / 100 * 2**shift)).astype(np.int32)
         cv2.polylines(canvas, [points], isClosed=False, color=0, thickness=2, lineType=cv2.LINE_AA, shift=shift)
     return canvas
+
+
+def _painted(
+    lines: NDArray[np.uint8], inside: tuple[tuple[float, float], ...], colour: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """The parts that hold the points (x, y) in 0..100, filled with a colour up to their lines."""
+    paper = np.full((*lines.shape, 3), 255, np.uint8)
+    for x, y in inside:
+        barrier = np.zeros((CANVAS_SIDE + 2, CANVAS_SIDE + 2), np.uint8)
+        barrier[1:-1, 1:-1] = lines < 128
+        seed = (round(x * CANVAS_SIDE / 100), round(y * CANVAS_SIDE / 100))
+        cv2.floodFill(paper, barrier, seed, colour, flags=4)
+    return with_strokes(lines, paper)
 
 
 def _smooth(points: NDArray[np.float64], steps: int = 16) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ def clean_lines(sketch: Picture, short_side: int) -> Lines:
         (height, width) uint8, 0 on 255.
     """
     height, width = working_size(sketch.height, sketch.width, "native", short_side)
-    grey = _without_strokes(_grey(sketch), colour_strokes(sketch, short_side))
+    grey = _without_strokes(sketch, _grey(sketch), colour_strokes(sketch, short_side))
     if min(grey.shape) > 2 * short_side:  # finer than this the grain of the paper shows
         grey = resize(grey, 2 * height, 2 * width)
     covered = resize(_ink(grey).astype(np.float32), height, width)
@@ -62,17 +62,19 @@ def colour_strokes(sketch: Picture, short_side: int) -> Photo:
     breadth = max(round(_LEAST_BREADTH * short_side), 2)
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (breadth, breadth))
     is_broad = cv2.morphologyEx(is_coloured, cv2.MORPH_OPEN, brush) > 0
-    return np.where(is_broad[:, :, None], np.rint(rgb), 255).astype(np.uint8)
+    strokes = np.where(is_broad[:, :, None], np.rint(rgb), 255).astype(np.uint8)
+    return np.asarray(cv2.erode(strokes, np.ones((5, 5), np.uint8)), np.uint8)  # under the lines that they touch, too
 
 
-def _without_strokes(grey: NDArray[np.uint8], strokes: Photo) -> NDArray[np.uint8]:
+def _without_strokes(sketch: Picture, grey: NDArray[np.uint8], strokes: Photo) -> NDArray[np.uint8]:
     """Strokes and their rims become paper; black lines that cross them stay."""
-    covered = cv2.dilate((strokes.min(axis=2) < 255).astype(np.uint8), np.ones((5, 5), np.uint8))
-    if not covered.any():
+    is_covered = cv2.dilate((strokes.min(axis=2) < 255).astype(np.uint8), np.ones((5, 5), np.uint8))
+    if not is_covered.any():
         return grey
-    covered = cv2.resize(covered, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    is_covered = cv2.resize(is_covered, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
     paper = np.percentile(grey, 90)
-    return np.where((covered > 0) & (grey > 0.3 * paper), np.uint8(paper), grey)
+    is_black = over_white(sketch).max(axis=2) < 0.3 * paper  # dark colours are bright in one channel
+    return np.where((is_covered > 0) & ~is_black, np.uint8(paper), grey)
 
 
 def over_white(picture: Picture) -> NDArray[np.uint8]:

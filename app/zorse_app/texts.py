@@ -96,7 +96,7 @@ SKETCH = "Your sketch"
 SKETCH_HINT = "Drop a sketch here: drawn, scanned or photographed\n- or -\nclick to choose one"
 EDGES_PHOTO_HINT = "Drop a photo here to see its edges\n- or -\nclick to choose one"
 CANVAS = "Draw here"
-PAD_HINT = "Draw lines with the pen. A stroke of the brush says what colour a part should have."
+PAD_HINT = "Draw the lines with the pen, and paint what colour things have with the brush."
 PAD_TOOLS = "Drawing tools"
 PAD_PEN = "Pen"
 PAD_BRUSH = "Brush"
@@ -775,7 +775,10 @@ API_PICTURES = (
     "model in Markdown, and the result at full size in the format of the input."
 )
 API_VIDEO = "Translates a short video with a model of this tab; its sound is kept."
-API_DRAW = "Turns a drawing, a PNG as a data URL, into a photo. Answers like the tabs for pictures."
+API_DRAW = (
+    "Turns a drawing, a PNG as a data URL, into a photo; what is painted in it gets its colour where the model can do "
+    "that. Answers like the tabs for pictures."
+)
 API_SKETCH = "Turns a sketch, also a photographed one, into a photo. Answers like the tabs for pictures."
 API_EDGES = "Finds the edges of a photo and turns them into another one. Answers with the edges as well."
 API_BRING_MODEL = (

@@ -1,7 +1,7 @@
 // A sheet of paper to draw on. Its value is the drawing as a PNG data URL, or null while the paper is blank.
 // Strokes are kept as points, so that undoing one is drawing the others again.
 
-const WIDTHS = { pen: 4, brush: 20, eraser: 24 }; // in pixels of the paper
+const WIDTHS = { pen: 4, brush: 36, eraser: 24 }; // in pixels of the paper
 const PAUSE = 250; // milliseconds without a stroke's next point, after which the drawing is sent
 
 const canvas = element.querySelector("canvas");

@@ -9,10 +9,10 @@ Photo = NDArray[np.uint8]
 
 LEAST_COLOUR = 30
 """Levels between the strongest and the weakest channel of a stroke; with less it is ink, or paper, and says nothing."""
-MOST = 8
+MOST = 16
 """Strokes in one drawing."""
-WIDTHS = (4, 48)
-"""Least and greatest width of a stroke in a photo of 256 px: from the width of a pen to a filled sleeve."""
+WIDTHS = (4, 96)
+"""Least and greatest width of a stroke in a photo of 256 px: from that of a pen to half a shirt."""
 
 
 def random_strokes(photo: Photo, rng: np.random.Generator) -> Photo:
