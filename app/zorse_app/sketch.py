@@ -62,8 +62,18 @@ def colour_strokes(sketch: Picture, short_side: int) -> Photo:
     breadth = max(round(_LEAST_BREADTH * short_side), 2)
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (breadth, breadth))
     is_broad = cv2.morphologyEx(is_coloured, cv2.MORPH_OPEN, brush) > 0
-    strokes = np.where(is_broad[:, :, None], np.rint(rgb), 255).astype(np.uint8)
-    return np.asarray(cv2.erode(strokes, np.ones((5, 5), np.uint8)), np.uint8)  # under the lines that they touch, too
+    core = cv2.erode(is_broad.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # without rims, which lines darken
+    return _spread(np.rint(rgb).astype(np.uint8), core, reach=4)
+
+
+def _spread(rgb: Photo, core: NDArray[np.bool_], reach: int) -> Photo:
+    """The pixels of the core on white; around them, up to `reach` pixels away, the nearest one's colour."""
+    distance, labels = cv2.distanceTransformWithLabels(
+        (~core).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    colours = np.full((labels.max() + 1, 3), 255, np.uint8)
+    colours[labels[core]] = rgb[core]
+    return np.where((distance <= reach)[:, :, None], colours[labels], 255).astype(np.uint8)
 
 
 def _without_strokes(sketch: Picture, grey: NDArray[np.uint8], strokes: Photo) -> NDArray[np.uint8]:
