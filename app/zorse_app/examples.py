@@ -86,8 +86,8 @@ _DRESS: tuple[Stroke, ...] = (
 
 
 def sneaker() -> NDArray[np.uint8]:
-    """A sneaker from the side, toe to the left; (512, 512), black on white."""
-    return _draw(_SNEAKER)
+    """A sneaker from the side, toe to the left, painted red; (512, 512, 3) RGB."""
+    return _painted(_draw(_SNEAKER), inside=((60, 60), (45, 55), (80, 60), (70, 50)), colour=(190, 30, 40))
 
 
 def boot() -> NDArray[np.uint8]:
