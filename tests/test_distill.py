@@ -182,6 +182,13 @@ def test_a_compact_teacher_gets_a_student_of_half_its_width(tmp_path, unpaired):
     assert (small.data.load_size, small.data.crop_size) == (200, 160)
 
 
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_student_learns_strokes_of_colour_if_its_teacher_takes_them(tmp_path, unpaired, takes):
+    file = saved_teacher(tmp_path, keeps_detail=False, takes_strokes=takes)
+    config = distillation_config(find_teacher(str(file)), unpaired / "trainB", "edges", "cpu")
+    assert (config.data.strokes > 0) is takes
+
+
 # Latency -------------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ CROP_SHARE = 0.8
 """Side of the crops, relative to the size at which the teacher works: most of a picture, for wholes must be judged."""
 GRID = 16
 """Crops are multiples of so many pixels."""
+STROKES = 0.8
+"""Share of the drawings with strokes of colour, if the teacher takes them."""
 
 
 def distillation_config(found: FoundTeacher, data: Path, kind: Kind | None, preset: Preset) -> TrainConfig:
@@ -81,4 +83,4 @@ def _pictures(found: FoundTeacher, kind: Kind) -> DataConfig:
             direction = found.data.direction if isinstance(found.data, PairedConfig) else found.card.direction
             return PairedConfig(**crops, scale=SCALE, direction=direction)
         case "edges":
-            return EdgesConfig(**crops, scale=SCALE)
+            return EdgesConfig(**crops, scale=SCALE, strokes=STROKES if found.card.takes_strokes else 0.0)
