@@ -31,12 +31,14 @@ class Method:
     load_size: int
     crop_size: int
     scale: tuple[float, float] = (1.0, 1.0)
+    strokes: float = 0.0
+    """Share of drawings with strokes of colour, where lines are drawn from photos."""
 
 
 METHODS: dict[Kind, Method] = {
     "unpaired": Method("compact_horse2zebra", 4000, load_size=160, crop_size=128, scale=(0.85, 1.2)),
     "paired": Method("compact_edges2shoes", 3000, load_size=208, crop_size=192),
-    "edges": Method("compact_edges2clothes", 4000, load_size=208, crop_size=192),
+    "edges": Method("compact_edges2clothes", 4000, load_size=208, crop_size=192, strokes=0.8),
 }
 
 
@@ -93,6 +95,8 @@ def _settings(wish: Wish) -> list[str]:
     }
     if wish.kind == "unpaired":
         settings["name_reverse"] = _text(reverse)
+    if wish.kind == "edges":
+        settings["data.strokes"] = str(method.strokes)
     return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
 
 

@@ -77,7 +77,7 @@ def data_config(kind: Kind) -> DataConfig:
         case "paired":
             return PairedConfig(load_size=method.load_size, crop_size=method.crop_size)
         case "edges":
-            return EdgesConfig(load_size=method.load_size, crop_size=method.crop_size)
+            return EdgesConfig(load_size=method.load_size, crop_size=method.crop_size, strokes=method.strokes)
 
 
 def examine(folder: Path, kind: Kind, on_file: OnFile) -> Diagnosis:
