@@ -450,5 +450,5 @@ print("torch" in sys.modules, page.get_config_file())
     assert process.returncode == 0, errors
     assert output.startswith("False")
     assert "Not part of this installation: zebra2horse." in output
-    assert "(photo2monet, monet2photo) are not part of this installation" in output
+    assert "(photo2monet, photo2vangogh, monet2photo) are not part of this installation" in output
     assert "Further models" not in output

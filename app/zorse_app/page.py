@@ -14,7 +14,7 @@ from zorse_app.tabs.train import train_tab
 from zorse_app.training_desk import Desk
 
 HORSES = ("horse2zebra", "zebra2horse")
-PAINTINGS = ("photo2monet", "monet2photo")
+PAINTINGS = ("photo2monet", "photo2vangogh", "monet2photo")
 EDGES = ("edges2shoes", "edges2clothes")
 
 _HOUR = 3600  # after it, in seconds, uploads and results are deleted, also while the page runs

@@ -35,6 +35,7 @@ MODEL_TITLES = {
     "horse2zebra": "Horse → zebra",
     "zebra2horse": "Zebra → horse",
     "photo2monet": "Photo → Monet",
+    "photo2vangogh": "Photo → Van Gogh",
     "monet2photo": "Monet → photo",
     "edges2shoes": "A shoe",
     "edges2clothes": "Clothes",
