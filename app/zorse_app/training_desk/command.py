@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from zorse.imaging.strokes import USUAL_SHARE
 from zorse_app import texts
 from zorse_app.training_desk.processes import zorse_command
 from zorse_app.training_desk.record import Kind, Speed, TrainingFolder, Wish
@@ -38,7 +39,7 @@ class Method:
 METHODS: dict[Kind, Method] = {
     "unpaired": Method("compact_horse2zebra", 4000, load_size=160, crop_size=128, scale=(0.85, 1.2)),
     "paired": Method("compact_edges2shoes", 3000, load_size=208, crop_size=192),
-    "edges": Method("compact_edges2clothes", 4000, load_size=208, crop_size=192, strokes=0.8),
+    "edges": Method("compact_edges2clothes", 4000, load_size=208, crop_size=192, strokes=USUAL_SHARE),
 }
 
 

@@ -13,7 +13,7 @@ from zorse.data.decode import decode
 from zorse.data.layout import check_folder, index_by_stem, list_pictures
 from zorse.errors import ConfigError, DatasetError
 from zorse.imaging import io
-from zorse.imaging.cutout import centred, cut_out, on_ground
+from zorse.imaging.cutout import LEAST_AGREEMENT, SHARES, centred, cut_out, on_ground
 from zorse.imaging.edges import EdgeMethod, extract_edges
 from zorse.imaging.tensor import resize
 
@@ -110,8 +110,9 @@ def _write_cutout(photo_file: Path, target: Path, size: int, square: bool) -> Pa
     if not cutout.certain:
         raise DatasetError(
             f"{photo_file}: its object cannot be told from the ground. Two cuts from different starts agree by "
-            f"{cutout.agreement:.0%}, where 85% are wanted, and take {cutout.share:.0%} of the picture, where 12% to "
-            "75% are. Wanted is one object, wholly in the picture, on a ground of other colours."
+            f"{cutout.agreement:.0%}, where {LEAST_AGREEMENT:.0%} are wanted, and take {cutout.share:.0%} of the "
+            f"picture, where {SHARES[0]:.0%} to {SHARES[1]:.0%} are. Wanted is one object, wholly in the picture, on a "
+            "ground of other colours."
         )
     photo, alpha = centred(photo, cutout.alpha) if square else (photo, cutout.alpha)
     photo, alpha = _at_size(photo, size), np.clip(_at_size(alpha, size), 0, 1)

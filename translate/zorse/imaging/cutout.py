@@ -21,6 +21,10 @@ ROUNDS = 5
 """Of GrabCut: by then its colour models hardly move."""
 SMALLEST_HOLE = 0.01
 """Of the picture: smaller holes are patterns of the object, larger ones show the ground."""
+LEAST_AGREEMENT = 0.85
+"""Of the cuts from the two starts, for one that can be trusted."""
+SHARES = (0.12, 0.75)
+"""Least and greatest part of the picture that such an object takes: less is a detail, more is everything."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Cutout:
     @property
     def certain(self) -> bool:
         """Whether the cut can be trusted: it hardly depends on the start, and is neither a detail nor everything."""
-        return self.agreement >= 0.85 and 0.12 <= self.share <= 0.75
+        return self.agreement >= LEAST_AGREEMENT and SHARES[0] <= self.share <= SHARES[1]
 
 
 def cut_out(photo: Photo) -> Cutout:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from zorse.architecture import CompactConfig, GeneratorConfig
 from zorse.data.config import DataConfig, EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.layout import find_pairs
+from zorse.imaging.strokes import USUAL_SHARE
 from zorse.metrics.pictures import Kind
 from zorse.recipes.distillation import DistillationConfig
 from zorse.training.config import LoopConfig, TrainConfig
@@ -27,8 +28,6 @@ CROP_SHARE = 0.8
 """Side of the crops, relative to the size at which the teacher works: most of a picture, for wholes must be judged."""
 GRID = 16
 """Crops are multiples of so many pixels."""
-STROKES = 0.8
-"""Share of the drawings with strokes of colour, if the teacher takes them."""
 
 
 def distillation_config(found: FoundTeacher, data: Path, kind: Kind | None, preset: Preset) -> TrainConfig:
@@ -83,4 +82,4 @@ def _pictures(found: FoundTeacher, kind: Kind) -> DataConfig:
             direction = found.data.direction if isinstance(found.data, PairedConfig) else found.card.direction
             return PairedConfig(**crops, scale=SCALE, direction=direction)
         case "edges":
-            return EdgesConfig(**crops, scale=SCALE, strokes=STROKES if found.card.takes_strokes else 0.0)
+            return EdgesConfig(**crops, scale=SCALE, strokes=USUAL_SHARE if found.card.takes_strokes else 0.0)

@@ -6,6 +6,7 @@ from zorse.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, R
 from zorse.card import TrainingData
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.errors import ConfigError
+from zorse.imaging.strokes import USUAL_SHARE
 from zorse.recipes.cut import CUTConfig, fastcut
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
@@ -206,7 +207,7 @@ def compact_edges2clothes() -> TrainConfig:
         domain_a="edges",
         domain_b="garments",
         training_data=CLOTHING,
-        data=EdgesConfig(load_size=208, crop_size=192, strokes=0.8),
+        data=EdgesConfig(load_size=208, crop_size=192, strokes=USUAL_SHARE),
         recipe=_compact_pix2pix(),
         training=LoopConfig(iterations=8000, ema_decay=0.995),
     )
