@@ -137,9 +137,9 @@ class Concat:
 
 @dataclass(frozen=True)
 class Recolour:
-    """The compact generator's last step: a scale and a change for each pixel of the picture.
+    """The last step of generators that change the picture: a scale and a change for each of its pixels.
 
-    clamp(tanh((1 + scale) * atanh(headroom * picture) + change) / headroom), see `zorse.networks.compact`.
+    clamp(tanh((1 + scale) * atanh(headroom * picture) + change) / headroom), see `zorse.networks.recolour`.
     """
 
     inputs: tuple[int, int]
