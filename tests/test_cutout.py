@@ -4,7 +4,7 @@ import pytest
 
 from zorse.data.decode import decode
 from zorse.imaging import io
-from zorse.imaging.cutout import centred, cut_out, on_ground
+from zorse.imaging.cutout import centred, cut_out, on_white
 
 SIDE = 200
 
@@ -70,12 +70,12 @@ def test_a_detail_is_not_certain():
     assert cutout.share < 0.12
 
 
-def test_an_object_on_a_plain_ground():
+def test_an_object_on_white():
     photo, mask = garment()
-    white = on_ground(photo, mask.astype(np.float32))
+    white = on_white(photo, mask.astype(np.float32))
     assert np.array_equal(white[mask > 0], photo[mask > 0])
     assert (white[mask == 0] == 255).all()
-    assert (on_ground(photo, np.full(mask.shape, 0.5, np.float32), level=0) == np.rint(photo / 2)).all()
+    assert (on_white(photo, np.full(mask.shape, 0.5, np.float32)) == np.rint(photo / 2 + 127.5)).all()
 
 
 @pytest.mark.parametrize("middle", [None, (84, 64), (115, 188)], ids=["middle", "left and top", "right and bottom"])

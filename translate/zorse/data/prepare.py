@@ -13,7 +13,7 @@ from zorse.data.decode import decode
 from zorse.data.layout import check_folder, index_by_stem, list_pictures
 from zorse.errors import ConfigError, DatasetError
 from zorse.imaging import io
-from zorse.imaging.cutout import LEAST_AGREEMENT, SHARES, centred, cut_out, on_ground
+from zorse.imaging.cutout import LEAST_AGREEMENT, SHARES, centred, cut_out, on_white
 from zorse.imaging.edges import EdgeMethod, extract_edges
 from zorse.imaging.tensor import resize
 
@@ -118,7 +118,7 @@ def _write_cutout(photo_file: Path, target: Path, size: int, square: bool) -> Pa
     photo, alpha = _at_size(photo, size), np.clip(_at_size(alpha, size), 0, 1)
     if target.suffix == ".png":
         return _write(io.Picture(photo, alpha=np.rint(255 * alpha).astype(np.uint8)), target)
-    return _write(io.Picture(on_ground(photo, alpha)), target)
+    return _write(io.Picture(on_white(photo, alpha)), target)
 
 
 def _at_size(pixels: NDArray[Any], size: int) -> NDArray[Any]:

@@ -62,16 +62,15 @@ def cut_out(photo: Photo) -> Cutout:
     return Cutout(_enlarged(first, height, width), agreement, float(first.mean()))
 
 
-def on_ground(photo: Photo, alpha: NDArray[np.float32], level: int = 255) -> Photo:
-    """The object on a plain ground.
+def on_white(photo: Photo, alpha: NDArray[np.float32]) -> Photo:
+    """The object on a white ground.
 
     Args:
         photo: (height, width, 3) RGB uint8.
         alpha: (height, width) in [0, 1].
-        level: of the ground's grey, 0..255.
     """
     cover = alpha[:, :, None]
-    blended: Photo = np.rint(photo * cover + level * (1 - cover)).astype(np.uint8)
+    blended: Photo = np.rint(photo * cover + 255 * (1 - cover)).astype(np.uint8)
     return blended
 
 
