@@ -20,6 +20,7 @@ from PIL import Image
 
 import tiny_onnx
 from live_page import live_page
+from zorse.architecture import ResnetConfig
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
 from zorse.imaging.io import open_pictures, read_picture
 from zorse_app import Service, Shelf, examples, launch, service
@@ -334,6 +335,18 @@ def test_the_way_back_is_the_model_that_makes_what_the_other_takes(models):
     assert shelf.way_back("day2night", shelf.names) == "day2night"
     with pytest.raises(UnknownModel, match="night2day"):
         shelf.way_back("night2day", shelf.names)
+
+
+def test_the_way_back_is_of_the_same_size_where_there_is_one(tmp_path):
+    standard = {"architecture": ResnetConfig(output="change")}
+    back = {"domain_a": "light pictures", "domain_b": "dark pictures"}
+    kinds = {"there": {}, "back": back, "there-standard": standard, "back-standard": back | standard}
+    for name, changes in kinds.items():
+        tiny_onnx.write(tmp_path / f"{name}.onnx", model_card=tiny_onnx.card(name=name, **changes))
+    shelf = Shelf(tmp_path)
+    assert shelf.way_back("there", list(kinds)) == "back"
+    assert shelf.way_back("there-standard", list(kinds)) == "back-standard"
+    assert shelf.way_back("there-standard", ["there-standard", "back"]) == "back"
 
 
 def test_the_least_used_translator_makes_room(models):

@@ -90,6 +90,7 @@ def ship(
     generator: Annotated[Path, typer.Argument(help="A generator's .safetensors file.")],
     evaluation: Annotated[Path, typer.Option(help="What 'zorse evaluate -o' wrote.")],
     title: Annotated[str, typer.Option(help='For people: "Horse to zebra".')],
+    name: Annotated[str | None, typer.Option(help="That it is shipped under, if not the one in its card.")] = None,
     state: Annotated[Literal["release", "preview"], typer.Option()] = "preview",
     native_size: Annotated[int | None, typer.Option(help="Short side to work at, in pixels.")] = None,
     training: Annotated[str | None, typer.Option(help="How it was trained, if not in one run.")] = None,
@@ -99,6 +100,7 @@ def ship(
     network, card = load_generator(generator)
     card = card.model_copy(
         update={
+            "name": name or card.name,
             "metrics": find_evaluation(evaluation, card.name).metrics,
             "state": state,
             "native_size": native_size or card.native_size,

@@ -98,17 +98,20 @@ class Shelf:
         """The model that undoes another: it takes what that one makes, and makes what that one takes.
 
         Returns:
-            Its name; `name` itself if none of `among` does.
+            Its name, one of the same architecture if there is one; `name` itself if none of `among` does.
 
         Raises:
             UnknownModel, WeightsError: as for `card`.
         """
         there = self.card(name)
         cards = {other: self.card(other) for other in among}
-        for other, back in cards.items():
-            if (back.source_domain, back.target_domain) == (there.target_domain, there.source_domain):
-                return other
-        return name
+        backs = {
+            other: back
+            for other, back in cards.items()
+            if (back.source_domain, back.target_domain) == (there.target_domain, there.source_domain)
+        }
+        alike = [other for other, back in backs.items() if back.architecture == there.architecture]
+        return next(iter([*alike, *backs]), name)
 
     def _source(self, name: str) -> str | Path:
         if name not in self._sources:
