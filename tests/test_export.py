@@ -42,7 +42,6 @@ DROPPING = UnetConfig(base_channels=2, depth=6)
 FILES = {
     "compact": (COMPACT, {}, "uint8"),
     "resnet": (ResnetConfig(base_channels=4, n_blocks=1), {}, "float"),
-    "resnet change": (ResnetConfig(base_channels=4, n_blocks=1, output="change"), {}, "float"),
     "unet": (UNET, {"norm_at_test": "running", "licence": "CC0-1.0"}, "uint8"),
 }
 

@@ -19,7 +19,6 @@ COMPACT = CompactConfig(base_channels=8, n_blocks=1, finish_channels=4)
 ARCHITECTURES = {
     "compact": COMPACT,
     "resnet": ResnetConfig(base_channels=4, n_blocks=1),
-    "resnet change": ResnetConfig(base_channels=4, n_blocks=1, output="change"),
     "resnet resize": ResnetConfig(base_channels=4, n_blocks=1, upsampling="resize", norm="batch"),
     "unet": UnetConfig(base_channels=4, depth=3),
     "unet instance": UnetConfig(base_channels=4, depth=3, norm="instance"),

@@ -17,7 +17,6 @@ GENERATORS = {
     "resnet": ResnetConfig(base_channels=4, n_blocks=2),
     "resnet_dropout": ResnetConfig(base_channels=4, n_blocks=2, dropout=True),
     "resnet_batch": ResnetConfig(base_channels=4, n_blocks=2, norm="batch"),
-    "resnet_change": ResnetConfig(base_channels=4, n_blocks=2, output="change"),
     "resnet_winograd": ResnetConfig(base_channels=16, n_blocks=1),
     "compact": CompactConfig(base_channels=8, n_blocks=2),
     "unet": UnetConfig(base_channels=4, depth=4, dropout=True),

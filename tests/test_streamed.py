@@ -42,7 +42,6 @@ RESNETS = [
     ResnetConfig(base_channels=4, n_blocks=1, upsampling="resize", downsampling="blur", dropout=True),
     ResnetConfig(base_channels=4, n_blocks=1, upsampling="bilinear", norm="instance_affine"),
     ResnetConfig(base_channels=4, n_blocks=1, norm="batch"),
-    ResnetConfig(base_channels=4, n_blocks=1, upsampling="resize", output="change"),
 ]
 UNETS = [
     UnetConfig(base_channels=4, depth=3, norm="instance"),

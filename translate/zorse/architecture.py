@@ -3,9 +3,9 @@
 This module imports no torch: a card can be read, and a model translated with, where torch is not installed.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
 Norm = Literal["batch", "instance", "instance_affine", "none"]
 """`instance` has neither parameters nor running statistics, `instance_affine` a scale and a shift for each channel."""
@@ -35,18 +35,6 @@ class ResnetConfig(Frozen):
     likewise, as CUT does."""
     dropout: bool = False
     """Dropout 0.5 inside the residual blocks."""
-    output: Literal["picture", "change"] = "picture"
-    """`picture` as published: the network draws the whole picture; `change` scales each pixel of its input and adds to
-    it, as the compact generator does, so that it need not learn to copy first."""
-
-    @model_validator(mode="after")
-    def _changes_what_it_gets(self) -> Self:
-        if self.output == "change" and self.in_channels != self.out_channels:
-            raise ValueError(
-                'a ResNet with output = "change" gives as many channels as it takes, but takes '
-                f'{self.in_channels} and gives {self.out_channels}; choose output = "picture"'
-            )
-        return self
 
     @property
     def size_multiple(self) -> int:

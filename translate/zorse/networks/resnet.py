@@ -4,7 +4,6 @@ from torch import Tensor, nn
 
 from zorse.architecture import ResnetConfig
 from zorse.networks.layers import Blur, needs_bias, norm_layer
-from zorse.networks.recolour import Recolour
 from zorse.networks.recompute import Recomputable, Residual
 from zorse.networks.winograd import Conv3x3
 
@@ -100,20 +99,15 @@ class ResnetGenerator(Recomputable):
         for _ in range(2):
             layers += [*upsampling(config, channels), norm_layer(config.norm, channels // 2), nn.ReLU(inplace=True)]
             channels //= 2
-        if config.output == "picture":
-            layers += [nn.ReflectionPad2d(3), nn.Conv2d(channels, config.out_channels, 7), nn.Tanh()]
-        else:
-            layers += [nn.ReflectionPad2d(3), nn.Conv2d(channels, 1 + config.out_channels, 7)]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(channels, config.out_channels, 7), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
-        self.recolour = Recolour() if config.output == "change" else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, in_channels, H, W) in [-1, 1] -> (N, out_channels, H, W) in [-1, 1]; see `Recolour` for training."""
+        """(N, in_channels, H, W) in [-1, 1] -> (N, out_channels, H, W) in [-1, 1]."""
         x = self.passing(self.layers[: self.first_block], image)
         for block in self.layers[self.first_block : self.after_blocks]:
             x = block(x)
-        x = self.passing(self.layers[self.after_blocks :], x)
-        return x if self.recolour is None else self.recolour(image, x)
+        return self.passing(self.layers[self.after_blocks :], x)
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) in [-1, 1] -> the features that CUT compares, `encoded_channels` of them."""

@@ -28,8 +28,7 @@ from zorse.runtime.streamed.program import (
     SpaceToDepth,
 )
 
-_BLOCK, _DILATIONS = 4, (1, 2, 4)  # zorse.networks.compact
-_HEADROOM = 0.9  # zorse.networks.recolour
+_BLOCK, _DILATIONS, _HEADROOM = 4, (1, 2, 4), 0.9  # zorse.networks.compact
 _WIDEST = 8  # zorse.networks.unet
 
 
@@ -57,8 +56,7 @@ def generator_program(card: ModelCard, weights: Container[str]) -> Program:
 
 def _resnet(g: "_Builder", config: ResnetConfig) -> None:
     layer, channels = 1, config.base_channels
-    picture = g.picture(config.in_channels)
-    x = g.conv(picture, f"layers.{layer}", channels, 7, padding=3, border="reflect")
+    x = g.conv(g.picture(config.in_channels), f"layers.{layer}", channels, 7, padding=3, border="reflect")
     x = g.relu(g.norm(x, f"layers.{layer + 1}", config.norm))
     layer += 3
     for down in range(2):
@@ -89,12 +87,8 @@ def _resnet(g: "_Builder", config: ResnetConfig) -> None:
                 x = g.conv(g.enlarge(x, "bilinear"), f"layers.{layer}", channels, 3, padding=1)
         x = g.relu(g.norm(x, f"layers.{layer + 1}", config.norm))
         layer += 3
-    to_image = f"layers.{layer + 1}"
-    if config.output == "picture":
-        g.activation(g.conv(x, to_image, config.out_channels, 7, padding=3, border="reflect"), "tanh")
-    else:
-        x = g.conv(x, to_image, 1 + config.out_channels, 7, padding=3, border="reflect")
-        g.append(Recolour((x, picture), config.out_channels, _HEADROOM))
+    x = g.conv(x, f"layers.{layer + 1}", config.out_channels, 7, padding=3, border="reflect")
+    g.activation(x, "tanh")
 
 
 def _unet(g: "_Builder", config: UnetConfig) -> None:

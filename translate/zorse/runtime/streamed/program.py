@@ -137,9 +137,9 @@ class Concat:
 
 @dataclass(frozen=True)
 class Recolour:
-    """The last step of generators that change the picture: a scale and a change for each of its pixels.
+    """The compact generator's last step: a scale and a change for each pixel of the picture.
 
-    clamp(tanh((1 + scale) * atanh(headroom * picture) + change) / headroom), see `zorse.networks.recolour`.
+    clamp(tanh((1 + scale) * atanh(headroom * picture) + change) / headroom), see `zorse.networks.compact`.
     """
 
     inputs: tuple[int, int]
