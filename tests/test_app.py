@@ -338,7 +338,7 @@ def test_the_way_back_is_the_model_that_makes_what_the_other_takes(models):
 
 
 def test_the_way_back_is_of_the_same_size_where_there_is_one(tmp_path):
-    standard = {"architecture": ResnetConfig(output="change")}
+    standard = {"architecture": ResnetConfig()}
     back = {"domain_a": "light pictures", "domain_b": "dark pictures"}
     kinds = {"there": {}, "back": back, "there-standard": standard, "back-standard": back | standard}
     for name, changes in kinds.items():
