@@ -219,17 +219,44 @@ def test_the_brush_paints_under_the_lines(tab):
     tab.get_by_role("tab", name="Edges → Photo").click()
     draw(tab, offset=0)
     black = ink(tab, "left")
-    tab.get_by_label("Colour of the brush").fill("#ff8020")
+    tab.get_by_label("Colour of brush and fill").fill("#ff8020")
     assert tab.locator("#canvas button", has_text="Brush").get_attribute("aria-pressed") == "true"
     draw(tab, offset=0)
     told(tab, "edges to shoes")
     assert ink(tab, "left") == black, "the pen's line is over the brush's"
-    orange = tab.locator("#canvas canvas").first.evaluate(
-        "it => [...it.getContext('2d').getImageData(0, 0, it.width, it.height).data]"
-        ".filter((value, i, all) => i % 4 === 0 && value === 0xff && all[i + 2] === 0x20).length"
-    )
-    assert orange > black
+    assert painted(tab, "ff8020") > black
     shoot(tab, "draw_brush")
+
+
+def test_the_fill_colours_what_the_lines_enclose(tab):
+    tab.get_by_role("tab", name="Edges → Photo").click()
+    tab.locator("#canvas button", has_text="Symmetric").click()
+    tab.locator("#canvas button", has_text="Fill").click()
+    tab.get_by_label("Colour of brush and fill").fill("#2050c0")
+    assert tab.locator("#canvas button", has_text="Fill").get_attribute("aria-pressed") == "true"
+    tab.locator("#canvas canvas").first.click(position={"x": 100, "y": 100})
+    tab.get_by_text("The colour would run out there").wait_for()
+    assert painted(tab, "2050c0") == 0
+    tab.locator("#canvas button", has_text="Pen").click()
+    corners = [(0.1, 0.3), (0.4, 0.3), (0.4, 0.7), (0.1, 0.7), (0.1, 0.31)]  # a box with a small gap
+    box = tab.locator("#canvas canvas").first.bounding_box()
+    for number, (x, y) in enumerate(corners):
+        tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
+        if number == 0:
+            tab.mouse.down()
+    tab.mouse.up()
+    black = painted(tab, "000000")
+    tab.locator("#canvas button", has_text="Fill").click()
+    tab.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    told(tab, "edges to shoes")
+    both_boxes = 2 * 0.3 * 512 * 0.4 * 512
+    assert 0.9 * both_boxes < painted(tab, "2050c0") < both_boxes
+    assert painted(tab, "000000") == black, "the lines are over the paint"
+    shoot(tab, "draw_fill")
+    tab.locator("#canvas button", has_text="Undo").click()
+    assert painted(tab, "2050c0") == 0
+    tab.locator("#canvas button", has_text="Redo").click()
+    assert painted(tab, "2050c0") > 0.9 * both_boxes
 
 
 def test_the_translation_follows_the_pen(tab):
@@ -252,6 +279,20 @@ def draw(tab, offset, lift=True):
     tab.mouse.move(x + 40, y, steps=3)
     if lift:
         tab.mouse.up()
+
+
+def painted(tab, colour):
+    """Pixels of a colour, written as in HTML."""
+    return tab.evaluate(
+        """colour => {
+            const { data } = document.querySelector("#canvas canvas").getContext("2d").getImageData(0, 0, 512, 512);
+            const wanted = colour.match(/../g).map((part) => parseInt(part, 16));
+            let count = 0;
+            for (let at = 0; at < data.length; at += 4) count += wanted.every((value, i) => data[at + i] === value);
+            return count;
+        }""",
+        colour,
+    )
 
 
 def ink(tab, half):

@@ -1,4 +1,4 @@
-"""The sheet of paper that visitors draw on: pen, brush, eraser, a mirror, undo and redo, sent while they draw."""
+"""The sheet of paper that visitors draw on: pen, brush, fill, eraser, a mirror, undo and redo, sent while they draw."""
 
 from importlib.resources import files
 
@@ -22,9 +22,11 @@ def drawing_pad() -> gr.HTML:
         label=texts.CANVAS,
         elem_id="canvas",
         hint=texts.PAD_HINT,
+        leak=texts.PAD_LEAK,
         tools=texts.PAD_TOOLS,
         pen=texts.PAD_PEN,
         brush=texts.PAD_BRUSH,
+        fill=texts.PAD_FILL,
         colour=texts.PAD_COLOUR,
         eraser=texts.PAD_ERASER,
         mirror=texts.PAD_MIRROR,

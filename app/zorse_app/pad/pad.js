@@ -2,6 +2,8 @@
 // Strokes are kept as points, so that undoing one is drawing the others again.
 
 const WIDTHS = { pen: 4, brush: 36, eraser: 24 }; // in pixels of the paper
+const TOOLS = [...Object.keys(WIDTHS), "fill"];
+const GAP = 8; // in pixels of the paper: paint that fills an area does not run through smaller gaps
 const PAUSE = 250; // milliseconds without a stroke's next point, after which the drawing is sent
 
 const canvas = element.querySelector("canvas");
@@ -9,6 +11,7 @@ const paper = canvas.getContext("2d");
 const lines = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d"); // the pen's, over all that is painted
 const colour = element.querySelector("input");
 const button = Object.fromEntries([...element.querySelectorAll("button")].map((it) => [it.dataset.tool, it]));
+const hint = element.querySelector("p");
 let strokes = [], undone = [], stroke = null, tool = "pen", mirrored = false, timer = null;
 
 function line(sheet, points, width, ink) {
@@ -26,8 +29,41 @@ function line(sheet, points, width, ink) {
   sheet.stroke();
 }
 
-function draw({ points, tool, ink, mirrors }) {
-  const ways = mirrors ? [points, points.map(([x, y]) => [canvas.width - x, y])] : [points];
+// A picture drawn once more all around itself, which makes it broader by `reach` on each side.
+function broadened(picture, reach) {
+  const sheet = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+  sheet.drawImage(picture, 0, 0);
+  for (let turn = 0; turn < 2 * Math.PI; turn += Math.PI / 8) {
+    sheet.drawImage(picture, reach * Math.cos(turn), reach * Math.sin(turn));
+  }
+  return sheet;
+}
+
+// The paint that fills what the lines enclose around a point, as a picture; null if it would run off the paper.
+function poured([x, y], ink) {
+  const { width, height } = canvas;
+  const walls = broadened(lines.canvas, GAP / 2).getImageData(0, 0, width, height).data;
+  const area = new ImageData(width, height);
+  const open = [Math.floor(y) * width + Math.floor(x)];
+  while (open.length) {
+    const at = open.pop();
+    if (area.data[4 * at + 3] || walls[4 * at + 3] > 127) continue;
+    if (at % width === 0 || at % width === width - 1 || at < width || at >= width * (height - 1)) return null;
+    area.data[4 * at + 3] = 255;
+    open.push(at - 1, at + 1, at - width, at + width);
+  }
+  const paint = new OffscreenCanvas(width, height).getContext("2d");
+  paint.putImageData(area, 0, 0);
+  const covered = broadened(paint.canvas, (GAP + WIDTHS.pen) / 2); // up to the middle of the lines, which lie over it
+  covered.globalCompositeOperation = "source-in";
+  covered.fillStyle = ink;
+  covered.fillRect(0, 0, width, height);
+  return covered.canvas;
+}
+
+function draw({ points, tool, ink, mirrors, paints }) {
+  if (tool === "fill") return paints.forEach((paint) => paper.drawImage(paint, 0, 0));
+  const ways = mirrors ? [points, points.map(mirror)] : [points];
   lines.globalCompositeOperation = tool === "eraser" ? "destination-out" : "source-over";
   for (const way of ways) {
     if (tool !== "pen") line(paper, way, WIDTHS[tool], ink);
@@ -62,8 +98,21 @@ function place(event) {
   return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
 }
 
+function mirror([x, y]) {
+  return [canvas.width - x, y];
+}
+
+function fill(point) {
+  const paints = (mirrored ? [point, mirror(point)] : [point]).map((it) => poured(it, colour.value)).filter(Boolean);
+  hint.textContent = paints.length ? props.hint : props.leak;
+  if (!paints.length) return;
+  undone = [];
+  change(() => strokes.push({ tool, paints }));
+}
+
 function begin(event) {
   if (event.button !== 0 || stroke) return;
+  if (tool === "fill") return fill(place(event));
   canvas.setPointerCapture(event.pointerId);
   const ink = { pen: "black", brush: colour.value, eraser: "white" }[tool];
   stroke = { points: [place(event)], tool, ink, mirrors: mirrored };
@@ -89,7 +138,8 @@ function end() {
 
 function hold(name) {
   tool = name;
-  for (const each in WIDTHS) button[each].ariaPressed = each === name;
+  hint.textContent = props.hint;
+  for (const each of TOOLS) button[each].ariaPressed = each === name;
 }
 
 function change(action) {
@@ -102,8 +152,8 @@ canvas.addEventListener("pointerdown", begin);
 canvas.addEventListener("pointermove", go);
 canvas.addEventListener("pointerup", end);
 canvas.addEventListener("pointercancel", end);
-for (const each in WIDTHS) button[each].addEventListener("click", () => hold(each));
-colour.addEventListener("input", () => hold("brush"));
+for (const each of TOOLS) button[each].addEventListener("click", () => hold(each));
+colour.addEventListener("input", () => hold(tool === "fill" ? "fill" : "brush"));
 button.mirror.addEventListener("click", () => (button.mirror.ariaPressed = mirrored = !mirrored));
 button.undo.addEventListener("click", () => change(() => undone.push(strokes.pop())));
 button.redo.addEventListener("click", () => change(() => strokes.push(undone.pop())));
