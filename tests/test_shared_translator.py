@@ -69,7 +69,9 @@ def test_the_memory_of_a_large_picture_goes_back(model, monkeypatch, arena, is_k
     translate(np.zeros((32, 32, 3), np.uint8))
     memory.give_back()
     before = memory._resident()
-    translate(np.zeros((300, 400, 3), np.uint8))  # a map of it takes 31 MB
-    memory.give_back()
-    held = memory._resident() - before
-    assert held > 60 * MB if is_kept else held < 25 * MB
+    held = []
+    for _ in range(3):  # other threads of this process take and give memory, too
+        translate(np.zeros((300, 400, 3), np.uint8))  # a map of it takes 31 MB
+        memory.give_back()
+        held.append(memory._resident() - before)
+    assert min(held) > 60 * MB if is_kept else min(held) < 25 * MB

@@ -3,7 +3,9 @@
 Exit codes: 0 done, 1 failed (with a paragraph that says what to do), 2 wrong usage, 130 stopped with Ctrl-C.
 """
 
+import os
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -26,9 +28,25 @@ def main() -> None:
         app()
     except ZorseError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"Error: {error}", style="red", markup=False)
-        sys.exit(1)
+        _end(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _end(130)
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        _end(end.code)
+
+
+def _end(code: int) -> NoReturn:
+    """Ends the process; one of several that train together at once, without taking the interpreter down in order.
+
+    A thread of PyTorch that talks to the other processes may still let go of a tensor then: that aborts the process.
+    """
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 # Importing a module registers its commands.
