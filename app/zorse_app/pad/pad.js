@@ -1,5 +1,5 @@
 // A sheet of paper to draw on. Its value is the drawing as a PNG data URL, or null while the paper is blank.
-// Strokes are kept as points, so that undoing one is drawing the others again.
+// Strokes are kept as points, and filled areas as pictures, so that undoing one is drawing the others again.
 
 const WIDTHS = { pen: 4, brush: 36, eraser: 24 }; // in pixels of the paper
 const TOOLS = [...Object.keys(WIDTHS), "fill"];

@@ -114,11 +114,12 @@ def efficientnet_extractor(variant: Variant, device: torch.device | str = "cpu")
         description=f"{N_FEATURES} pooled features of the last convolution of {package} {version(package)}, whole "
         f"picture resized to {FEATURE_SIZE} px (Pillow bicubic)",
         n_features=N_FEATURES,
-        prepare=_resized,
+        prepare=resized,
         look=look,
     )
 
 
-def _resized(picture: Picture) -> NDArray[np.float32]:
+def resized(picture: Picture) -> NDArray[np.float32]:
+    """The whole picture at the size at which networks are shown it: (3, FEATURE_SIZE, FEATURE_SIZE) in [-1, 1]."""
     small = Image.fromarray(picture).resize((FEATURE_SIZE, FEATURE_SIZE), Image.Resampling.BICUBIC)
     return np.asarray(small, np.float32).transpose(2, 0, 1) / 127.5 - 1

@@ -17,7 +17,7 @@ from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
 from zorse.recipes.recipe import Recipe, StepResult
 from zorse.training.config import LoopConfig
 from zorse.training.interrupt import InterruptFlag
-from zorse.training.processes import agreed, average_over_processes, averaged_losses, leave_at_exit
+from zorse.training.processes import agreed, average_over_processes, averaged_losses
 from zorse.training.schedule import learning_rate_factor, update_average
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -110,14 +110,12 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
     GradientState._reset_state()
     # A step moves weights and then looks through them again: copies in 16 bits, kept from before, would be outdated.
     fresh_copies = AutocastKwargs(cache_enabled=False)
-    accelerator = Accelerator(
+    return Accelerator(
         mixed_precision=precision,
         gradient_accumulation_steps=config.accumulate,
         cpu=on_cpu,
         kwargs_handlers=[fresh_copies],
     )
-    leave_at_exit(accelerator)
-    return accelerator
 
 
 def seed_everything(seed: int) -> None:

@@ -4,24 +4,12 @@ Recipes call their networks several times in a step and freeze them in between, 
 does not allow in general. Averaging gradients between backward and step needs no wrapper around any network.
 """
 
-import atexit
 from collections.abc import Mapping, Sequence
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from torch import Tensor
-
-
-def leave_at_exit(accelerator: Accelerator) -> None:
-    """The threads that talk to other processes must not outlive the interpreter, which would abort."""
-    if accelerator.num_processes > 1:
-        atexit.register(_leave)
-
-
-def _leave() -> None:
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def give_processes_their_own_chance(seed: int, iteration: int, accelerator: Accelerator) -> None:
