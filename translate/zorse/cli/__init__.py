@@ -5,7 +5,7 @@ Exit codes: 0 done, 1 failed (with a paragraph that says what to do), 2 wrong us
 
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,6 +20,23 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from zorse import __version__
+
+        typer.echo(f"zorse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options that need no command."""
 
 
 def main() -> None:
