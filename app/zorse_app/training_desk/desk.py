@@ -23,7 +23,7 @@ from zorse_app.archives import Contents
 from zorse_app.training_desk import pictures
 from zorse_app.training_desk.command import SPEEDS, iterations, train_command, trial_command
 from zorse_app.training_desk.pictures import OnFile, Sent
-from zorse_app.training_desk.processes import bury, end_at_once, is_alive, launch
+from zorse_app.training_desk.processes import bury, end_at_once, is_alive, launch, run_to_its_end, why_it_failed
 from zorse_app.training_desk.record import (
     Kind,
     Record,
@@ -396,22 +396,10 @@ def _name(raw: str, missing: str) -> str:
 
 def _tried(command: list[str], training: Training) -> Trial:
     try:
-        done = subprocess.run(
-            command,
-            cwd=training.folder.root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TRIAL_PATIENCE,
-            check=False,
-        )
+        done = run_to_its_end(command, training.folder, _TRIAL_PATIENCE)
         return Trial.model_validate_json(done.stdout)
     except subprocess.TimeoutExpired as error:
         raise DeskError(texts.TRAIN_TRIED_TOO_SLOWLY.format(minutes=_TRIAL_PATIENCE / 60)) from error
     except ValidationError as error:
-        said = done.stderr.strip().splitlines()
-        reason = said[-1].removeprefix("Error: ") if said else texts.TRAIN_ENDED.format(code=done.returncode)
-        reason = reason.replace(str(training.folder.pictures), texts.TRAIN_YOUR_SET)
-        raise DeskError(texts.TRAIN_TRIED_BADLY.format(reason=reason)) from error
+        said = why_it_failed(done).replace(str(training.folder.pictures), texts.TRAIN_YOUR_SET)
+        raise DeskError(texts.TRAIN_TRIED_BADLY.format(reason=said)) from error

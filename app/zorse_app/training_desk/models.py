@@ -19,7 +19,7 @@ from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaire
 from zorse.runtime.translator import Translator
 from zorse_app import texts
 from zorse_app.training_desk.pictures import data_config
-from zorse_app.training_desk.processes import zorse_command
+from zorse_app.training_desk.processes import run_to_its_end, why_it_failed, zorse_command
 from zorse_app.training_desk.record import Training
 
 Direction = Literal["AtoB", "BtoA"]
@@ -101,25 +101,13 @@ def export(training: Training, moment: str, direction: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        done = subprocess.run(
-            zorse_command("export", str(file), "-o", str(folder)),
-            cwd=training.folder.root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_EXPORT_PATIENCE,
-            check=False,
-        )
+        done = run_to_its_end(zorse_command("export", str(file), "-o", str(folder)), training.folder, _EXPORT_PATIENCE)
     except subprocess.TimeoutExpired as error:
         raise ExportError(texts.TRAIN_EXPORTED_TOO_SLOWLY.format(minutes=_EXPORT_PATIENCE / 60)) from error
     made = sorted(folder.glob("*.onnx"))
     if done.returncode != 0 or not made:
-        said = done.stderr.strip().splitlines()
-        reason = said[-1].removeprefix("Error: ") if said else texts.TRAIN_ENDED.format(code=done.returncode)
-        reason = reason.replace(str(training.folder.root), "")
-        raise ExportError(texts.TRAIN_NOT_EXPORTED.format(reason=reason))
+        said = why_it_failed(done).replace(str(training.folder.root), "")
+        raise ExportError(texts.TRAIN_NOT_EXPORTED.format(reason=said))
     return made[0]
 
 

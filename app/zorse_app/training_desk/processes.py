@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from zorse_app import texts
 from zorse_app.training_desk.record import TrainingFolder
 
 _KEEPER = Path(__file__).with_name("keeper.py")
@@ -23,6 +24,36 @@ def zorse_command(*arguments: str) -> list[str]:
     -P: nothing is imported from the folder that it runs in, which holds what visitors sent.
     """
     return [sys.executable, "-P", "-m", "zorse", *arguments]
+
+
+def run_to_its_end(command: Sequence[str], folder: TrainingFolder, patience: float) -> subprocess.CompletedProcess[str]:
+    """Wait for a command that does something small for a training.
+
+    Args:
+        command: see `zorse_command`.
+        folder: of the training, in which it runs.
+        patience: seconds that it may take.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer, and was ended.
+    """
+    return subprocess.run(
+        command,
+        cwd=folder.root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=patience,
+        check=False,
+    )
+
+
+def why_it_failed(failed: subprocess.CompletedProcess[str]) -> str:
+    """Why a command that came to its end failed, in its own words if it left any."""
+    said = failed.stderr.strip().splitlines()
+    return said[-1].removeprefix("Error: ") if said else texts.TRAIN_ENDED.format(code=failed.returncode)
 
 
 def launch(folder: TrainingFolder, command: Sequence[str]) -> None:
