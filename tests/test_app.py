@@ -20,13 +20,14 @@ from PIL import Image
 
 import tiny_onnx
 from live_page import live_page
+from page_models import write_page_models
 from zorse.architecture import ResnetConfig
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
 from zorse.imaging.io import open_pictures, read_picture
 from zorse_app import Service, Shelf, examples, launch, service
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits, TooLarge
-from zorse_app.page import EDGES, HORSES, PAINTINGS
+from zorse_app.page import HORSES, PAINTINGS
 from zorse_app.service import Upload, caption
 from zorse_app.sketch import clean_lines, colour_strokes
 from zorse_app.stops import Stopped
@@ -38,21 +39,8 @@ COMMAND = "from zorse.cli import main; main()"
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """Every model that the page has a place for and one more, each of them a negation."""
-    folder = tmp_path_factory.mktemp("models")
-    for name in (*HORSES, *PAINTINGS, *EDGES, "day2night"):
-        source, target = name.split("2")
-        card = tiny_onnx.card(
-            name=name,
-            task=f"{source} to {target}",
-            domain_a=source,
-            domain_b=target,
-            native_size=NATIVE,
-            keeps_detail=name not in EDGES,
-            state="preview",
-            metrics=[{"name": "KID x 1000 (EfficientNet-Lite2)", "value": 91.25, "protocol": "none"}],
-        )
-        tiny_onnx.write(folder / f"{name}.onnx", model_card=card)
-    return folder
+    figures = [{"name": "KID x 1000 (EfficientNet-Lite2)", "value": 91.25, "protocol": "none"}]
+    return write_page_models(tmp_path_factory.mktemp("models"), "day2night", native_size=NATIVE, metrics=figures)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import pickle
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from file_server import file_server
 from foreign_networks import BATCH, INSTANCE, Resnet, Unet, randomised
 from zorse import registry
 from zorse.card import ModelCard
@@ -31,30 +30,8 @@ def checkpoint(tmp_path):
 
 @pytest.fixture
 def server():
-    """Serves `server.content`; with `ranges`, from the byte that is asked for; `cut` bytes at most in one answer."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            served = self.server
-            served.asked.append(self.headers.get("Range"))
-            start = int(self.headers.get("Range", "bytes=0-")[6:-1]) if served.ranges else 0
-            body = served.content[start:]
-            self.send_response(206 if served.ranges and start else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: served.cut])
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.content, server.ranges, server.cut, server.asked = b"", True, None, []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with file_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -67,7 +44,7 @@ def shelf(tmp_path, monkeypatch, server):
 
     def register(**more):
         fields = {
-            "url": f"http://127.0.0.1:{server.server_port}/horse2zebra.pth",
+            "url": f"{server.address}/horse2zebra.pth",
             "domain_a": "horses",
             "domain_b": "zebras",
             "direction": "AtoB",

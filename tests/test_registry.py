@@ -2,13 +2,12 @@
 
 import hashlib
 import pickle
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import tiny_onnx
 import zorse
+from file_server import file_server
 from zorse import registry
 from zorse.errors import ChecksumMismatch, MissingExtraError, UnknownModel, WeightsError
 from zorse.loading import read_file_card
@@ -49,34 +48,8 @@ def horse2zebra(shelf):
 
 @pytest.fixture
 def server():
-    """Serves `server.content`; with `ranges`, from the byte that is asked for; `cut` bytes at most in one answer."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            served = self.server
-            served.asked.append(self.headers.get("Range"))
-            start = int(self.headers.get("Range", "bytes=0-")[6:-1]) if served.ranges else 0
-            if start and start >= len(served.content):
-                self.send_error(416)
-                return
-            body = served.content[start:]
-            self.send_response(206 if served.ranges else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: served.cut])
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.content, server.ranges, server.cut, server.asked = b"", True, None, []
-    server.address = f"http://127.0.0.1:{server.server_port}/model.onnx"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with file_server() as server:
+        yield server
 
 
 def test_the_real_list_of_shipped_models_is_right():
@@ -134,7 +107,7 @@ def test_a_wrong_entry_is_refused(shelf, field):
 
 def test_download_verifies_and_keeps(shelf, server):
     server.content = tiny_onnx.write(shelf.weights / "source.onnx").read_bytes()
-    shelf.add("far", sha256(server.content), url=server.address)
+    shelf.add("far", sha256(server.content), url=f"{server.address}/model.onnx")
     steps = []
     file = registry.download("far", lambda done, total: steps.append((done, total)))
     assert steps[-1] == (len(server.content), len(server.content))
@@ -147,7 +120,7 @@ def test_download_verifies_and_keeps(shelf, server):
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_broken_download_is_continued(shelf, server, ranges):
     server.content, server.ranges, server.cut = bytes(range(256)) * 40, ranges, 5000
-    shelf.add("far", sha256(server.content), url=server.address)
+    shelf.add("far", sha256(server.content), url=f"{server.address}/model.onnx")
     with pytest.raises(WeightsError, match=r"broke off|Incomplete|incomplete"):
         registry.download("far")
     server.cut = None
@@ -157,7 +130,7 @@ def test_a_broken_download_is_continued(shelf, server, ranges):
 
 def test_a_complete_part_is_not_a_dead_end(shelf, server):
     server.content = b"all of it"
-    shelf.add("far", sha256(server.content), url=server.address)
+    shelf.add("far", sha256(server.content), url=f"{server.address}/model.onnx")
     shelf.cache.mkdir()
     (shelf.cache / "far.onnx.part").write_bytes(server.content)
     assert registry.download("far").read_bytes() == server.content
@@ -165,7 +138,7 @@ def test_a_complete_part_is_not_a_dead_end(shelf, server):
 
 def test_a_wrong_download_is_not_kept(shelf, server):
     server.content = b"something else"
-    shelf.add("far", "0" * 64, url=server.address)
+    shelf.add("far", "0" * 64, url=f"{server.address}/model.onnx")
     with pytest.raises(ChecksumMismatch):
         registry.download("far")
     assert list(shelf.cache.iterdir()) == []

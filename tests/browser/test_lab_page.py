@@ -2,9 +2,11 @@
 
 import re
 
-from browser.test_page import pytestmark, shoot
+import pytest
 
-__all__ = ["pytestmark"]
+from browser.chromium import only_on_demand, shoot
+
+pytestmark = [*only_on_demand, pytest.mark.timeout(900)]
 
 
 def step_of(tab):

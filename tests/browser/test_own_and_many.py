@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import tiny_onnx
-from browser.test_page import WIDTHS, pytestmark, shoot
+from browser.chromium import WIDTHS, fits, only_on_demand, open_tab, shoot
 
-__all__ = ["pytestmark"]
+pytestmark = [*only_on_demand, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -86,10 +86,10 @@ def test_many_pictures_become_a_zip(tab, photo, tmp_path):
 
 
 def test_the_documentation_of_the_interface(chromium, url):
-    for width, height in WIDTHS.values():
-        page = chromium.new_page(viewport={"width": width, "height": height})
+    for device in WIDTHS:
+        page = open_tab(chromium, device, 30_000)
         page.goto(f"{url}api/v1/docs")
         page.get_by_text("POST /api/v1/translate").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert fits(page)
         shoot(page, "api_docs")
         page.close()

@@ -5,104 +5,17 @@ Needs Playwright (pip install playwright) and Chromium; leaves screenshots to lo
     ZORSE_SCREENSHOTS=shots python -m pytest tests/browser
 """
 
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import tiny_onnx
-from zorse_app.page import EDGES, HORSES, PAINTINGS
+from browser.chromium import WIDTHS, only_on_demand, open_tab, shoot
 
-SHOTS = os.environ.get("ZORSE_SCREENSHOTS")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE = 120_000  # milliseconds; without a GPU Chromium draws the canvas slowly
 
-pytestmark = [
-    pytest.mark.skipif(SHOTS is None, reason="slow: set ZORSE_SCREENSHOTS to a folder to run these"),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.timeout(900),
-    pytest.mark.filterwarnings("default"),
-]
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """The address of a page whose models are negations."""
-    folder = tmp_path_factory.mktemp("models")
-    for name in (*HORSES, *PAINTINGS, *EDGES):
-        source, target = name.split("2")
-        card = tiny_onnx.card(
-            name=name,
-            task=f"{source} to {target}",
-            domain_a=source,
-            domain_b=target,
-            state="preview",
-            native_size=256,
-            keeps_detail=name not in EDGES,
-        )
-        tiny_onnx.write(folder / f"{name}.onnx", model_card=card)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    command = [sys.executable, "-c", "from zorse.cli import main; main()", "ui", "--port", port, "--models", folder]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE) as process:
-        try:
-            assert f"http://127.0.0.1:{port}/" in process.stdout.readline()
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.send_signal(signal.SIGINT)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=list(WIDTHS))
-def tab(request, chromium, url):
-    """A tab with the page; when it is closed, no request has left this computer."""
-    width, height = WIDTHS[request.param]
-    page = chromium.new_page(viewport={"width": width, "height": height}, has_touch=request.param == "phone")
-    page.set_default_timeout(PATIENCE)
-    outside = []
-    page.on("request", lambda sent: outside.append(sent.url) if not sent.url.startswith((url, "data:", "blob:")) else 0)
-    page.goto(url)
-    page.get_by_text("Your picture").first.wait_for()
-    yield page
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
-    page.close()
-    assert outside == []
-
-
-def shoot(tab, name):
-    tab.wait_for_timeout(1500)  # until pictures and transitions have settled
-    folder = Path(SHOTS)
-    folder.mkdir(parents=True, exist_ok=True)
-    tab.screenshot(path=folder / f"{name}_{tab.viewport_size['width']}.png", full_page=True)
+pytestmark = [*only_on_demand, pytest.mark.timeout(900)]
 
 
 def told(tab, text):
@@ -317,11 +230,9 @@ def test_examples_are_translated(tab):
     shoot(tab, "horse_result")
 
 
-@pytest.mark.parametrize("width", list(WIDTHS))
-def test_every_tab_in_the_dark(chromium, url, photo, width):
-    size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
-    page = chromium.new_page(viewport=size, color_scheme="dark")
-    page.set_default_timeout(PATIENCE)
+@pytest.mark.parametrize("device", list(WIDTHS))
+def test_every_tab_in_the_dark(chromium, url, photo, device):
+    page = open_tab(chromium, device, PATIENCE, color_scheme="dark")
     page.goto(url)
     page.locator("input[type=file]").first.set_input_files(photo)
     told(page, "horse to zebra")

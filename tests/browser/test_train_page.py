@@ -5,31 +5,21 @@ Run with
     ZORSE_SCREENSHOTS=shots python -m pytest tests/browser/test_train_page.py
 """
 
-import os
-import shutil
 import zipfile
-from pathlib import Path
 
 import pytest
 
 import tiny_onnx
+from browser import chromium
+from browser.chromium import WIDTHS, only_on_demand
 from tiny_page import serve
 from tiny_training import draw_unpaired
 from zorse_app.training_desk import Desk
 
-SHOTS = os.environ.get("ZORSE_SCREENSHOTS")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE = 280_000  # milliseconds
 STEPS = 40
 
-pytestmark = [
-    pytest.mark.skipif(SHOTS is None, reason="slow: set ZORSE_SCREENSHOTS to a folder to run these"),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.timeout(1800),
-    pytest.mark.filterwarnings("default"),
-]
+pytestmark = [*only_on_demand, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -49,34 +39,25 @@ def zips(tmp_path_factory):
 @pytest.fixture(scope="module", params=list(WIDTHS))
 def tab(request, tmp_path_factory):
     """The tab of a page with a folder of trainings of its own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     folder = tmp_path_factory.mktemp("page")
     (folder / "models").mkdir()
     tiny_onnx.write(folder / "models" / "day2night.onnx", model_card=tiny_onnx.card(name="day2night"))
-    width, height = WIDTHS[request.param]
-    with serve(folder / "runs", STEPS, folder / "models") as url, playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": width, "height": height}, has_touch=request.param == "phone")
-        page.set_default_timeout(PATIENCE)
-        open_tab(page, url)
+    with serve(folder / "runs", STEPS, folder / "models") as url, chromium.open_chromium() as browser:
+        page = chromium.open_tab(browser, request.param, PATIENCE)
+        visit(page, url)
         yield page
-        browser.close()
         Desk(folder / "runs").end_all_at_once()
 
 
-def open_tab(page, url):
+def visit(page, url):
     page.goto(url)
     page.get_by_role("tab", name="Train", exact=True).click()
     page.get_by_role("tab", name="New training").wait_for()
 
 
 def shoot(tab, name):
-    tab.wait_for_timeout(1500)  # until pictures and transitions have settled
-    width = tab.viewport_size["width"]
-    folder = Path(SHOTS)
-    folder.mkdir(parents=True, exist_ok=True)
-    tab.screenshot(path=folder / f"train_{name}_{width}.png", full_page=True)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+    chromium.shoot(tab, f"train_{name}")
+    assert chromium.fits(tab)
 
 
 def uploads(tab):
@@ -110,7 +91,7 @@ def test_from_two_zips_to_a_downloaded_model(tab, zips, tmp_path):
     tab.get_by_role("button", name="Pause").click()
     chip(tab, "paused")
     shoot(tab, "5_paused")
-    open_tab(tab, tab.url)  # the visitor comes back later
+    visit(tab, tab.url)  # the visitor comes back later
     tab.get_by_role("tab", name="My trainings").click()
     chip(tab, "paused")
     tab.get_by_role("button", name="Go on").click()

@@ -4,13 +4,11 @@ Needs Playwright (pip install playwright), Chromium, and npm for ONNX Runtime We
 of the page, at the widths of a desktop and of a phone, light and dark.
 """
 
-import os
 import shutil
 import subprocess
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,25 +17,14 @@ from PIL import Image
 import tiny_app_model
 import tiny_onnx
 import zorse
+from browser.chromium import WIDTHS, fits, needs_chromium, open_tab, shoot
 from zorse_export.web import RUNTIME, write_page
 
-SHOTS = os.environ.get("ZORSE_SCREENSHOTS")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NPM = shutil.which("npm")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 30_000  # milliseconds
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    needs_chromium,
     pytest.mark.skipif(NPM is None, reason="npm, which fetches ONNX Runtime Web, is not installed"),
 ]
 
@@ -87,20 +74,10 @@ def url(request, site):
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def tab(chromium, url):
     """A tab with the page; when it is closed, no request has left this computer and no script has failed."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(PATIENCE)
+    page = open_tab(chromium, "desktop", PATIENCE)
     outside, failures = [], []
     page.on("request", lambda sent: outside.append(sent.url) if not sent.url.startswith((url, "blob:")) else 0)
     page.on("pageerror", lambda error: failures.append(str(error)))
@@ -209,20 +186,14 @@ def test_keyboard_alone(tab, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_it_fits_on_the_screen(chromium, url, tmp_path, width, height, scheme):
-    page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+@pytest.mark.parametrize("device", list(WIDTHS))
+def test_it_fits_on_the_screen(chromium, url, tmp_path, device, scheme):
+    page = open_tab(chromium, device, PATIENCE, color_scheme=scheme)
     page.goto(url)
     page.locator("#settings").wait_for()
-    shoot(page, f"web_{scheme}_{width}_empty")
+    shoot(page, f"web_{scheme}_empty")
     choose(page, save(tmp_path / "photo.png"))
-    shoot(page, f"web_{scheme}_{width}_result")
+    shoot(page, f"web_{scheme}_result")
     page.locator("summary").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert fits(page)
     page.close()
-
-
-def shoot(page, name):
-    if SHOTS is not None:
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)

@@ -39,11 +39,8 @@ def edge_tasks(
         ConfigError: `out` lies inside of `folder`.
         DatasetError: there are no photos.
     """
-    check_folder(folder)
-    _keep_apart(folder, out)
     return [
-        partial(_write_edges, photo, out / photo.relative_to(folder).with_suffix(f".{file_type}"), size, method, detail)
-        for photo in list_pictures(folder)
+        partial(_write_edges, photo, target, size, method, detail) for photo, target in _places(folder, out, file_type)
     ]
 
 
@@ -63,12 +60,7 @@ def cutout_tasks(folder: Path, out: Path, size: int, square: bool = False, file_
         ConfigError: `out` lies inside of `folder`.
         DatasetError: there are no photos.
     """
-    check_folder(folder)
-    _keep_apart(folder, out)
-    return [
-        partial(_write_cutout, photo, out / photo.relative_to(folder).with_suffix(f".{file_type}"), size, square)
-        for photo in list_pictures(folder)
-    ]
+    return [partial(_write_cutout, photo, target, size, square) for photo, target in _places(folder, out, file_type)]
 
 
 def pair_tasks(folder_a: Path, folder_b: Path, out: Path, file_type: FileType = "jpg") -> list[Task]:
@@ -96,6 +88,13 @@ def pair_tasks(folder_a: Path, folder_b: Path, out: Path, file_type: FileType = 
         else partial(_report_lonely, side_a.get(stem) or side_b[stem], folder_b if stem in side_a else folder_a)
         for stem in sorted(side_a.keys() | side_b.keys())
     ]
+
+
+def _places(folder: Path, out: Path, file_type: FileType) -> list[tuple[Path, Path]]:
+    """Each photo of a folder, and where what is made of it goes."""
+    check_folder(folder)
+    _keep_apart(folder, out)
+    return [(photo, out / photo.relative_to(folder).with_suffix(f".{file_type}")) for photo in list_pictures(folder)]
 
 
 def _write_edges(photo_file: Path, target: Path, size: int, method: EdgeMethod, detail: float) -> Path:
