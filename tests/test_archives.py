@@ -35,6 +35,18 @@ def refused(path, limits=None):
     return str(refusal.value)
 
 
+def test_several_zips_go_into_one_folder_and_nothing_is_overwritten(tmp_path):
+    contents = Contents()
+    for number, value in enumerate((10, 200)):
+        archive = zipped(
+            tmp_path / f"{number}.zip", {f"part{number}/0.jpg": jpeg(value), f"part{number}/1.jpg": jpeg(value)}
+        )
+        unpack_pictures(archive, archive.name, tmp_path / "out", None, contents)
+    assert names_in(tmp_path / "out") == ["0.jpg", "0_.jpg", "1.jpg", "1_.jpg"]
+    assert contents.pictures == 4
+    assert (tmp_path / "out" / "0.jpg").read_bytes() == jpeg(10)
+
+
 def test_pictures_keep_their_subfolders_but_not_the_folder_around_all_of_them(tmp_path):
     entries = {"set/train/a.jpg": jpeg(), "set/test/b.PNG": jpeg(), "set/notes.txt": b"", "__MACOSX/set/._a.jpg": b"x"}
     contents = Contents()

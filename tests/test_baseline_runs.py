@@ -16,7 +16,7 @@ from tiny_training import difference
 from zorse.card import read_card
 from zorse.cli import app
 from zorse.data.samples.dataset import open_samples, sample_batches
-from zorse.errors import ConfigError, WeightsError
+from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.recipes.gan import GAN
 from zorse.recipes.recipe import StepResult
 from zorse.sample_file import load_sample_generator, save_sample_generator
@@ -232,6 +232,7 @@ def test_a_run_that_collapses_goes_back_and_is_saved(tmp_path, monkeypatch):
         ("wgan_gp_ring", "recipe.discriminator.minibatch_kernels=3", "a gradient for each sample"),
         ("gan_ring", "recipe.tricks.augment=true", "is for pictures"),
         ("gan_ring", "training.compile=true", "are for translators"),
+        ("gan_digits", "training.batch_size=1", "at least 2"),
         ("gan_ring", "recipe.trick.d_steps=2", "Did you mean 'tricks'"),
         ("infogan_digits", "recipe.generator.latent={noise=5}", "InfoGAN needs codes"),
         ("vae_digits", "recipe.generator.latent.classes=3", "normal noise"),
@@ -319,16 +320,43 @@ def test_sums_of_latents_are_computed_as_written(info_run):
     from zorse.samples.sheets import arithmetic_sheet
 
     sampler = Sampler.load(info_run / "generators" / "G.safetensors")
-    latents = sampler.latents(5, seed=3)
+    latents = sampler.latents(64, seed=3)
     total = (latents[0] + latents[1]) / 2 - latents[2] + latents[4]
     noise = sampler.card.latent.noise
     total[noise:] = latents[0, noise:]
-    drawn = arithmetic_sheet(sampler, "0,1 - 2 + 4", None, seed=3)
+    drawn = arithmetic_sheet(sampler, "0,1 - 2 + 4", 64, None, seed=3)
     expected = sheet(as_pixels(sampler.draw(total[None])))
     np.testing.assert_allclose(drawn[:32, -32:].astype(int), expected.astype(int), atol=1)
     for wrong in ("one", "0,1 * 2", "", "0,,1", "0-"):
         with pytest.raises(ConfigError, match="is no sum of samples"):
-            arithmetic_sheet(sampler, wrong, None, seed=0)
+            arithmetic_sheet(sampler, wrong, 64, None, seed=0)
+    with pytest.raises(ConfigError, match="names sample 64, but the sheet has 64"):
+        arithmetic_sheet(sampler, "64", 64, None, seed=0)
+
+
+def test_neighbours_of_pairs_are_refused(labelled_run):
+    from zorse.samples.sheets import neighbours_sheet
+
+    sampler = Sampler.load(labelled_run / "generators" / "G.safetensors")
+    with pytest.raises(ConfigError, match="draws 32x32 pixels, but the training pictures have 64x32"):
+        neighbours_sheet(sampler, sampler.latents(2), np.zeros((3, 32, 64, 3), np.uint8))
+
+
+def test_sums_are_of_the_samples_on_the_sheet(labelled_run):
+    from zorse.samples.sheets import arithmetic_sheet, samples_sheet
+
+    sampler = Sampler.load(labelled_run / "generators" / "G.safetensors")
+    whole = samples_sheet(sampler, 30, None, seed=5)
+    sum_of_one = arithmetic_sheet(sampler, "14", 30, None, seed=5)
+    np.testing.assert_array_equal(sum_of_one[:32, :32], whole[32:64, 4 * 32 : 5 * 32])
+
+
+def test_generators_are_kept_for_good(tmp_path):
+    quick = ["training.iterations=4", "training.evaluate_every=0", "training.keep_every=2"]
+    train_baseline(with_overrides(BASELINE_PRESETS["gan_ring"](), quick), None, tmp_path / "run")
+    kept = sorted((tmp_path / "run" / "generators_kept").glob("*/G.safetensors"))
+    assert [file.parent.name for file in kept] == ["00000002", "00000004"]
+    assert Sampler.load(kept[0]).card.draws_points
 
 
 def test_sample_says_what_cannot_be(info_run, tmp_path):
@@ -337,6 +365,9 @@ def test_sample_says_what_cannot_be(info_run, tmp_path):
         (("--traverse", "--interpolate"), SystemExit),
         (("--linear",), SystemExit),
         (("-o", tmp_path / "x.gif"), SystemExit),
+        (("-o", tmp_path / "x.psd"), ImageError),
+        (("--seed", 2**64), SystemExit),
+        (("--label", 1, "--traverse"), ConfigError),
         (("--film", "-o", tmp_path / "x.png"), SystemExit),
         (("--label", "1"), ConfigError),
     ):

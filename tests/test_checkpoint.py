@@ -108,6 +108,16 @@ def test_a_resumed_run_may_go_on_longer_with_larger_crops_and_other_precision(un
     assert last(tmp_path / "run")["iteration"] == 5
 
 
+def test_a_resumed_run_may_have_other_settings_of_adam(unpaired, tmp_path):
+    train(tiny_cyclegan("training.iterations=2"), unpaired, tmp_path / "run")
+    state = train(
+        tiny_cyclegan("training.iterations=3", "recipe.betas=[0.1, 0.9]"), unpaired, tmp_path / "run", resume=True
+    )
+    for optimizer in state.recipe.optimizers.values():
+        assert [group["betas"] for group in optimizer.param_groups] == [(0.1, 0.9)]
+        assert optimizer.state, "what it remembers of the gradients came back"
+
+
 def test_resuming_a_finished_run_changes_nothing(unpaired, tmp_path):
     config = tiny_cyclegan("training.iterations=2")
     train(config, unpaired, tmp_path / "run")

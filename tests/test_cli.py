@@ -1,7 +1,4 @@
-"""The command as a whole: what it says of itself, and what it costs to ask."""
-
-import subprocess
-import sys
+"""The command as a whole: what it says of itself."""
 
 import pytest
 import typer
@@ -33,11 +30,3 @@ def test_an_unknown_command_is_wrong_usage(zorse):
     code, _, err = zorse("translat")
     assert code == 2
     assert "translate" in err
-
-
-def test_asking_for_help_loads_no_torch():
-    asking = (
-        "import sys; from zorse.cli import app; app(['--help'], standalone_mode=False); print('torch' in sys.modules)"
-    )
-    answer = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True).stdout
-    assert answer.splitlines()[-1] == "False"

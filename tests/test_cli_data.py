@@ -4,6 +4,7 @@ from PIL import Image
 
 from zorse.data.ab import split_ab
 from zorse.data.decode import decode
+from zorse.imaging.io import Picture, write_picture
 
 
 def photo(path, size=(60, 50), colour=(200, 40, 40)):
@@ -55,6 +56,15 @@ def test_bad_files_are_reported_and_skipped(zorse, tmp_path):
     assert "1 of 2" in out
     assert "empty.jpg" in err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.jpg"]
+
+
+def test_photos_that_differ_in_their_ending_only_are_told_before_the_work(zorse, tmp_path):
+    for name in ("a.jpg", "a.png"):
+        write_picture(tmp_path / "photos" / name, Picture(np.zeros((64, 64, 3), np.uint8)))
+    code, _, err = zorse("data", "edges", tmp_path / "photos", tmp_path / "out")
+    assert code == 1
+    assert "share theirs. Remove one of them" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_existing_files_are_kept(zorse, tmp_path):

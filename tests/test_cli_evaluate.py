@@ -140,6 +140,41 @@ def test_lpips_of_a_set_without_pairs_is_refused_before_the_work(zorse, blobs, n
     assert out == ""
 
 
+def test_a_result_that_could_not_be_written_is_told_before_the_work(zorse, blobs, negation, tmp_path):
+    for option, file, reason in (
+        ("-o", tmp_path, "it is a folder"),
+        ("--grid", tmp_path / "none" / "grid.png", "there is no folder"),
+        ("--grid", tmp_path / "grid.xyz", "its name must end in"),
+    ):
+        code, out, err = zorse("evaluate", negation, "--data", blobs, option, file)
+        assert (code, out) == (1, "")
+        assert reason in err
+
+
+def test_one_direction_of_a_run_is_measured(zorse, tmp_path):
+    synthesize("blobs", tmp_path / "set", n=6, size=40, seed=0)
+    run, data = tmp_path / "run", tmp_path / "set"
+    train(tiny_cyclegan("training.iterations=1"), data, run)
+    code, out, _ = zorse("evaluate", run, "--data", data, "--direction", "BtoA", "--json", "--grid", tmp_path / "g.png")
+    (measured,) = json.loads(out)["evaluations"]
+    assert (code, measured["direction"]) == (0, "BtoA")
+    assert "Cycle error (levels of 255)" in [metric["name"] for metric in measured["metrics"]]
+    assert (tmp_path / "g.png").is_file()
+    given = ("--data", data / "testA", "--real", data / "testB")
+    code, _, err = zorse("evaluate", run, *given)
+    assert code == 1
+    assert "Say with --direction" in err
+    code, out, _ = zorse("evaluate", run, *given, "--direction", "AtoB", "--json")
+    assert [each["direction"] for each in json.loads(out)["evaluations"]] == ["AtoB"]
+
+
+def test_a_direction_where_there_is_none(zorse, blobs, negation):
+    for given in (("--real", blobs / "testB"), ("--kind", "edges")):
+        code, _, err = zorse("evaluate", negation, "--data", blobs, "--direction", "AtoB", *given)
+        assert code == 1
+        assert "--direction" in err
+
+
 def test_a_run_with_both_ways_needs_no_way_back(zorse, negation, tmp_path):
     synthesize("blobs", tmp_path / "set", n=6, size=40, seed=0)
     train(tiny_cyclegan("training.iterations=1"), tmp_path / "set", tmp_path / "run")

@@ -4,21 +4,25 @@ import json
 import sys
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import tiny_onnx
 import zorse
 from tiny_export import noise, session
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
 from zorse.cli import export as command
 from zorse.cli import main
+from zorse.errors import WeightsError
 from zorse.generator_file import save_generator
+from zorse.loading import locate
 from zorse.networks.build import build_generator
 from zorse.training.files import RunFolder
-from zorse_export import find_generator
+from zorse_export import default_target, find_generator
 
 ARCHITECTURE = UnetConfig(base_channels=2, depth=3, norm="none", dropout=False)
 """Traced in a second or two."""
@@ -107,6 +111,16 @@ def test_which_generator_is_meant(cyclegan_run, pix2pix_run):
     assert find_generator(cyclegan_run, "BtoA") == both / "G_BA.safetensors"
     assert find_generator(pix2pix_run) == one / "G.safetensors"
     assert find_generator(one / "G.safetensors", "BtoA") == one / "G.safetensors"
+
+
+def test_a_folder_of_pictures_does_not_hide_the_shipped_model_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "horse2zebra" / "trainA").mkdir(parents=True)
+    assert find_generator(Path("horse2zebra")) == locate("horse2zebra")
+    assert default_target(Path("horse2zebra"), tiny_onnx.card(name="horse2zebra")) == Path("horse2zebra.onnx")
+    (tmp_path / "horse2zebra" / "config.toml").touch()
+    with pytest.raises(WeightsError, match="holds no generators"):
+        find_generator(Path("horse2zebra"))
 
 
 def test_a_direction_that_is_not_there(zorse_export, pix2pix_run):

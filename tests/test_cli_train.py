@@ -56,6 +56,11 @@ def zorse(monkeypatch, capsys):
     return run
 
 
+def own_settings(run):
+    """Without what it found out of its pictures by itself."""
+    return read_config(run / "config.toml").model_copy(update={"training_data": None})
+
+
 def test_a_run_tells_its_losses_and_where_its_results_are(zorse, config, data, tmp_path):
     out = tmp_path / "run"
     four = ("--set", "training.iterations=4", "--no-check")
@@ -66,7 +71,7 @@ def test_a_run_tells_its_losses_and_where_its_results_are(zorse, config, data, t
     assert [line.split()[0] for line in progress] == ["2/4", "4/4"]
     assert "cycle 0." in progress[0]
     assert last == f"Done. Generators with their cards are in {out / 'generators'}; next: zorse export {out}"
-    assert read_config(out / "config.toml") == tiny_cyclegan("training.iterations=4")
+    assert own_settings(out) == tiny_cyclegan("training.iterations=4")
 
 
 def test_without_out_a_dated_folder_is_made(zorse, config, data, tmp_path, monkeypatch):
@@ -202,9 +207,16 @@ def test_a_run_goes_on_with_its_own_settings_which_need_not_be_repeated(zorse, c
     command = ("train", "cyclegan_horse2zebra", "--data", data, "--out", out, "--resume")
     code, _, errors = zorse(*command, "--set", "training.iterations=8")
     assert (code, errors) == (0, "")
-    assert read_config(out / "config.toml") == tiny_cyclegan("training.iterations=8")
+    told = read_config(out / "config.toml").training_data
+    assert (told.name, told.licence, told.n_pictures) == (
+        data.name,
+        "unknown",
+        2 * len(list((data / "trainA").iterdir())),
+    )
+    assert own_settings(out) == tiny_cyclegan("training.iterations=8")
     assert saved(out)["iteration"] == 8
     assert "Nothing is left to do: the run is at iteration 8 of 8." in zorse(*command)[1]
+    assert "of 8." in zorse("train", config, *command[2:])[1], "a file is no other than a preset here"
     code, _, errors = zorse("train", "pix2pix_facades", *command[2:])
     assert code == 1
     assert errors.startswith(f"Error: The run in {out} trains cyclegan, but the preset")

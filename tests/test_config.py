@@ -117,6 +117,7 @@ def test_overrides_are_typed_and_leave_the_rest_alone():
         ("data.crop_size=200", r"data: a crop of 200 pixels does not fit"),
         ('recipe.discriminators=[{kind="patchgan", n_layers=6}]', r"n_layers = 6 .* at least 192 pixels"),
         ('recipe.generator={kind="unet", in_channels=1}', r"in_channels and out_channels must be 3"),
+        ("recipe.label_smoothing=0.1", r"label_smoothing has no meaning with recipe.objective hinge"),
         ("recipe.lambda_cycle", r"key=value.*not 'recipe.lambda_cycle'"),
     ],
 )
@@ -125,6 +126,11 @@ def test_settings_that_cannot_be_are_told_in_one_line(override, message):
         with_overrides(compact_horse2zebra(), [override])
     assert "\n" not in str(caught.value)
     assert "cyclegan.generator" not in str(caught.value), "keys are named as users write them"
+
+
+def test_the_gradient_penalty_needs_pictures_apart():
+    with pytest.raises(ConfigError, match="which BatchNorm mixes up"):
+        with_overrides(preset("pix2pix_edges2shoes"), ["recipe.objective=wgan_gp"])
 
 
 def test_the_gradient_penalty_is_not_compiled():

@@ -322,6 +322,20 @@ def test_one_side_missing_of_a_paired_set_is_not_taken_for_ab_files(tmp_path):
     assert "there is trainA/" in message
 
 
+def test_folders_that_only_begin_like_a_split_are_sides(tmp_path):
+    for name in ("trains", "trams"):
+        folder_of(tmp_path / name, "x.png")
+    assert open_dataset(UnpairedConfig(), tmp_path).n_pictures == 2
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    def refused(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert "cannot be read (Permission denied)" in fails(UnpairedConfig(), tmp_path)
+
+
 def test_three_folders_are_not_guessed(tmp_path):
     for name in ("cezanne", "ukiyoe", "vangogh"):
         folder_of(tmp_path / name, "x.png")

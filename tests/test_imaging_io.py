@@ -17,6 +17,7 @@ from zorse.imaging.io import (
     Metadata,
     Picture,
     encode_picture,
+    encode_pictures,
     find_pictures,
     open_pictures,
     picture_from_pil,
@@ -184,6 +185,20 @@ def test_16_bits_survive(tmp_path, suffix, transparent):
     np.testing.assert_array_equal(picture.rgb, values[:, :, :3])
     if transparent:
         np.testing.assert_array_equal(picture.alpha, alpha)
+
+
+def test_16_bit_pngs_keep_any_words(tmp_path, pixels):
+    words = (("Comment", "chunks IHDR and IDAT kept"),)
+    data = encode_picture(Picture(pixels.astype(np.uint16) * 257, metadata=Metadata(texts=words)), ".png")
+    picture = read_picture(data)
+    np.testing.assert_array_equal(picture.rgb, pixels.astype(np.uint16) * 257)
+
+
+def test_moving_pictures_of_16_bits_are_no_png(pixels):
+    frames = [Picture(pixels.astype(np.uint16) * 257)] * 2
+    with pytest.raises(ImageError, match=r"2 pictures of 16 bits .* \.tif"):
+        encode_pictures(frames, ".png")
+    np.testing.assert_array_equal(read_picture(encode_pictures(frames, ".tif")).rgb, frames[0].rgb)
 
 
 def test_16_bit_grey(tmp_path):

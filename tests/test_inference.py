@@ -6,10 +6,12 @@ import torch
 
 from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.card import ModelCard
-from zorse.errors import DeviceError, WeightsError
+from zorse.errors import ConfigError, DeviceError, WeightsError
 from zorse.generator_file import save_generator
 from zorse.inference import TorchBackend, load_torch
+from zorse.loading import load
 from zorse.networks.build import build_generator
+from zorse.runtime.devices import Setting
 
 WITH_DROPOUT = UnetConfig(base_channels=2, depth=6)
 WITHOUT_DROPOUT = WITH_DROPOUT.model_copy(update={"dropout": False})
@@ -76,13 +78,25 @@ def test_a_file_translates_pictures_of_any_size(tmp_path):
     architecture = ResnetConfig(base_channels=4, n_blocks=1)
     network = build_generator(architecture)
     save_generator(tmp_path / "G.safetensors", network, card(architecture))
-    translator = load_torch(tmp_path / "G.safetensors", "cpu")
+    translator = load_torch(tmp_path / "G.safetensors", Setting("cpu"))
     picture = np.random.default_rng(0).integers(0, 256, (45, 70, 3), dtype=np.uint8)
     assert translator.provider == "torch on cpu"
     translated = translator(picture, size="keep")
     assert translated.shape == picture.shape
     assert np.array_equal(translated, translator(picture, size="keep"))
     assert not np.array_equal(translated, picture)
+
+
+def test_threads_are_taken_for_a_picture_and_given_back(tmp_path):
+    architecture = CompactConfig(base_channels=8, n_blocks=1)
+    save_generator(tmp_path / "G.safetensors", build_generator(architecture), card(architecture))
+    before, seen = torch.get_num_threads(), []
+    backend = load(tmp_path / "G.safetensors", threads=before + 1).backend
+    backend._network.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    backend(pictures(1, 3, 16, 16))
+    assert (seen, torch.get_num_threads()) == ([before + 1], before)
+    with pytest.raises(ConfigError, match="0 threads"):
+        load(tmp_path / "G.safetensors", threads=0)
 
 
 def test_a_picture_that_does_not_fit_into_memory():
@@ -98,8 +112,8 @@ def test_cuda_that_is_not_there(monkeypatch, tmp_path):
     architecture = CompactConfig(base_channels=8, n_blocks=1)
     save_generator(tmp_path / "G.safetensors", build_generator(architecture), card(architecture))
     with pytest.raises(DeviceError, match=r"CUDA was asked for.*nvidia-smi.*--device cpu"):
-        load_torch(tmp_path / "G.safetensors", "cuda")
-    assert load_torch(tmp_path / "G.safetensors", "auto").provider == "torch on cpu"
+        load_torch(tmp_path / "G.safetensors", Setting("cuda"))
+    assert load_torch(tmp_path / "G.safetensors").provider == "torch on cpu"
 
 
 def test_a_missing_file(tmp_path):

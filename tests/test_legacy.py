@@ -236,6 +236,10 @@ def test_what_the_card_says(tmp_path):
     )
     assert (card.norm_at_test, card.dropout_at_test) == ("picture", True)
     _, card = import_generator(tmp_path / "x.pth", {}, dropout=False)
+    resnet = saved(Resnet(4, 2, INSTANCE), tmp_path / "r.pth")
+    assert not import_generator(resnet, {}, dropout=False)[1].dropout_at_test
+    with pytest.raises(WeightsError, match="trained without dropout"):
+        import_generator(resnet, {}, dropout=True)
     assert (card.architecture.dropout, card.dropout_at_test) == (False, False)
 
 

@@ -361,8 +361,31 @@ def test_a_containers_limit_counts(tmp_path, monkeypatch):
     (tmp_path / "memory.current").write_text("100000000\n")
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     assert available_memory() == min(200_000_000, available_memory())
+    (tmp_path / "memory.stat").write_text("anon 1000\ninactive_file 60000000\n")
+    assert available_memory() == min(260_000_000, available_memory()), "what is cached of files can be had"
     (tmp_path / "memory.max").write_text("max\n")
     assert available_memory() > 0
+
+
+def test_a_limit_anywhere_above_a_process_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_MEMBERSHIP", tmp_path / "cgroup")
+    (tmp_path / "cgroup").write_text("1:name=systemd:/\n0::/user/app\n")
+    for group, limit in (("user", "9000000"), ("user/app", "max"), (".", "max")):
+        (tmp_path / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / group / "memory.max").write_text(limit)
+        (tmp_path / group / "memory.current").write_text("2000000")
+    assert available_memory() == 7_000_000
+    (tmp_path / "cgroup").write_text("0::/../elsewhere\n")
+    assert available_memory() > 7_000_000
+
+
+def test_a_size_that_no_memory_holds(tmp_path):
+    translator = Translator(tiny_onnx.card(), lambda tensor: tensor)
+    with pytest.raises(ConfigError, match="1 to 1000000 pixels"):
+        translator(photo(8, 8), size=10**12)
+    with pytest.raises(ImageError, match="needs more memory than is free"):
+        translator(photo(8, 8), size=10**6)
 
 
 # Command line --------------------------------------------------------------------------------------------------------

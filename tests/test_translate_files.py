@@ -20,8 +20,8 @@ from PIL import Image
 import tiny_onnx
 from zorse.batches import TranslateBatch
 from zorse.errors import ConfigError, DiskFull, ImageError
-from zorse.imaging.io import read_picture
-from zorse.runtime import files
+from zorse.imaging.io import find_pictures, read_picture
+from zorse.runtime import devices, files
 from zorse.runtime.files import Settings, is_done, share_cores, translate_files
 from zorse.runtime.jobs import Job, plan
 from zorse.runtime.names import distinct, safe_path
@@ -326,12 +326,21 @@ def test_a_picture_that_needs_more_memory_is_named(tmp_path):
     assert re.match(r".*b\.png: Translating a picture at 800x600 takes at least", str(outcomes[1].error))
 
 
-def test_cores_are_shared():
+def test_cores_are_shared(tmp_path, monkeypatch):
     assert share_cores(1, None, "native") == (1, None)
     assert share_cores(100, 4, "keep") == (4, None)
     workers, threads = share_cores(100, 2, "native")
     assert workers == 2
     assert threads >= 1
+    (tmp_path / "cpu.max").write_text("100000 100000")
+    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    assert share_cores(100, None, "auto") == (1, None), "the container's quota is one core"
+
+
+def test_links_in_a_ring_are_passed_over(tmp_path):
+    save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "ring").symlink_to("ring")
+    assert find_pictures(tmp_path / "in") == [tmp_path / "in" / "a.png"]
 
 
 # What goes wrong -----------------------------------------------------------------------------------------------------

@@ -111,6 +111,20 @@ def test_pictures_change_and_sound_and_times_stay(tmp_path, negative, suffix):
     assert frame.format.name == "yuv420p"
 
 
+def test_other_streams_are_named_as_lost(tmp_path, negative):
+    source = clip(tmp_path / "one.mp4", [picture()] * 4, sound=None)
+    with av.open(str(source)) as old, av.open(str(tmp_path / "two.mkv"), "w") as new:
+        copies = [new.add_stream_from_template(old.streams.video[0]) for _ in range(2)]
+        for packet in old.demux(video=0):
+            for copy in copies if packet.dts is not None else []:
+                twin = av.Packet(bytes(packet))
+                twin.pts, twin.dts, twin.time_base = packet.pts, packet.dts, packet.time_base
+                twin.is_keyframe, twin.stream = packet.is_keyframe, copy
+                new.mux(twin)
+    result = negative.video(tmp_path / "two.mkv", tmp_path / "out.mkv", size="keep")
+    assert (result.frames, result.left_out) == (4, ["video (h264)"])
+
+
 def test_webm_gets_vp9_and_sound_that_it_can_hold(tmp_path, negative):
     source = clip(tmp_path / "in.mp4", [picture()] * 10)
     assert negative.video(source, tmp_path / "out.webm", size="keep").left_out == []

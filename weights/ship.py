@@ -18,7 +18,7 @@ import typer
 from torch import nn
 
 from zorse import __version__
-from zorse.card import ModelCard
+from zorse.card import ModelCard, TrainingData
 from zorse.errors import ConfigError
 from zorse.generator_file import load_generator
 from zorse.imaging.io import find_pictures
@@ -85,6 +85,18 @@ def register(group: Literal["models", "samples"], name: str, title: str, task: s
     file.write_text(HEADER + tomli_w.dumps(registry), encoding="utf-8")
 
 
+def source(name: str) -> TrainingData:
+    """What a shipped model learned from.
+
+    Raises:
+        ConfigError: sources.toml does not know it.
+    """
+    known = tomllib.loads((WEIGHTS / "sources.toml").read_text(encoding="utf-8"))
+    if name not in known:
+        raise ConfigError(f"sources.toml describes {', '.join(known)}, but not {name!r}. Add it there.")
+    return TrainingData.model_validate(known[name])
+
+
 @app.command()
 def ship(
     generator: Annotated[Path, typer.Argument(help="A generator's .safetensors file.")],
@@ -94,6 +106,7 @@ def ship(
     state: Annotated[Literal["release", "preview"], typer.Option()] = "preview",
     native_size: Annotated[int | None, typer.Option(help="Short side to work at, in pixels.")] = None,
     training: Annotated[str | None, typer.Option(help="How it was trained, if not in one run.")] = None,
+    trained_on: Annotated[str | None, typer.Option(help="Its set in sources.toml, if its card names none.")] = None,
     notes: Annotated[str, typer.Option(help="What a user should know.")] = "",
 ) -> None:
     """Write NAME.onnx with its card beside this script, and its entry in registry.toml."""
@@ -101,6 +114,7 @@ def ship(
     card = card.model_copy(
         update={
             "name": name or card.name,
+            "training_data": source(trained_on) if trained_on else card.training_data,
             "metrics": find_evaluation(evaluation, card.name).metrics,
             "state": state,
             "native_size": native_size or card.native_size,
@@ -119,13 +133,17 @@ def samples(
     name: Annotated[str, typer.Argument(help='That it is shipped under: "digits".')],
     title: Annotated[str, typer.Option(help='For people: "Handwritten digits".')],
     licence: Annotated[str, typer.Option(help="Of the weights.")],
+    trained_on: Annotated[str | None, typer.Option(help="Its set in sources.toml, if its card names none.")] = None,
     state: Annotated[Literal["release", "preview"], typer.Option()] = "preview",
     notes: Annotated[str, typer.Option(help="What a user should know.")] = "",
 ) -> None:
     """Write NAME.onnx with its card beside this script, and its entry in registry.toml."""
     network, card = load_sample_generator(generator)
     told = {"name": name, "licence": licence, "state": state, "notes": notes, "zorse_version": __version__}
-    report = export_samples(network, card.model_copy(update=told), WEIGHTS / f"{name}.onnx", "fp16")
+    data = source(trained_on) if trained_on else card.training_data
+    report = export_samples(
+        network, card.model_copy(update={**told, "training_data": data}), WEIGHTS / f"{name}.onnx", "fp16"
+    )
     register("samples", name, title, card.shows, state, report.sha256)
     typer.echo(f"{report.file.name}: {report.size / 1e6:.2f} MB, at most {report.difference:.1e} from PyTorch")
 

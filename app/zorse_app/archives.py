@@ -104,7 +104,7 @@ def read_pictures(
 def unpack_pictures(
     archive: Path, called: str, folder: Path, limits: ZipLimits | None = None, contents: Contents | None = None
 ) -> None:
-    """Writes the pictures of a zip into a folder, in subfolders as they are in the zip.
+    """Writes the pictures of a zip into a folder, in subfolders as they are in the zip; nothing is overwritten.
 
     Args:
         archive: the file.
@@ -119,7 +119,14 @@ def unpack_pictures(
     for picture in read_pictures(archive, called, limits, contents):
         target = folder / picture.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(picture.data)
+        free_name(target).write_bytes(picture.data)
+
+
+def free_name(file: Path) -> Path:
+    """The file, or, where there is one of its name, one that is named likewise: of two sides of pairs always alike."""
+    while file.exists():
+        file = file.with_name(f"{file.stem}_{file.suffix}")
+    return file
 
 
 def count_files(archive: Path) -> int:

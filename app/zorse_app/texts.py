@@ -99,6 +99,7 @@ EDGES_PHOTO_HINT = "Drop a photo here to see its edges\n- or -\nclick to choose 
 CANVAS = "Draw here"
 PAD_HINT = "Draw the lines with the pen; say with brush or fill what colour things have."
 PAD_LEAK = "The colour would run out there. Close the outline with the pen, then fill it again."
+PAD_NARROW = "The lines leave no room to fill there. Take the brush."
 PAD_TOOLS = "Drawing tools"
 PAD_PEN = "Pen"
 PAD_BRUSH = "Brush"

@@ -22,7 +22,7 @@ from zorse.runtime.sample_model import LABEL, LATENT, SAMPLE, SampleModel, laten
 from zorse.sample_architecture import LatentConfig
 from zorse.sample_card import SampleCard
 from zorse.training.baselines.config import describes_baseline
-from zorse.training.files import Checkpoint, RunFolder
+from zorse.training.files import Checkpoint, RunFolder, names_a_folder
 from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
 from zorse_export.halves import store_as_half
 from zorse_export.names import plain_name
@@ -97,7 +97,7 @@ def find_sample_generator(source: Path, checkpoint: Checkpoint = "last") -> Path
         WeightsError: a run of a baseline without generator.
         ConfigError: a run whose settings cannot be read.
     """
-    if source.is_dir():
+    if names_a_folder(source):
         settings = RunFolder(source).config
         is_baseline = settings.is_file() and describes_baseline(settings)
         return RunFolder(source).generator_files(checkpoint)[0] if is_baseline else None
@@ -112,7 +112,7 @@ def find_sample_generator(source: Path, checkpoint: Checkpoint = "last") -> Path
 
 def sample_target(source: Path, card: SampleCard) -> Path:
     """The generator's name with .onnx, in the run folder or beside the file."""
-    return (source if source.is_dir() else source.parent) / f"{plain_name(card.name, 'generator')}.onnx"
+    return (source if names_a_folder(source) else source.parent) / f"{plain_name(card.name, 'generator')}.onnx"
 
 
 def export_samples(

@@ -11,7 +11,7 @@ from zorse.generator_file import load_generator
 from zorse.loading import locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import OFFICIAL
-from zorse.training.files import Checkpoint, RunFolder
+from zorse.training.files import Checkpoint, RunFolder, names_a_folder
 from zorse_export.names import plain_name
 
 Direction = Literal["AtoB", "BtoA"]
@@ -28,7 +28,7 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
     Raises:
         WeightsError: there is no generator, or none of that direction.
     """
-    if not source.is_dir():
+    if not names_a_folder(source):
         is_name = not source.suffix and (len(source.parts) == 1 or source.as_posix().startswith(OFFICIAL))
         file = locate(source.as_posix()) if is_name else source
         _check_direction(file, direction)
@@ -55,7 +55,7 @@ def load_source(file: Path) -> tuple[nn.Module, ModelCard]:
 
 def default_target(source: Path, card: ModelCard) -> Path:
     """The model's name with .onnx, in the run folder or beside the .safetensors file."""
-    return (source if source.is_dir() else source.parent) / f"{plain_name(card.name)}.onnx"
+    return (source if names_a_folder(source) else source.parent) / f"{plain_name(card.name)}.onnx"
 
 
 def _check_direction(file: Path, direction: Direction | None) -> None:

@@ -12,7 +12,7 @@ from zorse.card import ModelCard
 from zorse.errors import ConfigError, DeviceError
 from zorse.generator_file import load_generator
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.devices import Device
+from zorse.runtime.devices import Device, Setting
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
@@ -30,6 +30,7 @@ class TorchBackend:
         network: of the card's architecture; it is copied, so that the caller may go on training it.
         card: says how normalisation and dropout work at test time.
         device: "cpu", "cuda" or "auto": CUDA where it runs, else the CPU.
+        threads: of the CPU for one picture; None for what PyTorch is set to.
 
     Raises:
         DeviceError: CUDA was asked for and does not run here.
@@ -38,8 +39,11 @@ class TorchBackend:
     device: torch.device
     """Where the network really runs."""
 
-    def __init__(self, network: nn.Module, card: ModelCard, device: Device = "auto") -> None:
+    def __init__(
+        self, network: nn.Module, card: ModelCard, device: Device = "auto", threads: int | None = None
+    ) -> None:
         self.card = card
+        self._threads = threads
         self.device = usable_device(device)
         self._network = as_tested(network, card).to(self.device)
 
@@ -77,7 +81,7 @@ class TorchBackend:
     @contextmanager
     def _computing(self) -> Iterator[None]:
         try:
-            with torch.inference_mode(), exact_convolutions(self.device):
+            with torch.inference_mode(), exact_convolutions(self.device), using_threads(self._threads):
                 yield
         except RuntimeError as error:
             if any(sign in str(error) for sign in _SIGNS_OF_TOO_LITTLE_MEMORY):
@@ -85,15 +89,20 @@ class TorchBackend:
             raise
 
 
-def load_torch(path: Path, device: Device = "auto") -> Translator:
+def load_torch(path: Path, setting: Setting | None = None) -> Translator:
     """Opens a .safetensors generator for translating with PyTorch.
+
+    Args:
+        path: the file.
+        setting: device and threads; PyTorch keeps its memory by itself, whatever the arena.
 
     Raises:
         WeightsError: the file is missing, damaged, or not a model.
         DeviceError: CUDA was asked for and does not run here.
     """
+    setting = setting or Setting()
     network, card = load_generator(path)
-    backend = TorchBackend(network, card, device)
+    backend = TorchBackend(network, card, setting.device, setting.threads)
     return Translator(card, backend, f"torch on {backend.device.type}")
 
 
@@ -140,6 +149,20 @@ def usable_device(device: Device) -> torch.device:
             "lists a GPU and that PyTorch was installed for CUDA, or use --device cpu."
         )
     return torch.device("cuda" if has_cuda and device != "cpu" else "cpu")
+
+
+@contextmanager
+def using_threads(threads: int | None) -> Iterator[None]:
+    """Inside, PyTorch computes with so many threads of the CPU; None: with as many as it is set to."""
+    if threads is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def exact_convolutions(device: torch.device) -> AbstractContextManager[None]:

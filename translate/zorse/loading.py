@@ -9,7 +9,7 @@ from pathlib import Path
 from zorse.card import ModelCard, read_card
 from zorse.errors import MissingExtraError, WeightsError
 from zorse.registry import OFFICIAL, model_file
-from zorse.runtime.devices import Arena, Device
+from zorse.runtime.devices import Arena, Device, Setting
 from zorse.runtime.model_file import read_onnx
 from zorse.runtime.translator import Translator
 
@@ -30,10 +30,10 @@ def load(
             `train`).
         device: "auto": CUDA where it runs, else the CPU. "cpu", "cuda", "directml", "coreml", "openvino": that or an
             error. `Translator.provider` says what runs the network.
-        threads: CPU threads of ONNX Runtime for one picture; None for one per core. Who translates several pictures at
-            the same time from threads of their own gives each fewer.
-        arena: memory of ONNX Runtime between pictures. "auto": used again, given back after large pictures. "keep":
-            used again, whatever it takes. "off": given back at once; least memory, and slower.
+        threads: CPU threads for one picture; None for one per core. Who translates several pictures at the same time
+            from threads of their own gives each fewer.
+        arena: memory of ONNX Runtime, which runs .onnx files, between pictures. "auto": used again, given back after
+            large pictures. "keep": used again, whatever it takes. "off": given back at once; least memory, and slower.
 
     Returns:
         A `Translator`: call it with a picture.
@@ -51,7 +51,7 @@ def load(
             raise MissingExtraError(f"Translating with {file.name}", "train")
         from zorse.inference import load_torch  # imports torch
 
-        return load_torch(file, device)
+        return load_torch(file, Setting(device, threads, arena))
     from zorse.runtime.onnx import OnnxBackend  # imports ONNX Runtime
 
     backend = OnnxBackend(file, device, threads, arena)

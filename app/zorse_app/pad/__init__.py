@@ -23,6 +23,7 @@ def drawing_pad() -> gr.HTML:
         elem_id="canvas",
         hint=texts.PAD_HINT,
         leak=texts.PAD_LEAK,
+        narrow=texts.PAD_NARROW,
         tools=texts.PAD_TOOLS,
         pen=texts.PAD_PEN,
         brush=texts.PAD_BRUSH,

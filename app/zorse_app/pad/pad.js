@@ -13,6 +13,7 @@ const colour = element.querySelector("input");
 const button = Object.fromEntries([...element.querySelectorAll("button")].map((it) => [it.dataset.tool, it]));
 const hint = element.querySelector("p");
 let strokes = [], undone = [], stroke = null, tool = "pen", mirrored = false, timer = null;
+let pointer = null; // whose stroke it is: a palm or a second finger draws nothing into it
 
 function line(sheet, points, width, ink) {
   sheet.strokeStyle = ink;
@@ -39,16 +40,31 @@ function broadened(picture, reach) {
   return sheet;
 }
 
-// The paint that fills what the lines enclose around a point, as a picture; null if it would run off the paper.
-function poured([x, y], ink) {
+// The pixel nearest to a point that is no wall, not farther than a wall reaches; undefined if there is none.
+function nearestOpen([x, y], walls) {
+  const { width, height } = canvas;
+  let nearest, least = GAP ** 2;
+  for (let row = Math.max(0, Math.ceil(y - GAP)); row < Math.min(height, y + GAP); row++) {
+    for (let column = Math.max(0, Math.ceil(x - GAP)); column < Math.min(width, x + GAP); column++) {
+      const distance = (column - x) ** 2 + (row - y) ** 2, at = row * width + column;
+      if (distance < least && walls[4 * at + 3] <= 127) [nearest, least] = [at, distance];
+    }
+  }
+  return nearest;
+}
+
+// What filling at a point gives: `paint` for what the lines enclose around it, a picture, or `said`, why there is none.
+function poured(point, ink) {
   const { width, height } = canvas;
   const walls = broadened(lines.canvas, GAP / 2).getImageData(0, 0, width, height).data;
   const area = new ImageData(width, height);
-  const open = [Math.floor(y) * width + Math.floor(x)];
+  const start = nearestOpen(point, walls);
+  if (start === undefined) return { said: props.narrow };
+  const open = [start];
   while (open.length) {
     const at = open.pop();
     if (area.data[4 * at + 3] || walls[4 * at + 3] > 127) continue;
-    if (at % width === 0 || at % width === width - 1 || at < width || at >= width * (height - 1)) return null;
+    if (at % width === 0 || at % width === width - 1 || at < width || at >= width * (height - 1)) return { said: props.leak };
     area.data[4 * at + 3] = 255;
     open.push(at - 1, at + 1, at - width, at + width);
   }
@@ -58,7 +74,7 @@ function poured([x, y], ink) {
   covered.globalCompositeOperation = "source-in";
   covered.fillStyle = ink;
   covered.fillRect(0, 0, width, height);
-  return covered.canvas;
+  return { paint: covered.canvas };
 }
 
 function draw({ points, tool, ink, mirrors, paints }) {
@@ -103,8 +119,9 @@ function mirror([x, y]) {
 }
 
 function fill(point) {
-  const paints = (mirrored ? [point, mirror(point)] : [point]).map((it) => poured(it, colour.value)).filter(Boolean);
-  hint.textContent = paints.length ? props.hint : props.leak;
+  const results = (mirrored ? [point, mirror(point)] : [point]).map((it) => poured(it, colour.value));
+  const paints = results.flatMap(({ paint }) => paint ?? []);
+  hint.textContent = paints.length ? props.hint : results[0].said;
   if (!paints.length) return;
   undone = [];
   change(() => strokes.push({ tool, paints }));
@@ -114,6 +131,7 @@ function begin(event) {
   if (event.button !== 0 || stroke) return;
   if (tool === "fill") return fill(place(event));
   canvas.setPointerCapture(event.pointerId);
+  pointer = event.pointerId;
   const ink = { pen: "black", brush: colour.value, eraser: "white" }[tool];
   stroke = { points: [place(event)], tool, ink, mirrors: mirrored };
   undone = [];
@@ -121,15 +139,15 @@ function begin(event) {
 }
 
 function go(event) {
-  if (!stroke) return;
+  if (!stroke || event.pointerId !== pointer) return;
   const steps = event.getCoalescedEvents?.() ?? [];
   stroke.points.push(...(steps.length ? steps : [event]).map(place));
   redraw();
   sendSoon();
 }
 
-function end() {
-  if (!stroke) return;
+function end(event) {
+  if (!stroke || event.pointerId !== pointer) return;
   strokes.push(stroke);
   stroke = null;
   redraw();

@@ -12,7 +12,7 @@ from zorse.data.doctor.repair import repair
 from zorse.errors import DatasetError
 from zorse.imaging.io import READ_SUFFIXES
 from zorse_app import texts
-from zorse_app.archives import ArchiveError, Contents, ZipLimits, is_zip, unpack_pictures, written_name
+from zorse_app.archives import ArchiveError, Contents, ZipLimits, free_name, is_zip, unpack_pictures, written_name
 from zorse_app.training_desk.command import METHODS
 from zorse_app.training_desk.record import Kind
 
@@ -143,9 +143,7 @@ def _take(sent: Sent, folder: Path, limits: ZipLimits, contents: Contents) -> No
     if Path(name).suffix.lower() not in READ_SUFFIXES:
         raise ArchiveError(texts.TRAIN_NO_PICTURE.format(name=sent.name, kinds=", ".join(sorted(READ_SUFFIXES))))
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / name
-    while target.exists():
-        target = target.with_name(f"{target.stem}_{target.suffix}")
+    target = free_name(folder / name)
     shutil.copyfile(sent.path, target)
     contents.pictures += 1
     contents.n_bytes += target.stat().st_size

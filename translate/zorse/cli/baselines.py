@@ -35,7 +35,6 @@ def train_from_command(
     *,
     resume: bool,
     device: Device,
-    own_file: bool,
 ) -> None:
     """Train, and say where the results are.
 
@@ -45,11 +44,10 @@ def train_from_command(
         data: folder of the samples.
         folder: of the run.
         console: for progress.
-        resume: go on from the last checkpoint.
+        resume: go on from the last checkpoint, with the run's own settings.
         device: where to compute.
-        own_file: whether `source` comes from a file; otherwise a run that goes on keeps its own settings.
     """
-    if resume and not own_file:
+    if resume:
         source = _settings_of(RunFolder(folder), source)
     config = with_overrides(source, settings)
     console.print(f"Training {config.name} ({config.recipe.kind}) in {folder}")

@@ -151,10 +151,11 @@ def _teacher_file(found: "FoundTeacher") -> Iterator[Path]:
     """The teacher as a model file; a checkpoint of another program is converted for the moment."""
     from zorse.generator_file import save_generator
     from zorse.loading import PICKLES, locate
+    from zorse.training.files import names_a_folder
     from zorse.training.teacher import read_teacher
 
     path = Path(found.config.model)
-    if not path.is_dir() and path.suffix.lower() not in PICKLES:
+    if not names_a_folder(found.config.model) and path.suffix.lower() not in PICKLES:
         yield locate(found.config.model)
         return
     with TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """`zorse evaluate`: how good a model is, in figures that can be compared."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,7 +41,10 @@ def evaluate(
     ] = "auto",
     direction: Annotated[
         Literal["auto", "AtoB", "BtoA"],
-        typer.Option(help="Which side of --data is translated. auto: as the run or the model's card says."),
+        typer.Option(
+            help="Which side of --data is translated. auto: as the model's card says. Of a run with two generators it "
+            "chooses one; auto measures both."
+        ),
     ] = "auto",
     size: Annotated[
         str,
@@ -90,31 +94,37 @@ def evaluate(
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)
-    translators, config = _opened(model, checkpoint, device)
-    backs = _backs(translators, back, device)
+    opened, config = _opened(model, checkpoint, device)
+    backs = _backs(opened, back, device)
+    translators = _chosen(opened, direction, real)
     test_sets = [_pictures(translator, config, data, real, kind, direction) for translator in translators]
     if lpips and not all(pictures.brings_truths for pictures in test_sets):
         raise ConfigError(f"--lpips compares translations with true pictures, but {data} holds no pairs. Leave it out.")
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     instruments, failures = _instruments(fid, lpips)
-    evaluations = []
-    for translator, way_back, pictures in zip(translators, backs, test_sets, strict=True):
-        grid_file = (
-            grid if grid is None or len(translators) == 1 else grid.with_stem(f"{grid.stem}_{translator.card.name}")
-        )
-        measured = _measured(console, translator, way_back, pictures, wanted_size, instruments, grid_file)
+    evaluations, grids = [], []
+    for translator, pictures in zip(translators, test_sets, strict=True):
+        way_back = backs[opened.index(translator)]
+        measured, rows = _measured(console, translator, way_back, pictures, wanted_size, instruments)
         for reason in measured.missing:
             console.print(reason, style="yellow", markup=False)
         evaluations.append(measured.model_copy(update={"missing": (*measured.missing, *failures)}))
+        grids.append(rows)
     report = Report(zorse_version=__version__, evaluations=tuple(evaluations))
-    if out is not None:
-        _write(out, report.model_dump_json(indent=2) + "\n")
-        console.print(f"Result written to {out}", markup=False)
+    # First what took minutes to find out: a file may not be writable after all.
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
         for evaluation in evaluations:
             _print(Console(highlight=False), evaluation)
+    if out is not None:
+        _write(out, report.model_dump_json(indent=2) + "\n")
+        console.print(f"Result written to {out}", markup=False)
+    if grid is not None:
+        for translator, rows in zip(translators, grids, strict=True):
+            file = grid if len(translators) == 1 else grid.with_stem(f"{grid.stem}_{translator.card.name}")
+            _write_grid(file, rows)
+            console.print(f"Grid written to {file}", markup=False)
     if failures:
         raise WeightsError(f"The other figures were measured, but some are missing. {' '.join(failures)}")
 
@@ -122,12 +132,11 @@ def evaluate(
 def _opened(model: str, checkpoint: "Checkpoint", device: "Device") -> "tuple[list[Translator], TrainConfig | None]":
     """The translators of a run folder, with its settings, or the one of a model."""
     from zorse.loading import load
-
-    if not Path(model).is_dir():
-        return [load(model, device)], None
     from zorse.training.config import read_config
-    from zorse.training.files import RunFolder
+    from zorse.training.files import RunFolder, names_a_folder
 
+    if not names_a_folder(model):
+        return [load(model, device)], None
     run = RunFolder(Path(model))
     return [load(file, device) for file in run.generator_files(checkpoint)], read_config(run.config)
 
@@ -144,6 +153,20 @@ def _backs(translators: "list[Translator]", back: str | None, device: "Device") 
         next((other for other in translators if other.card.direction != translator.card.direction), None)
         for translator in translators
     ]
+
+
+def _chosen(
+    opened: "list[Translator]", direction: 'Direction | Literal["auto"]', real: Path | None
+) -> "list[Translator]":
+    """Those that are measured: of two the one that --direction names."""
+    if len(opened) == 1:
+        return opened
+    if direction == "auto" and real is not None:
+        raise ConfigError(
+            "--data and --real hold pictures of one direction, but the run has generators for both. Say with "
+            "--direction which one is meant."
+        )
+    return [translator for translator in opened if direction in ("auto", translator.card.direction)]
 
 
 def _instruments(fid: bool, lpips: bool) -> "tuple[Instruments, list[str]]":
@@ -186,6 +209,8 @@ def _pictures(
             raise ConfigError(
                 f"--real names real pictures for unpaired sets; with --kind {kind} --data brings its own."
             )
+        if direction != "auto" and config is None:
+            raise ConfigError("--direction chooses a side of --data, but with --real all of it is translated.")
         check_folder(real)
         return two_sets(data, real)
     if kind == "auto":
@@ -199,6 +224,10 @@ def _pictures(
                 way = trained_on.direction
             return paired_set(data, way)
         case "edges":
+            if direction != "auto":
+                raise ConfigError(
+                    "Edges are drawn from the photos in --data, which has no sides: leave --direction out."
+                )
             return edges_set(data, translator.card.native_size)
 
 
@@ -209,14 +238,12 @@ def _measured(
     pictures: "EvaluationSet",
     size: "Size",
     instruments: "Instruments",
-    grid_file: Path | None,
-) -> "Evaluation":
+) -> "tuple[Evaluation, list[list[Picture]]]":
+    """The figures, and rows of pictures for a grid."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from zorse.imaging.io import Picture as WrittenPicture
-    from zorse.imaging.io import write_picture
     from zorse.metrics.evaluation import evaluate as measure
-    from zorse.metrics.grid import grid, shown_numbers
+    from zorse.metrics.grid import shown_numbers
 
     console.print(
         f"{translator.card.task}: {pictures.n_examples} pictures of {pictures.source_name} against "
@@ -232,7 +259,7 @@ def _measured(
 
         def look(example: "Example", translated: "Picture") -> None:
             nonlocal done
-            if grid_file is not None and done in shown:
+            if done in shown:
                 truth = [] if example.truth is None else [example.truth]
                 examples.append([example.source, translated, *truth])
             done += 1
@@ -247,10 +274,7 @@ def _measured(
             on_example=look,
             on_target=lambda: progress.advance(task),
         )
-    if grid_file is not None:
-        write_picture(grid_file, WrittenPicture(grid(examples)))
-        console.print(f"Grid written to {grid_file}", markup=False)
-    return evaluation
+    return evaluation, examples
 
 
 def _print(console: Console, evaluation: "Evaluation") -> None:
@@ -280,8 +304,23 @@ def _check_writable(grid: Path | None, out: Path | None) -> None:
     if grid is not None and grid.suffix.lower() not in WRITE_FORMATS:
         raise ConfigError(f"The grid {grid} cannot be written: its name must end in one of {', '.join(WRITE_FORMATS)}.")
     for file in (grid, out):
-        if file is not None and not file.absolute().parent.is_dir():
+        if file is None:
+            continue
+        folder = file.absolute().parent
+        if not folder.is_dir():
             raise ConfigError(f"{file} cannot be written: there is no folder {file.parent}. Make it first.")
+        if file.is_dir():
+            raise ConfigError(f"{file} cannot be written: it is a folder. Name a file in it.")
+        if not os.access(file if file.exists() else folder, os.W_OK):
+            raise ConfigError(f"{file} cannot be written: that is not permitted. Choose another place.")
+
+
+def _write_grid(file: Path, rows: "list[list[Picture]]") -> None:
+    from zorse.imaging.io import Picture as WrittenPicture
+    from zorse.imaging.io import write_picture
+    from zorse.metrics.grid import grid
+
+    write_picture(file, WrittenPicture(grid(rows)))
 
 
 def _write(file: Path, text: str) -> None:

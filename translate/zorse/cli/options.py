@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,8 +20,8 @@ ThreadsOption = Annotated[
 ArenaOption = Annotated[
     Arena,
     typer.Option(
-        help="Memory between pictures. auto: used again, given back after large ones; keep: used again, whatever it "
-        "takes; off: given back at once, which takes longer."
+        help="Memory of ONNX Runtime between pictures. auto: used again, given back after large ones; keep: used "
+        "again, whatever it takes; off: given back at once, which takes longer."
     ),
 ]
 
@@ -46,12 +47,16 @@ def parse_size(text: str) -> "Size":
     Raises:
         typer.BadParameter: anything else.
     """
+    from zorse.runtime.translator import LARGEST_SIZE
+
     if text == "auto":
         return "auto"
     if text == "native":
         return "native"
     if text == "keep":
         return "keep"
-    if text.isdecimal() and int(text) > 0:
+    if re.fullmatch(r"[0-9]{1,7}", text) and 1 <= int(text) <= LARGEST_SIZE:
         return int(text)
-    raise typer.BadParameter(f"{text!r} is none of auto, native, keep and a number of pixels.", param_hint="--size")
+    raise typer.BadParameter(
+        f"{text!r} is none of auto, native, keep and a number of pixels from 1 to {LARGEST_SIZE}.", param_hint="--size"
+    )

@@ -39,8 +39,8 @@ def sample(
             "-n",
             min=1,
             max=10_000,
-            help="Samples on the sheet; stops of a walk.",
-            show_default="64 pictures, 1024 points; 6 stops",
+            help="Samples on the sheet; rows of --interpolate and --traverse; stops of a walk.",
+            show_default="64 pictures, 1024 points; 8 rows; 6 stops",
         ),
     ] = None,
     out: Annotated[
@@ -68,7 +68,7 @@ def sample(
         typer.Option(metavar="DATA", help="Beside each sample the nearest picture of this training set."),
     ] = None,
     film: Annotated[bool, typer.Option("--film", help="The sheets of a run, one after the other, as a .gif.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the chance.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the chance.")] = 0,
     checkpoint: Annotated[Literal["last", "best"], typer.Option(help="Which one of a run.")] = "last",
 ) -> None:
     """Draw samples from a trained baseline GAN: sheets, one class, interpolations, walks, sums of latents, codes.
@@ -111,7 +111,7 @@ def sample(
                 _sheet(
                     sampler,
                     model,
-                    n or (POINTS if sampler.card.draws_points else SAMPLES),
+                    n,
                     number,
                     seed,
                     interpolate,
@@ -129,7 +129,7 @@ def sample(
 def _sheet(
     sampler: "Sampler",
     model: Path,
-    n: int,
+    n: int | None,
     label: int | None,
     seed: int,
     interpolate: bool,
@@ -141,11 +141,12 @@ def _sheet(
     from zorse.samples import sheets
 
     if interpolate:
-        return sheets.interpolation_sheet(sampler, ROWS, label, seed, spherical=not linear)
+        return sheets.interpolation_sheet(sampler, n or ROWS, label, seed, spherical=not linear)
     if traverse:
-        return sheets.traversal_sheet(sampler, ROWS, seed)
+        return sheets.traversal_sheet(sampler, n or ROWS, label, seed)
+    n = n or (POINTS if sampler.card.draws_points else SAMPLES)
     if arithmetic is not None:
-        return sheets.arithmetic_sheet(sampler, arithmetic, label, seed)
+        return sheets.arithmetic_sheet(sampler, arithmetic, n, label, seed)
     if neighbours is not None:
         labels = None if label is None else [label] * n
         latents = sampler.latents(n, labels, seed)
@@ -156,11 +157,11 @@ def _sheet(
 def _sampler(model: Path, checkpoint: "Checkpoint") -> "Sampler":
     from zorse.registry import sample_model_file
     from zorse.samples.sampler import Sampler
-    from zorse.training.files import RunFolder
+    from zorse.training.files import RunFolder, names_a_folder
 
-    if model.is_dir():
+    if names_a_folder(model):
         return Sampler.load(RunFolder(model).generator_files(checkpoint)[0])
-    is_name = model == Path(model.name) and not model.suffix and not model.exists()
+    is_name = model == Path(model.name) and not model.suffix and not model.is_file()
     return Sampler.load(sample_model_file(model.name) if is_name else model)
 
 
@@ -234,18 +235,14 @@ def _write(out: Path, frames: "list[Pixels]", milliseconds: int) -> None:
 
     from PIL import Image
 
-    from zorse.errors import ImageError
     from zorse.imaging.animation import paletted
+    from zorse.imaging.io import Picture, encode_picture
     from zorse.training.files import write_atomically
 
-    pictures = [Image.fromarray(frame) for frame in frames]
     content = BytesIO()
-    if len(pictures) > 1:
-        first, *others = [paletted(picture) for picture in pictures]
+    if len(frames) > 1:
+        first, *others = [paletted(Image.fromarray(frame)) for frame in frames]
         first.save(content, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     else:
-        known = Image.registered_extensions()
-        if out.suffix.lower() not in known:
-            raise ImageError(f"{out} cannot be written: {out.suffix or 'no suffix'} is no picture's. Take .png.")
-        pictures[0].save(content, known[out.suffix.lower()])
+        content.write(encode_picture(Picture(frames[0]), out.suffix))
     write_atomically(out, lambda file: file.write(content.getvalue()))

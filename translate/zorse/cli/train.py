@@ -84,15 +84,12 @@ def train(
     if baseline := find_baseline(preset):
         if plan or models:
             raise typer.BadParameter("--plan and --from are for translators: leave them out.")
-        own_file = preset.endswith(".toml")
-        train_from_command(
-            baseline, settings or [], data, folder, console, resume=resume, device=device, own_file=own_file
-        )
+        train_from_command(baseline, settings or [], data, folder, console, resume=resume, device=device)
         return
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
     if data is None:
         raise typer.BadParameter("--data is missing, the folder of the pictures.")
-    if resume and out is not None and not preset.endswith(".toml"):
+    if resume and out is not None:
         source = settings_of(RunFolder(out), source)
     config = with_overrides(source, settings or [])
     if models:

@@ -28,6 +28,10 @@ class Dataset(Protocol):
     def __len__(self) -> int:
         """Samples per epoch."""
 
+    @property
+    def n_pictures(self) -> int:
+        """Pictures, or pairs, that samples are taken from."""
+
     def sample(self, number: int) -> Sample:
         """Sample `number` >= 0; numbers go on over the epochs without end.
 

@@ -1,5 +1,6 @@
 """Where a data set keeps its pictures."""
 
+import re
 from pathlib import Path
 
 from zorse.data.config import UnpairedConfig
@@ -10,14 +11,15 @@ _EVALUATION_NAMES = ("test", "val", "validation", "valid")
 
 
 def check_folder(root: Path) -> None:
-    """See that there is such a folder.
+    """See that there is such a folder, and that it may be read.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: there is none, or it may not.
     """
     if not root.is_dir():
         came = "is a file" if root.is_file() else "does not exist"
         raise DatasetError(f"A folder with pictures was wanted, but {root} {came}. Check the path.")
+    _entries(root)
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -148,7 +150,8 @@ def _two_folder_candidates(root: Path, split: str) -> list[tuple[Path, Path]]:
 
 
 def _named_after_a_split(folder: Path) -> bool:
-    return folder.name.lower().startswith(("train", "test", "val"))
+    """As train, testA and val_B are, but not trains."""
+    return re.fullmatch(r"(train|test|val|valid|validation)[-_ ]?[ab]?", folder.name.lower()) is not None
 
 
 def _first_that_exists(candidates: list[tuple[Path, Path]], root: Path, split: str) -> tuple[Path, Path]:
@@ -169,12 +172,20 @@ def _missing(looked_for: list[str], root: Path, split: str) -> DatasetError:
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in _entries(root) if path.is_dir() and not path.name.startswith("."))
 
 
 def _holds_pictures(folder: Path) -> bool:
     """Directly, not in subfolders."""
-    return any(path.suffix.lower() in READ_SUFFIXES for path in folder.iterdir())
+    return any(path.suffix.lower() in READ_SUFFIXES for path in _entries(folder))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder."""
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DatasetError(f"The folder {folder} cannot be read ({error.strerror}). Check its permissions.") from error
 
 
 def _below(path: Path, root: Path) -> str:
@@ -182,7 +193,7 @@ def _below(path: Path, root: Path) -> str:
 
 
 def _contents(folder: Path) -> str:
-    names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())
+    names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in _entries(folder))
     return _some(names) if names else "nothing"
 
 

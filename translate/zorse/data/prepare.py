@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zorse.data.ab import join_ab
 from zorse.data.decode import decode
-from zorse.data.layout import check_folder, index_by_stem, list_pictures
+from zorse.data.layout import check_folder, index_by_stem
 from zorse.errors import ConfigError, DatasetError
 from zorse.imaging import io
 from zorse.imaging.cutout import LEAST_AGREEMENT, SHARES, centred, cut_out, on_white
@@ -94,7 +94,7 @@ def _places(folder: Path, out: Path, file_type: FileType) -> list[tuple[Path, Pa
     """Each photo of a folder, and where what is made of it goes."""
     check_folder(folder)
     _keep_apart(folder, out)
-    return [(photo, out / photo.relative_to(folder).with_suffix(f".{file_type}")) for photo in list_pictures(folder)]
+    return [(photo, out / f"{stem}.{file_type}") for stem, photo in index_by_stem(folder).items()]
 
 
 def _write_edges(photo_file: Path, target: Path, size: int, method: EdgeMethod, detail: float) -> Path:

@@ -34,6 +34,11 @@ class Unpaired:
     def __len__(self) -> int:
         return max(len(self._paths_a), len(self._paths_b))
 
+    @property
+    def n_pictures(self) -> int:
+        """Of both sides."""
+        return len(self._paths_a) + len(self._paths_b)
+
     def sample(self, number: int) -> Sample:
         """Pictures that have nothing to do with each other."""
         path_a = self._paths_a[self._chance.index(Purpose.ORDER_A, number, len(self._paths_a))]
@@ -55,6 +60,11 @@ class Paired:
         self._cropper = Cropper(config, augment=split == "train")
 
     def __len__(self) -> int:
+        return len(self._sources)
+
+    @property
+    def n_pictures(self) -> int:
+        """Pairs."""
         return len(self._sources)
 
     def sample(self, number: int) -> Sample:
@@ -93,6 +103,11 @@ class Edges:
         self._cropper = Cropper(config, augment=self._train)
 
     def __len__(self) -> int:
+        return len(self._paths)
+
+    @property
+    def n_pictures(self) -> int:
+        """Photos."""
         return len(self._paths)
 
     def sample(self, number: int) -> Sample:

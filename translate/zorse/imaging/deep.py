@@ -97,7 +97,8 @@ def encode_deep_png(rgb: Pixels, alpha: Pixels | None, options: dict[str, Any]) 
     buffer = io.BytesIO()
     Image.new("RGB", (1, 1)).save(buffer, "PNG", **options)
     described = buffer.getvalue()
-    first, last = 33, described.index(b"IDAT") - 4  # what lies between the header and the pixels
+    # What lies between the header and the pixels. These come last, and texts before them may hold any letters.
+    first, last = 33, described.rindex(b"IDAT") - 4
     return pixels[:first] + described[first:last] + pixels[first:]
 
 

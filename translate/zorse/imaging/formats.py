@@ -3,6 +3,7 @@
 HEIC is read and written where the package `pillow-heif` is installed, AVIF where Pillow was built with it.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -102,7 +103,7 @@ def _files_in(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]
             return
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or _leads_to_itself(entry):
                     continue
                 if entry.is_dir():
                     yield from _files_in(Path(entry), around)
@@ -110,3 +111,12 @@ def _files_in(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]
                     yield Path(entry)
     except OSError as error:
         raise ImageError(f"The folder {folder} cannot be read ({error.strerror}). Check its permissions.") from error
+
+
+def _leads_to_itself(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a link in a ring; of others that lead nowhere `is_dir` and `is_file` know."""
+    try:
+        entry.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False

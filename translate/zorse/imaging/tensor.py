@@ -56,7 +56,11 @@ def crop(tensor: Tensor, height: int, width: int) -> Tensor:
 
 
 def resize(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """(H, W) or (H, W, C) of any real dtype -> (height, width[, C]): area average downwards, bicubic upwards."""
+    """(H, W) or (H, W, C) of any real dtype -> (height, width[, C]): area average downwards, bicubic upwards.
+
+    Raises:
+        MemoryError: there is not enough for the result.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
     # cv2 averages areas per axis: a side that grows would be repeated in blocks, so each axis gets its own pass.
@@ -66,5 +70,10 @@ def resize(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
         size = (pixels.shape[1], side) if axis == 0 else (side, pixels.shape[0])
         way = cv2.INTER_AREA if side < pixels.shape[axis] else cv2.INTER_CUBIC
         channels = pixels.shape[2:]
-        pixels = cv2.resize(pixels, size, interpolation=way).reshape(size[1], size[0], *channels)
+        try:
+            pixels = cv2.resize(pixels, size, interpolation=way).reshape(size[1], size[0], *channels)
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError(str(error)) from error
+            raise
     return pixels

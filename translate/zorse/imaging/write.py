@@ -114,6 +114,11 @@ def encode_pictures(
     try:
         if format == "TIFF":
             return encode_tiff([_page(frame) for frame in frames])
+        if len(frames) > 1 and format == "PNG" and first.rgb.dtype == np.uint16:
+            raise ImageError(
+                f"{len(frames)} pictures of 16 bits per channel cannot be written as one PNG: moving ones have 8. Use "
+                ".tif, which holds them as they are, or .webp, which has 8 bits."
+            )
         if len(frames) > 1 and format in ANIMATED_FORMATS:
             return _encode_animation(frames, format, animation, quality)
         if format == "PNG" and first.rgb.dtype == np.uint16:

@@ -47,7 +47,13 @@ def import_generator(
             f"{found.where} turns {architecture.in_channels} channels into {architecture.out_channels}; Zorse works on "
             "RGB pictures, 3 into 3."
         )
-    if dropout is not None:
+    if dropout is not None and dropout != architecture.dropout:
+        if not isinstance(architecture, UnetConfig):
+            had = "with" if architecture.dropout else "without"
+            raise WeightsError(
+                f"{found.where} is a ResNet, whose layers show that it was trained {had} dropout. Leave --dropout and "
+                "--no-dropout out: they are for U-Nets, which do not show it."
+            )
         architecture = architecture.model_copy(update={"dropout": dropout})
     network = blank_generator(architecture)
     network.load_state_dict(generator.state, assign=True)

@@ -1,9 +1,10 @@
 """CUT and FastCUT: translation without pairs and without a way back (Park et al. 2020).
 
-L(G, F, D) = L_GAN(G, D) + lambda_nce L_PatchNCE(G, F, A) + lambda_nce L_PatchNCE(G, F, B)
+L(G, F, D) = L_GAN(G, D) + lambda_nce / 2 (L_PatchNCE(G, F, A) + L_PatchNCE(G, F, B))
 
 Each patch of G(A) has to resemble the patch of A at the same place more than the other patches of A, in the features of
-G's own encoder. The last term, with G(B), keeps what is in domain B already; FastCUT does without it.
+G's own encoder. The last term, with G(B), keeps what is in domain B already; FastCUT does without it, and without the
+half, which is that of the authors' code: in the paper's equation both terms are whole.
 """
 
 from collections.abc import Mapping

@@ -24,6 +24,7 @@ from zorse.imaging.io import (
     write_file,
     writing,
 )
+from zorse.runtime.devices import usable_cores
 from zorse.runtime.jobs import STANDARD, Job
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Progress, Report
@@ -116,7 +117,7 @@ def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | 
     Returns:
         Workers, and threads for `load`; None where one network at a time may take all cores.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     workers = min(jobs, workers or min(cores, _MOST_WORKERS))
     is_small = size in ("auto", "native") or (isinstance(size, int) and size <= _SMALL_SIDE)
     return workers, max(1, cores // workers) if workers > 1 and is_small else None

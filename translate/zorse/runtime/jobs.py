@@ -186,7 +186,8 @@ def _check(jobs: list[Job]) -> None:
         other = targets.setdefault(identity, job)
         if other is not job:
             raise ConfigError(
-                f"{other.source} and {job.source} would both become {job.target}. Give them different folders."
+                f"{other.source} and {job.source} would both become {job.target}: names are made such as every system "
+                "takes, and formats such as can be written. Rename one, or give them different folders."
             )
 
 

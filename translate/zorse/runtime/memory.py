@@ -24,6 +24,7 @@ _UNITS = {
     "ti": 2**40,
 }
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def parse_memory(text: str) -> int:
@@ -32,7 +33,7 @@ def parse_memory(text: str) -> int:
     Raises:
         ConfigError: it is no such amount, or nothing.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*([kmgt]i?)?b?", text.strip().lower())
     amount = int(float(match[1]) * _UNITS[match[2] or ""]) if match else 0
     if amount <= 0:
         raise ConfigError(f"{text!r} is not an amount of memory. Write it like 2GB, 800MB or 1.5GiB.")
@@ -100,14 +101,35 @@ def _free_in_system() -> int:
 
 
 def _free_in_containers() -> list[int]:
-    """What the control groups above this process leave, innermost first; a group without a limit leaves no number."""
+    """What the control groups that this process is in leave; a group without a limit leaves no number."""
+    groups = [(folder, "memory.max", "memory.current", "inactive_file") for folder in _groups()]
+    first_version = (_CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
     free = []
-    for limit, usage in (
-        ("memory.max", "memory.current"),  # version 2
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),  # version 1
-    ):
+    for folder, limit, usage, cache in (*groups, first_version):
         try:
-            free.append(int((_CGROUP / limit).read_text()) - int((_CGROUP / usage).read_text()))
+            used = int((folder / usage).read_text()) - _reclaimable(folder / "memory.stat", cache)
+            free.append(int((folder / limit).read_text()) - used)
         except (OSError, ValueError):
             continue
     return [max(amount, 0) for amount in free]
+
+
+def _groups() -> list[Path]:
+    """Folders of the control groups of version 2: this process's own first, what the container shows as root last."""
+    try:
+        lines = _MEMBERSHIP.read_text().splitlines()
+        own = Path(next(line[3:] for line in lines if line.startswith("0::")).lstrip("/"))
+    except (OSError, StopIteration):
+        own = Path()
+    if ".." in own.parts:  # It lies outside of what the container shows.
+        own = Path()
+    return [_CGROUP / folder for folder in (own, *own.parents)] if own.parts else [_CGROUP]
+
+
+def _reclaimable(statistics: Path, name: str) -> int:
+    """Bytes of files that the system keeps in memory only because nobody has wanted it yet; they count as used."""
+    try:
+        lines = statistics.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.split()[:1] == [name])
+    except (OSError, StopIteration, ValueError, IndexError):
+        return 0

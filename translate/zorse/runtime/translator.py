@@ -32,6 +32,9 @@ Size = Literal["auto", "native", "keep"] | int
 MAX_ENLARGED = 4
 """A picture is enlarged until its long side reaches this many times the wanted short side, not further."""
 
+LARGEST_SIZE = 10**6
+"""Longest short side, in pixels, that may be asked for."""
+
 STRIP = 2**20
 """Pixels of a picture that are worked on at a time, in whole rows, where that saves memory."""
 
@@ -270,9 +273,10 @@ def working_size(height: int, width: int, size: Size, native_size: int) -> tuple
 
 
 def _check_settings(size: Size, strength: float, tiling: Tiling) -> None:
-    if isinstance(size, bool) or not (size in ("auto", "native", "keep") or (isinstance(size, int) and size >= 1)):
+    is_side = isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= LARGEST_SIZE
+    if not (is_side or size in ("auto", "native", "keep")):
         raise ConfigError(
-            f"The size {size!r} is none of 'auto', 'native', 'keep' and a short side of at least 1 pixel."
+            f"The size {size!r} is none of 'auto', 'native', 'keep' and a short side of 1 to {LARGEST_SIZE} pixels."
         )
     if not (math.isfinite(strength) and 0 <= strength <= 1):
         raise ConfigError(f"The strength {strength!r} is not between 0 (the picture) and 1 (the translation).")

@@ -41,14 +41,22 @@ def drawn(sampler: Sampler, latents: Tensor, columns: int | None = None, real: P
 
 def samples_sheet(sampler: Sampler, n: int, label: int | None, seed: int, real: Points | None = None) -> Pixels:
     """N samples; of a class, if one is named, otherwise a column for each class where the generator takes labels."""
-    classes = sampler.card.latent.classes
-    if label is not None:
-        check_label(sampler, label)
-        return drawn(sampler, sampler.latents(n, [label] * n, seed))
-    if classes and not sampler.card.draws_points:
-        rows = max(1, round(n / classes))
-        return drawn(sampler, sampler.latents(rows * classes, list(range(classes)) * rows, seed), columns=classes)
-    return drawn(sampler, sampler.latents(n, seed=seed), real=real)
+    return drawn(sampler, sheet_latents(sampler, n, label, seed), _columns(sampler, label), real)
+
+
+def sheet_latents(sampler: Sampler, n: int, label: int | None, seed: int) -> Tensor:
+    """The latents (N, size) of the samples on such a sheet, row by row."""
+    columns = _columns(sampler, label)
+    if columns is None:
+        return _fixed(sampler, n, label, seed)
+    rows = max(1, round(n / columns))
+    return sampler.latents(rows * columns, list(range(columns)) * rows, seed)
+
+
+def _columns(sampler: Sampler, label: int | None) -> int | None:
+    """One for each class; None where samples of classes are not told apart."""
+    told_apart = label is None and not sampler.card.draws_points
+    return sampler.card.latent.classes or None if told_apart else None
 
 
 def check_label(sampler: Sampler, label: int) -> None:
@@ -96,7 +104,7 @@ def walk(sampler: Sampler, stops: int, label: int | None, seed: int, *, spherica
     return [sheet(picture[None], 1, smallest=128) for picture in as_pixels(sampler.draw(torch.cat(legs)))]
 
 
-def traversal_sheet(sampler: Sampler, rows: int, seed: int) -> Pixels:
+def traversal_sheet(sampler: Sampler, rows: int, label: int | None, seed: int) -> Pixels:
     """For each code of InfoGAN a block: every row has its own noise, along a row only that code changes.
 
     Raises:
@@ -109,7 +117,7 @@ def traversal_sheet(sampler: Sampler, rows: int, seed: int) -> Pixels:
             f"The generator {sampler.card.name!r} ({sampler.card.method}) has no codes to go through: take one that "
             "was trained as infogan, or --interpolate."
         )
-    base, blocks = sampler.latents(rows, seed=seed), []
+    base, blocks = _fixed(sampler, rows, label, seed), []
     for code, values in enumerate(latent.categories):
         settings = [_with_category(sampler, base, code, value) for value in range(values)]
         blocks.append(torch.stack(settings, 1).flatten(0, 1))
@@ -124,13 +132,14 @@ def traversal_sheet(sampler: Sampler, rows: int, seed: int) -> Pixels:
     return np.vstack(padded)[:-gap].astype(np.uint8)
 
 
-def arithmetic_sheet(sampler: Sampler, sum_of: str, label: int | None, seed: int) -> Pixels:
+def arithmetic_sheet(sampler: Sampler, sum_of: str, n: int, label: int | None, seed: int) -> Pixels:
     """mean(a) - mean(b) + mean(c) of latents: a column of samples for each term, then that of the sum.
 
     Args:
         sampler: draws pictures.
-        sum_of: terms of sample numbers, as in "1,4,9-2,3+5": numbers count the samples of the sheet with this seed,
-            from 0; each term is the mean of its latents.
+        sum_of: terms of sample numbers, as in "1,4,9-2,3+5": numbers count the samples of the sheet, from 0, row by
+            row; each term is the mean of its latents.
+        n: samples on the sheet, see `samples_sheet`; label and seed likewise.
         label: of all of them.
         seed: of the sheet.
 
@@ -149,7 +158,12 @@ def arithmetic_sheet(sampler: Sampler, sum_of: str, label: int | None, seed: int
             'a term: "1,4,9-2,3+5" is mean(1, 4, 9) - mean(2, 3) + mean(5).'
         )
     members = [[int(number) for number in numbers.split(",")] for _, numbers in terms]
-    latents = _fixed(sampler, max(map(max, members)) + 1, label, seed)
+    latents = sheet_latents(sampler, n, label, seed)
+    if (highest := max(map(max, members))) >= len(latents):
+        raise ConfigError(
+            f"The sum names sample {highest}, but the sheet has {len(latents)}, counted from 0. Choose others, or a "
+            "larger sheet with -n."
+        )
     total = torch.zeros_like(latents[0])
     for (sign, _), numbers in zip(terms, members, strict=True):
         mean = latents[numbers].mean(0)
@@ -172,9 +186,18 @@ def neighbours_sheet(sampler: Sampler, latents: Tensor, training: NDArray[np.uin
         latents: (N, size).
         training: (M, H, W, 3), as the generator's own pictures.
         columns: pairs in a row.
+
+    Raises:
+        ConfigError: pictures of another size, as those of CoGAN, which draws pairs; or the generator draws points.
     """
     _pictures_only(sampler, "A search for neighbours")
     pictures = as_pixels(sampler.draw(latents))
+    if pictures.shape[1:] != training.shape[1:]:
+        (height, width), (known_height, known_width) = pictures.shape[1:3], training.shape[1:3]
+        raise ConfigError(
+            f"{sampler.card.name!r} draws {width}x{height} pixels, but the training pictures have "
+            f"{known_width}x{known_height}: they cannot be compared. (CoGAN draws pairs, side by side.)"
+        )
     drawn_ones = torch.from_numpy(pictures).flatten(1).float()
     known = torch.split(torch.from_numpy(training).flatten(1), CHUNK)
     distances = torch.cat([torch.cdist(drawn_ones, part.float()) for part in known], dim=1)

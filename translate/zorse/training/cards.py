@@ -7,7 +7,7 @@ import torch
 
 from zorse import __version__
 from zorse.architecture import UnetConfig
-from zorse.card import ModelCard
+from zorse.card import ModelCard, TrainingData
 from zorse.data.config import EdgesConfig
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
@@ -59,6 +59,11 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         state="preview",
         zorse_version=__version__,
     )
+
+
+def undescribed(data: Path, n_pictures: int) -> TrainingData:
+    """What a card can say of pictures that nobody has said anything of (`training_data` in the config)."""
+    return TrainingData(name=data.resolve().name, origin="not stated", licence="unknown", n_pictures=n_pictures)
 
 
 def training_summary(config: TrainConfig, state: TrainingState) -> str:

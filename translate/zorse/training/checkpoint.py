@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from zorse.errors import IncompatibleWeights, WeightsError
 from zorse.training.files import write_atomically
@@ -83,7 +84,7 @@ def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerato
         for name, network in state.averages.items():
             network.load_state_dict(content["averages"][name])
         for name, optimizer in recipe.optimizers.items():
-            optimizer.load_state_dict(content["optimizers"][name])
+            _restore_optimizer(optimizer, content["optimizers"][name])
         if accelerator.scaler is not None and content["scaler"]:
             accelerator.scaler.load_state_dict(content["scaler"])
         recipe.load_state_dict(content["recipe"])
@@ -97,6 +98,14 @@ def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerato
             f"{path} was saved from other networks than this run's ({_first_problem(error)}). Resume with the settings "
             "that the run was started with (its config.toml), or start a new run in another folder."
         ) from error
+
+
+def _restore_optimizer(optimizer: Optimizer, content: dict[str, Any]) -> None:
+    """What it remembers of the gradients; its settings stay those of the run that goes on, which may have new ones."""
+    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(content)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from zorse.architecture import Frozen, PatchGANConfig
+from zorse.architecture import Frozen, PatchGANConfig, PixelConfig
 from zorse.card import TrainingData
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError
@@ -122,7 +122,7 @@ class TrainConfig(RunConfig):
     """What the pictures of domain A show."""
     domain_b: str
     training_data: TrainingData | None = None
-    """Origin and licence of the pictures, for the model card."""
+    """Origin and licence of the pictures, for the model card; None: the folder's name, and that nothing is known."""
     data: DataConfig
     recipe: RecipeConfig
     start: tuple[StartingPoint, ...] = ()
@@ -154,7 +154,18 @@ class TrainConfig(RunConfig):
                 f"training.warm_up is {self.training.warm_up} of {self.training.iterations} iterations, so the "
                 "generators would never learn"
             )
+        if self.recipe.label_smoothing > 0 and self.recipe.objective in ("hinge", "wgan_gp"):
+            raise ValueError(
+                f"recipe.label_smoothing has no meaning with recipe.objective {self.recipe.objective}, which knows no "
+                "labels: leave it at 0, or take nonsaturating or lsgan"
+            )
         for judge in self.recipe.discriminators:
+            normalised = judge.norm if isinstance(judge, PatchGANConfig | PixelConfig) else "none"
+            if self.recipe.objective == "wgan_gp" and normalised == "batch":
+                raise ValueError(
+                    "a gradient penalty needs a gradient for each picture, which BatchNorm mixes up: with "
+                    'recipe.objective wgan_gp the norm of each of recipe.discriminators must be "instance" or "none"'
+                )
             if isinstance(judge, PatchGANConfig) and crop < judge.smallest_picture:
                 raise ValueError(
                     f"data.crop_size is {crop}, but a PatchGAN with n_layers = {judge.n_layers} and scales = "

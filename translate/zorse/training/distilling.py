@@ -50,7 +50,6 @@ def distillation_config(found: FoundTeacher, data: Path, kind: Kind | None, pres
         name=f"{card.name}-student",
         domain_a=card.domain_a,
         domain_b=card.domain_b,
-        training_data=card.training_data,
         data=pictures,
         recipe=DistillationConfig(
             teacher=found.config, source="B" if reverse else "A", generator=_student(card.architecture)

@@ -9,6 +9,7 @@ from typing import BinaryIO, Literal
 
 from zorse.atomic import replacing
 from zorse.errors import WeightsError, ZorseError
+from zorse.registry import official_models, sample_models, shipped_models
 
 Checkpoint = Literal["last", "best"]
 """The newest state of a run, or the one whose pictures were nearest to real ones."""
@@ -147,3 +148,15 @@ class RunFolder:
             f"{self.root} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
             "training run (zorse train --out) that has reached its first checkpoint, or a model file."
         )
+
+
+def names_a_folder(model: str | Path) -> bool:
+    """Whether a model that is named so is in a folder: a run's, or one with checkpoints of another program.
+
+    A folder of pictures may bear a shipped model's name, as horse2zebra does; then the shipped model is meant.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        return False
+    holds_models = RunFolder(folder).config.is_file() or any(folder.glob("*.pth"))
+    return holds_models or folder.as_posix() not in {*shipped_models(), *sample_models(), *official_models()}

@@ -155,7 +155,8 @@ def _disk_bytes(config: TrainConfig, state: TrainingState, checkpoint: int) -> i
     # The last one, one being written, the last healthy one, the best.
     checkpoints = 2 + int(settings.recorder) + int(keeps_best)
     generators = sum(_n_bytes(average.state_dict()) for average in state.averages.values())
-    return checkpoints * checkpoint + (2 if keeps_best else 1) * generators
+    kept = state.total // settings.keep_every if settings.keep_every else 0
+    return checkpoints * checkpoint + (1 + int(keeps_best) + kept) * generators
 
 
 def _about_memory(config: TrainConfig, stages: Sequence[StagePlan], largest: int | None, memory: int) -> Iterator[str]:

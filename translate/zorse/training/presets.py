@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from zorse.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
-from zorse.card import TrainingData
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.errors import ConfigError
 from zorse.imaging.strokes import USUAL_SHARE
@@ -13,31 +12,6 @@ from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.config import LoopConfig, TrainConfig
 
-HORSE2ZEBRA = TrainingData(
-    name="horse2zebra",
-    origin="pictures of horses and zebras from ImageNet, published with CycleGAN (Zhu et al. 2017)",
-    licence="research use",
-    n_pictures=2401,
-)
-MONET2PHOTO = TrainingData(
-    name="monet2photo",
-    origin="Monet's paintings from WikiArt and landscape photographs from Flickr, published with CycleGAN",
-    licence="paintings: public domain; photographs: their authors'",
-    n_pictures=886,
-)
-EDGES2SHOES = TrainingData(
-    name="edges2shoes",
-    origin="UT Zappos50K with edges by HED, published with pix2pix (Isola et al. 2017)",
-    licence="academic use",
-    n_pictures=150,
-)
-CLOTHING = TrainingData(
-    name="clothing dataset (small)",
-    origin="photos of garments in ten classes given by volunteers (Alexey Grigorev, 2020)",
-    licence="CC0 1.0",
-    n_pictures=3068,
-)
-
 
 def cyclegan_horse2zebra() -> TrainConfig:
     """Horse <-> zebra as in the paper: ResNet-9, 256 px, 200 epochs. For a GPU."""
@@ -46,7 +20,6 @@ def cyclegan_horse2zebra() -> TrainConfig:
         name_reverse="zebra2horse",
         domain_a="horses",
         domain_b="zebras",
-        training_data=HORSE2ZEBRA,
         data=UnpairedConfig(),
         recipe=CycleGANConfig(generator=ResnetConfig(n_blocks=9)),
     )
@@ -59,7 +32,6 @@ def cyclegan_photo2monet() -> TrainConfig:
         name_reverse="photo2monet",
         domain_a="paintings by Claude Monet",
         domain_b="landscape photographs",
-        training_data=MONET2PHOTO,
         data=UnpairedConfig(),
         recipe=CycleGANConfig(generator=ResnetConfig(n_blocks=9)),
     )
@@ -85,7 +57,6 @@ def pix2pix_edges2shoes() -> TrainConfig:
         name="edges2shoes",
         domain_a="edges",
         domain_b="shoes",
-        training_data=EDGES2SHOES,
         data=PairedConfig(),
         recipe=Pix2PixConfig(generator=UnetConfig(depth=8)),
         training=LoopConfig(epochs=15, batch_size=4),
@@ -98,9 +69,6 @@ def pix2pix_facades() -> TrainConfig:
         name="labels2facades",
         domain_a="labels of facades",
         domain_b="facades",
-        training_data=TrainingData(
-            name="facades", origin="CMP Facade Database (Tylecek 2013)", licence="research use", n_pictures=400
-        ),
         data=PairedConfig(direction="BtoA"),
         recipe=Pix2PixConfig(generator=UnetConfig(depth=8)),
     )
@@ -206,7 +174,6 @@ def compact_edges2clothes() -> TrainConfig:
         name="edges2clothes",
         domain_a="edges",
         domain_b="garments",
-        training_data=CLOTHING,
         data=EdgesConfig(load_size=208, crop_size=192, strokes=USUAL_SHARE),
         recipe=_compact_pix2pix(),
         training=LoopConfig(iterations=8000, ema_decay=0.995),

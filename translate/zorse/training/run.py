@@ -19,6 +19,7 @@ from zorse.recipes.distillation import Distillation, DistillationConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.best import best_keeper
+from zorse.training.cards import undescribed
 from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig
 from zorse.training.course import Course, check_new
@@ -131,6 +132,8 @@ def train(
             if check:
                 check_before_training(config.data, data, console)
         dataset = open_dataset(config.data, data, seed=config.training.seed)
+        if config.training_data is None:
+            config = config.model_copy(update={"training_data": undescribed(data, dataset.n_pictures)})
         course = Course(config, run, accelerator, console)
         state = _begin(course, config, dataset, resume)
         _train(course, config, data, dataset, state)

@@ -21,7 +21,7 @@ from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
-from zorse.training.files import RunFolder
+from zorse.training.files import RunFolder, names_a_folder
 
 LONGEST_WARM_UP = 200
 """Iterations that generators which start from a model wait for discriminators which do not, if the run is that long."""
@@ -75,7 +75,7 @@ def read_model(model: str) -> list[Trained]:
         MissingExtraError: an .onnx file, and the package `onnx` is not installed.
     """
     path = Path(model)
-    if path.is_dir():
+    if names_a_folder(model):
         run = RunFolder(path)
         for checkpoint in (run.best_checkpoint, run.last_checkpoint):
             if checkpoint.exists():

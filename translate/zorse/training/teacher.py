@@ -15,7 +15,7 @@ from zorse.loading import PICKLES, locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.distillation import TeacherConfig
 from zorse.training.config import read_config
-from zorse.training.files import RunFolder
+from zorse.training.files import RunFolder, names_a_folder
 
 Direction = Literal["AtoB", "BtoA"]
 
@@ -36,7 +36,7 @@ def read_teacher(model: str) -> tuple[nn.Module, ModelCard]:
         UnknownModel, WeightsError: there is none, or it cannot be read.
     """
     path = Path(model)
-    if path.is_dir() or path.suffix.lower() in PICKLES:
+    if names_a_folder(model) or path.suffix.lower() in PICKLES:
         return import_generator(path, {})
     file = locate(model)
     return load_onnx_generator(file) if file.suffix.lower() == ".onnx" else load_generator(file)
@@ -53,7 +53,7 @@ def find_teacher(model: str, direction: Direction | None = None) -> FoundTeacher
         UnknownModel, WeightsError: there is none, or it cannot be read.
     """
     data, path = None, Path(model)
-    if path.is_dir() and (run := RunFolder(path)).config.exists():
+    if (run := RunFolder(path)).config.exists():
         data = read_config(run.config).data
         model = str(_of_direction(run, direction))
     elif path.exists():

@@ -57,7 +57,7 @@ class PixelBatches:
         if self._same_class is not None:
             other = self._same_class.of(index, self._chance.rng(Purpose.ORDER_B, number))
             return self._seen(other, number, Purpose.CROP_B)
-        # Any sample but the same one: CoGAN's domains share no pairs.
+        # Whichever comes next in an order of its own: CoGAN's domains share no pairs.
         other = self._chance.index(Purpose.ORDER_B, number, len(self._labels))
         return second_domain(self._seen(other, number, Purpose.CROP_B), self._companion)
 

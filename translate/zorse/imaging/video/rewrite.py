@@ -238,6 +238,11 @@ class _Rewriting:
                 self._result.left_out.append(f"{stream.type} ({codec_name(stream)})")
             else:
                 self._carriers[stream.index] = made
+        self._result.left_out += [
+            f"{stream.type} ({codec_name(stream) or 'unknown'})"
+            for stream in self._old.streams
+            if stream.type not in ("audio", "subtitle") and stream.index != self._video.index
+        ]
 
     def _carried(self, packet: "Packet[Stream]") -> "list[Packet[Stream]]":
         carrier = self._carriers.get(packet.stream.index)

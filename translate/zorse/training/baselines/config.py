@@ -50,7 +50,7 @@ class BaselineConfig(RunConfig):
     shows: str
     """What its samples show, in a few words."""
     training_data: TrainingData | None = None
-    """Origin and licence of the samples, for the card."""
+    """Origin and licence of the samples, for the card; None: the folder's name, and that nothing is known."""
     data: SampleDataConfig
     recipe: BaselineRecipeConfig
 
@@ -80,6 +80,11 @@ class BaselineConfig(RunConfig):
                 f"{self.recipe.kind} needs data.companion to be {' or '.join(allowed)}, not {self.data.companion}"
             )
         settings = self.training
+        if settings.batch_size < 2:
+            raise ValueError(
+                "training.batch_size must be at least 2: BatchNorm needs samples to compare, and baselines learn from "
+                "batches"
+            )
         if settings.compile or settings.checkpoint_blocks or settings.freeze or settings.warm_up:
             raise ValueError(
                 "training.compile, checkpoint_blocks, freeze and warm_up are for translators: leave them out"

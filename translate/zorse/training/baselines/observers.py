@@ -1,6 +1,7 @@
 """What watches such a run besides the observers of all runs: sheets of samples, checkpoints with the generator."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,8 @@ class SampleSheets:
 class SampleSaver:
     """Writes a checkpoint and the averaged generator with its card every `save_every` steps, and when the run ends.
 
+    Every `keep_every` steps the generator is kept for good.
+
     Args:
         run: where to.
         config: of the run.
@@ -92,9 +95,13 @@ class SampleSaver:
         self._saved_at = -1
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
-        """Save every `save_every` steps."""
-        if state.iteration % self._config.training.save_every == 0:
+        """Save every `save_every` steps; keep the generator for good every `keep_every` steps."""
+        settings = self._config.training
+        if state.iteration % settings.save_every == 0:
             self._save(state)
+        if settings.keep_every and state.iteration % settings.keep_every == 0:
+            check_weights(state)
+            self._save_generator(state, self._run.kept_generators / f"{state.iteration:08d}")
 
     def at_end(self, state: TrainingState) -> None:
         """Save once more, unless that has just been done."""
@@ -106,6 +113,9 @@ class SampleSaver:
         save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
         if self._healthy():
             keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
-        card = sample_card(self._config, self._samples, state)
-        save_sample_generator(self._run.generators / f"{GENERATOR}.safetensors", state.averages[GENERATOR], card)
+        self._save_generator(state, self._run.generators)
         self._saved_at = state.iteration
+
+    def _save_generator(self, state: TrainingState, folder: Path) -> None:
+        card = sample_card(self._config, self._samples, state)
+        save_sample_generator(folder / f"{GENERATOR}.safetensors", state.averages[GENERATOR], card)

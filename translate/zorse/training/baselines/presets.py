@@ -7,7 +7,6 @@ Fashion-MNIST in minutes on a CPU; `*_pictures` on a folder of pictures, on a GP
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from zorse.card import TrainingData
 from zorse.data.samples.config import Companion, DigitsConfig, MixtureConfig, MixtureShape, PicturesConfig
 from zorse.recipes.acgan import ACGANConfig
 from zorse.recipes.cdcgan import ConditionalDCGANConfig
@@ -92,12 +91,6 @@ def points(method: str, distribution: MixtureShape) -> BaselineConfig:
     )
 
 
-MNIST = TrainingData(
-    name="MNIST",
-    origin="handwritten digits of NIST, as 28 x 28 pixels (LeCun, Cortes and Burges)",
-    licence="CC BY-SA 3.0",
-    n_pictures=60_000,
-)
 DIGIT_LATENT = LatentConfig(noise=64)
 LABELLED_LATENT = LatentConfig(noise=64, classes=10)
 DIGIT_JUDGE = DCGANJudgeConfig(base_channels=16)
@@ -155,7 +148,6 @@ def digits(method: str) -> BaselineConfig:
     return BaselineConfig(
         name=f"{method}_digits",
         shows="handwritten digits",
-        training_data=MNIST,
         data=DigitsConfig(companion=companions.get(method, "none")),
         recipe=recipe,
         training=LoopConfig(

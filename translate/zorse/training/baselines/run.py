@@ -13,6 +13,7 @@ from zorse.training.baselines.build import build_baseline, check_samples
 from zorse.training.baselines.config import BaselineConfig
 from zorse.training.baselines.exams import exam_for
 from zorse.training.baselines.observers import SampleSaver, SampleSheets
+from zorse.training.cards import undescribed
 from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.course import Course, check_new
 from zorse.training.files import RunFolder, disk_errors
@@ -52,6 +53,8 @@ def train_baseline(
         accelerator = make_accelerator(config.training, device)
         samples = open_samples(config.data, data, seed=config.training.seed)
         check_samples(config, samples)
+        if config.training_data is None and data is not None:
+            config = config.model_copy(update={"training_data": undescribed(data, len(samples))})
         course = Course(config, RunFolder(out), accelerator, console or Console(quiet=True))
         state = fresh_baseline(config, samples, accelerator)
         if resume:
