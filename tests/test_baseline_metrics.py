@@ -25,7 +25,7 @@ def seen(*rows: list[float]) -> Seen:
 
 
 def test_intervals_over_seeds_are_those_of_student():
-    for values in ([1.0, 2.0], [3.0, 5.0, 4.0], list(range(12))):
+    for values in ([1.0, 2.0], [3.0, 5.0, 4.0], list(range(12)), list(range(17))):
         mean, interval = mean_interval(values)
         expected = scipy.stats.t.interval(0.95, len(values) - 1, np.mean(values), scipy.stats.sem(values))
         assert mean == pytest.approx(np.mean(values))

@@ -22,6 +22,7 @@ from zorse.recipes.recipe import StepResult
 from zorse.sample_file import load_sample_generator, save_sample_generator
 from zorse.samples.sampler import Sampler
 from zorse.training.baselines.config import BaselineConfig, read_baseline_config
+from zorse.training.baselines.exams import exam_for
 from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.baselines.run import fresh_baseline, train_baseline
 from zorse.training.baselines.tricks import TRICKS, with_tricks
@@ -173,6 +174,14 @@ def test_pictures_are_watched_through_kid(classes, tmp_path):
     train_baseline(tiny("dcgan_32_pictures", *settings), lone, tmp_path / "lone", console=Console(file=few, width=200))
     assert "too few pictures to measure KID on" in few.getvalue()
     assert not (tmp_path / "lone" / "generators_best").exists()
+
+
+def test_a_test_set_needs_no_second_picture_of_each_class(tmp_path):
+    for split, per_class in (("train", 2), ("test", 1)):
+        draw_classes(tmp_path / "set" / split, per_class)
+    config = tiny("dcgan_32_pictures")
+    config = config.model_copy(update={"data": config.data.model_copy(update={"companion": "same_class"})})
+    assert exam_for(config, tmp_path / "set", Console(quiet=True), torch.device("cpu")) is not None
 
 
 # Collapse
@@ -442,7 +451,8 @@ def test_the_benchmark_measures_each_trick_against_the_same_seeds_without_it():
 def test_several_steps_of_the_discriminator_get_a_batch_for_each():
     changed = with_tricks(BASELINE_PRESETS["cdcgan_digits"]())
     assert set(changed) == set(TRICKS)
-    assert changed["several D steps"].training.batch_size == 5 * 64
+    config, settings = changed["several D steps"]
+    assert (config.training.batch_size, settings[-1]) == (5 * 64, "training.batch_size=320")
     assert set(with_tricks(BASELINE_PRESETS["sngan_digits"]())) == {
         "minibatch discrimination",
         "virtual normalisation",

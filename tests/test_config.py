@@ -128,6 +128,14 @@ def test_settings_that_cannot_be_are_told_in_one_line(override, message):
     assert "cyclegan.generator" not in str(caught.value), "keys are named as users write them"
 
 
+def test_a_unet_works_at_the_size_of_its_crops():
+    """Its innermost layers have seen one position only: 12 of 16 taps are as they were drawn."""
+    assert preset("pix2pix_facades").native_size == 256
+    assert cyclegan_horse2zebra().native_size == 286
+    staged = with_overrides(preset("pix2pix_facades"), ["data.stages=[{after=0.5, load_size=572, crop_size=512}]"])
+    assert staged.native_size == 512
+
+
 def test_the_gradient_penalty_needs_pictures_apart():
     with pytest.raises(ConfigError, match="which BatchNorm mixes up"):
         with_overrides(preset("pix2pix_edges2shoes"), ["recipe.objective=wgan_gp"])

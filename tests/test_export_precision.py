@@ -12,6 +12,7 @@ from torch import nn
 import tiny_onnx
 import zorse
 from tiny_export import card, noise, photos, session, trained
+from tiny_training import draw_pairs, tiny_pix2pix
 from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.errors import ConfigError, ExportError
 from zorse.imaging.io import Picture, write_picture
@@ -22,6 +23,7 @@ from zorse_export import export as exporting
 from zorse_export.graph import check
 from zorse_export.halves import compute_in_half, store_as_half
 from zorse_export.kid import kid_changes
+from zorse_export.prepare import with_note
 from zorse_export.speed import Speed, compare_speed
 
 QUANTISED = ("QuantizeLinear", "DequantizeLinear")
@@ -241,6 +243,27 @@ def test_8_bits_compete_with_32_as_our_runtime_computes_them(tmp_path, monkeypat
     monkeypatch.setattr(speed, "_milliseconds", lambda session, _picture: times[session])
     monkeypatch.setattr(speed, "faster", {plain: rewritten}.get)
     assert compare_speed(plain, b"8 bits", card(CompactConfig())) == Speed(fp32=10, here=20)
+
+
+def test_a_note_takes_the_place_of_an_older_one():
+    notes = "Mine, in two\nlines."
+    first = with_note(notes, exporting.NOTES["int8"], exporting.NOTES.values())
+    assert first == f"{notes} {exporting.NOTES['int8']}"
+    second = with_note(first, exporting.NOTES["fp16-compute"], exporting.NOTES.values())
+    assert second == f"{notes} {exporting.NOTES['fp16-compute']}"
+    assert with_note(second, "", exporting.NOTES.values()) == notes
+
+
+def test_a_run_says_which_side_of_its_pairs_is_translated(tmp_path):
+    draw_pairs(tmp_path / "set")
+    config = tiny_pix2pix("data.direction=BtoA")
+    model_card = card(config.recipe.generator)
+    turned, plain = (evaluation_pictures(tmp_path / "set", model_card, settings) for settings in (config, None))
+    for there, back in zip(turned.examples(), plain.examples(), strict=True):
+        np.testing.assert_array_equal(there.source, back.truth)
+    strokes = model_card.model_copy(update={"takes_strokes": True, "native_size": 40})
+    (drawn, *_) = evaluation_pictures(tmp_path / "set", strokes).examples()
+    assert drawn.truth.shape == drawn.source.shape, "lines of the whole photo"
 
 
 def test_what_a_precision_does_to_kid(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 import tiny_app_model
 import tiny_onnx
+from zorse.architecture import CompactConfig
 from zorse.errors import ExportError, WeightsError
 from zorse_export.triton import MAX_BATCH, write_repository
 
@@ -57,13 +58,17 @@ def test_the_configuration_describes_the_file(parse, schema, model, tmp_path):
 
 
 def test_float_models_and_strange_names(parse, schema, tmp_path):
-    card = tiny_onnx.card(name="a b/ü", task="zwei\nZeilen \\ ü", licence="CC-BY 4.0")
+    card = tiny_onnx.card(
+        name="a b/ü", task="zwei\nZeilen \\ ü", licence="CC-BY 4.0", architecture=CompactConfig(), native_size=286
+    )
     file = write_repository(tiny_onnx.write(tmp_path / "float.onnx", model_card=card), tmp_path)
     config = parse(file.parents[1] / "config.pbtxt")
     assert config.name == file.parents[1].name
     assert "/" not in config.name
     assert config.parameters["task"].string_value == card.task
     assert [(value.data_type, list(value.dims)) for value in config.input] == [(schema.TYPE_FP32, [3, -1, -1])]
+    (size,) = {tuple(tensor.dims) for tensor in config.model_warmup[0].inputs.values()}
+    assert size == (3, 288, 288), "float values come in multiples of the network's strides"
 
 
 @pytest.mark.parametrize(("name", "plain"), [("..", "model"), ("../other", "_other"), (".hidden", "hidden")])

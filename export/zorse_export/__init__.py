@@ -5,7 +5,7 @@ from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, Trace
 from zorse_export.kid import evaluation_pictures
 from zorse_export.parity import BOUNDS, TOLERANCE, ParityCheck
 from zorse_export.prepare import at_test
-from zorse_export.source import Direction, default_target, find_generator, load_source
+from zorse_export.source import Direction, default_target, find_generator, load_source, run_config
 
 __all__ = [
     "BOUNDS",
@@ -24,5 +24,6 @@ __all__ = [
     "export_onnx",
     "find_generator",
     "load_source",
+    "run_config",
     "trace",
 ]

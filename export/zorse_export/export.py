@@ -36,7 +36,7 @@ from zorse_export.kid import kid_changes
 from zorse_export.parity import BOUNDS, Candidate, Judges, ParityCheck, compare, largest, least_psnr
 from zorse_export.pictures import RealPictures
 from zorse_export.pixels import with_pixels
-from zorse_export.prepare import fix_dropout, fuse_batch_norms, round_to_half
+from zorse_export.prepare import fix_dropout, fuse_batch_norms, round_to_half, with_note
 from zorse_export.speed import Speed, compare_speed
 
 LARGEST_FILE = 2**31 - 2**20
@@ -159,7 +159,7 @@ def _names(io: Io) -> tuple[str, str]:
 def _own_card(card: ModelCard, network: nn.Module, precision: ExportPrecision) -> ModelCard:
     """The card of the exported file."""
     sha256 = weights_sha256(stored_weights(network, "fp32"))
-    notes = f"{card.notes} {NOTES.get(precision, '')}".strip()
+    notes = with_note(card.notes, NOTES.get(precision, ""), instead_of=NOTES.values())
     return card.model_copy(update={"weights_sha256": sha256, "notes": notes})
 
 

@@ -6,23 +6,34 @@ from zorse.card import ModelCard
 from zorse.data.config import UnpairedConfig
 from zorse.metrics.evaluation import VARIANTS, Evaluation, Instruments, evaluate, unpacked
 from zorse.metrics.features import efficientnet_extractor
-from zorse.metrics.pictures import EvaluationSet, detect_kind, paired_set, unpaired_set
+from zorse.metrics.pictures import EvaluationSet, detect_kind, edges_set, paired_set, unpaired_set
 from zorse.metrics.resampling import interval, recentred
 from zorse.parity import KidChange
 from zorse.runtime.translator import Translator
+from zorse.training.best import picture_set
+from zorse.training.config import TrainConfig
 from zorse_export.parity import open_session, run_core
 
 MOST_PICTURES = 150
 """Of each domain: enough for an interval, and minutes at most."""
 
 
-def evaluation_pictures(root: Path, card: ModelCard) -> EvaluationSet:
+def evaluation_pictures(root: Path, card: ModelCard, config: TrainConfig | None = None) -> EvaluationSet:
     """The test pictures of a data set, as `zorse evaluate` finds them.
+
+    Args:
+        root: folder of the set.
+        card: of the generator.
+        config: of the run that it comes from, which says how the set is laid out; None: its folders tell.
 
     Raises:
         DatasetError: there are none.
     """
-    if detect_kind(root) == "unpaired":
+    if config is not None:
+        found = picture_set(config, root, card.direction, "test")
+    elif card.takes_strokes:
+        found = edges_set(root, card.native_size)
+    elif detect_kind(root) == "unpaired":
         found = unpaired_set(root, UnpairedConfig(), card.direction)
     else:
         found = paired_set(root, card.direction)

@@ -1,6 +1,8 @@
 """Preparing a copy of a network for export: how it works at test time, fused normalisation, rounded weights."""
 
 import copy
+import re
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
 
@@ -44,9 +46,16 @@ def at_test(
         update={
             "norm_at_test": norm or card.norm_at_test,
             "dropout_at_test": bool(dropout),
-            "notes": f"{card.notes} {note}".strip(),
+            "notes": with_note(card.notes, note, instead_of=(NO_DROPOUT, FIXED_DROPOUT)) if note else card.notes,
         }
     )
+
+
+def with_note(notes: str, note: str, instead_of: Iterable[str]) -> str:
+    """A card's notes with one more, which takes the place of what an earlier export has said of the same thing."""
+    for outdated in instead_of:
+        notes = notes.replace(outdated, "")
+    return re.sub(" {2,}", " ", f"{notes} {note}").strip()
 
 
 class FixedDropout(nn.Module):

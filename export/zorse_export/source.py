@@ -11,6 +11,7 @@ from zorse.generator_file import load_generator
 from zorse.loading import locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import OFFICIAL
+from zorse.training.config import TrainConfig, read_config
 from zorse.training.files import Checkpoint, RunFolder, names_a_folder
 from zorse_export.names import plain_name
 
@@ -41,6 +42,15 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
             "out, or train with cyclegan, which learns both."
         )
     return files[wanted]
+
+
+def run_config(source: Path) -> TrainConfig | None:
+    """The settings of the run in whose folder a generator is; None for a lone file.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    return read_config(RunFolder(source).config) if names_a_folder(source) else None
 
 
 def load_source(file: Path) -> tuple[nn.Module, ModelCard]:

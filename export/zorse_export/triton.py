@@ -90,7 +90,10 @@ def _warm_up(file: OnnxFile, card: ModelCard) -> str:
     """One picture of the model's own size before the first client comes, who would wait for memory and kernels."""
     inputs = []
     for value in file.inputs:
-        dims = ", ".join(str(side if isinstance(side, int) else card.native_size) for side in value.shape[1:])
+        # Files with float values take multiples of the network's strides only.
+        multiple = 1 if value.element == "uint8" else card.architecture.size_multiple
+        own_size = -(-card.native_size // multiple) * multiple
+        dims = ", ".join(str(side if isinstance(side, int) else own_size) for side in value.shape[1:])
         inputs.append(
             f"  inputs {{\n    key: {_text(value.name)}\n    value {{\n      data_type: {TYPES[value.element]}\n"
             f"      dims: [ {dims} ]\n      zero_data: true\n    }}\n  }}"

@@ -1,7 +1,7 @@
 // The worker: reads a picture file, translates it with ONNX Runtime, writes a picture file. Nothing leaves it but
 // messages to the page.
 
-import { translate } from "./translate.js";
+import { translate, workingSize } from "./translate.js";
 
 // The script and, beside it, the WebAssembly file that it fetches. Only the one that is used is loaded.
 const RUNTIMES = { wasm: "./ort/ort.wasm.min.mjs", webgpu: "./ort/ort.webgpu.min.mjs" };
@@ -18,6 +18,7 @@ const MOST_DIFFERENCE = 1; // level of 255, on average, between graphics card an
 class Complaint extends Error {}
 
 let opened = null; // { key, session, Tensor, threads } of the model that was used last
+const refused = new Map(); // model's file -> why the graphics card cannot be used for it: it is not tried again
 
 self.onmessage = async ({ data: job }) => {
   try {
@@ -60,12 +61,15 @@ async function answer(job, tell) {
 async function openSomewhere({ model, device }) {
   if (device === "webgpu") {
     try {
-      await open(model, device);
-      return { device, note: "" };
+      if (!refused.has(model.file)) {
+        await open(model, device);
+        return { device, note: "" };
+      }
     } catch (error) {
-      await open(model, "wasm");
-      return { device: "wasm", note: `The graphics card cannot be used: ${reason(error)}.` };
+      refused.set(model.file, reason(error));
     }
+    await open(model, "wasm");
+    return { device: "wasm", note: `The graphics card cannot be used: ${refused.get(model.file)}.` };
   }
   try {
     await open(model, device);
@@ -77,7 +81,8 @@ async function openSomewhere({ model, device }) {
 
 /** Where the memory does not suffice for as many pixels as hoped, fewer are tried at a time. */
 async function withinMemory(job, device, picture, tell) {
-  for (let maxPixels = job.maxPixels; ; maxPixels = Math.floor(maxPixels / 2)) {
+  const [height, width] = workingSize(picture.height, picture.width, job.size);
+  for (let maxPixels = Math.min(job.maxPixels, height * width); ; maxPixels = Math.floor(maxPixels / 2)) {
     try {
       tell({ text: "Translating …" });
       return await translate(picture, {
@@ -90,7 +95,8 @@ async function withinMemory(job, device, picture, tell) {
     } catch (error) {
       if (!/alloc|memory|out of bounds/i.test(reason(error))) throw error;
       if (maxPixels / 2 < LEAST_PIXELS) throw new Complaint("This browser has too little memory for this model.");
-      opened = null; // after running out of memory a session is not to be trusted
+      await close(opened); // after running out of memory a session is not to be trusted
+      opened = null;
       await open(job.model, device);
     }
   }
@@ -118,22 +124,35 @@ async function open(model, device) {
     InferenceSession.create(new URL(model.file, import.meta.url).href, { executionProviders: [provider] });
   const session = await create(PROVIDERS[device]);
   const fresh = { key, session, Tensor, threads };
-  if (device === "webgpu") await check(fresh, { session: await create(PROVIDERS.wasm), Tensor });
-  await opened?.session.release();
+  if (device === "webgpu") {
+    try {
+      await check(fresh, { session: await create(PROVIDERS.wasm), Tensor });
+    } catch (error) {
+      await close(fresh);
+      throw error;
+    }
+  }
+  await close(opened);
   opened = fresh;
+}
+
+/** Gives a session's memory back, whatever state it is in. */
+async function close(one) {
+  await one?.session.release().catch(() => {});
 }
 
 /** Whether the graphics card computes what the processor computes: its drivers and kernels are many. */
 async function check(card, processor) {
   const side = 64;
   const test = Uint8ClampedArray.from({ length: side * side * 3 }, (_, i) => 127 + 127 * Math.sin((i * i) / 2000));
-  const [found, wanted] = [await runIn(card, test, side, side), await runIn(processor, test, side, side)];
-  await processor.session.release();
-  const difference = found.reduce((sum, level, i) => sum + Math.abs(level - wanted[i]), 0) / found.length;
-  if (difference > MOST_DIFFERENCE) {
-    await card.session.release();
-    throw new Error(`its results are ${difference.toFixed(1)} levels off`);
+  let found, wanted;
+  try {
+    [found, wanted] = [await runIn(card, test, side, side), await runIn(processor, test, side, side)];
+  } finally {
+    await close(processor);
   }
+  const difference = found.reduce((sum, level, i) => sum + Math.abs(level - wanted[i]), 0) / found.length;
+  if (difference > MOST_DIFFERENCE) throw new Error(`its results are ${difference.toFixed(1)} levels off`);
 }
 
 async function decode(file) {

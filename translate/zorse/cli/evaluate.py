@@ -214,7 +214,8 @@ def _pictures(
         check_folder(real)
         return two_sets(data, real)
     if kind == "auto":
-        kind = trained_on.kind if trained_on is not None else detect_kind(data)
+        of_model = "edges" if translator.card.takes_strokes else detect_kind(data)
+        kind = trained_on.kind if trained_on is not None else of_model
     way = direction if direction != "auto" else translator.card.direction
     match kind:
         case "unpaired":

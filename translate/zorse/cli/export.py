@@ -121,7 +121,15 @@ def export(
     from zorse.cli.bundles import write_bundles
     from zorse.cli.sample_export import export_sample_generator
     from zorse.data.layout import list_pictures
-    from zorse_export import at_test, default_target, evaluation_pictures, export_onnx, find_generator, load_source
+    from zorse_export import (
+        at_test,
+        default_target,
+        evaluation_pictures,
+        export_onnx,
+        find_generator,
+        load_source,
+        run_config,
+    )
     from zorse_export.samples import find_sample_generator
 
     samples = find_sample_generator(source, checkpoint)
@@ -161,7 +169,7 @@ def export(
         precision,
         io,
         pictures=list_pictures(calibrate) if calibrate is not None else (),
-        evaluation=evaluation_pictures(evaluate, card) if evaluate is not None else None,
+        evaluation=evaluation_pictures(evaluate, card, run_config(source)) if evaluate is not None else None,
         keep_slower=keep_slower,
     )
     lines = write_bundles(report.file, web, triton, web_runtime)

@@ -69,7 +69,7 @@ def train_classifier(
     with torch.random.fork_rng([]):
         torch.manual_seed(SEED)
         network = DigitClassifier(classes)
-        optimizer = Adam(network.parameters(), lr=1e-3)
+        optimizer = Adam(network.parameters())
         for step in range(STEPS):
             pictures, labels = draw(step * BATCH, BATCH)
             for group in optimizer.param_groups:

@@ -33,10 +33,11 @@ def fetching(what: str, url: str, size: str) -> Iterator[None]:
         yield
     except (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         file = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-        problem = f"{file} is damaged: delete it, and" if file.is_file() else "The download failed:"
+        damaged = f"The file {file} is damaged ({_reason(error)}). Delete it."
+        problem = damaged if file.is_file() else f"The download failed ({_reason(error)})."
         raise WeightsError(
-            f"{what} needs weights ({size}) that are fetched once from {url}. {problem} {_reason(error)}. Try again "
-            f"where the internet can be reached, or fetch the file elsewhere and put it at {file}."
+            f"{what} needs weights ({size}) that are fetched once from {url}. {problem} Try again where the internet "
+            f"can be reached, or fetch the file elsewhere and put it at {file}."
         ) from error
     finally:
         socket.setdefaulttimeout(before)

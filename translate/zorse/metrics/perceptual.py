@@ -73,7 +73,7 @@ def perceptual_distance(variant: Variant = "lite2", device: torch.device | str =
     """What LPIPS does, on EfficientNet-Lite and without its calibration on human judgements: needs no download.
 
     At each pixel of a feature map the channels are scaled to length 1; the squared distance of both pictures is
-    averaged over the map, and the four maps (strides 4 to 32) are averaged. 0 is a copy, 2 the most.
+    averaged over the map, and the four maps (strides 4 to 32) are averaged. 0 is a copy, 4 the most.
 
     Args:
         variant: "lite2", since discriminators that look through Lite0 would have it their way.

@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
-"""Student's t for 1, 2, ... degrees of freedom, 95 % on both sides together."""
-_NORMAL = 1.96
+from scipy.special import stdtrit
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
@@ -18,6 +16,6 @@ def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] |
     mean = fmean(values)
     if len(values) < 2:
         return mean, None
-    t = _T[len(values) - 2] if len(values) - 2 < len(_T) else _NORMAL
+    t = float(stdtrit(len(values) - 1, 0.975))
     half = t * stdev(values) / math.sqrt(len(values))
     return mean, (mean - half, mean + half)

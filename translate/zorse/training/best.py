@@ -196,7 +196,7 @@ def best_keeper(
         extractor = efficientnet_extractor(fair_judge(config), device_of(state))
     exams = {
         name: _Exam(
-            each, described_sets(each, f"translated at {config.data.native_size} px"), _real_features(each, extractor)
+            each, described_sets(each, f"translated at {config.native_size} px"), _real_features(each, extractor)
         )
         for name, each in pictures.items()
     }
@@ -239,7 +239,7 @@ def picture_set(config: TrainConfig, data: Path, direction: Direction, split: st
         case PairedConfig():
             return paired_set(data, config.data.direction, split)
         case EdgesConfig():
-            return edges_set(data, config.data.native_size, split)
+            return edges_set(data, config.native_size, split)
 
 
 def _untouched_chance(device: torch.device) -> AbstractContextManager[None]:

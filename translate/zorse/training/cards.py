@@ -47,7 +47,7 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         domain_a=config.domain_a,
         domain_b=config.domain_b,
         architecture=generator,
-        native_size=config.data.native_size,
+        native_size=config.native_size,
         # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
         keeps_detail=not isinstance(config.recipe, Pix2PixConfig),
         takes_strokes=isinstance(config.data, EdgesConfig) and config.data.strokes > 0,

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from zorse.architecture import Frozen, PatchGANConfig, PixelConfig
+from zorse.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
 from zorse.card import TrainingData
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError
@@ -127,6 +127,16 @@ class TrainConfig(RunConfig):
     recipe: RecipeConfig
     start: tuple[StartingPoint, ...] = ()
     """Networks that do not start with random weights; `--from` fills this in."""
+
+    @property
+    def native_size(self) -> int:
+        """Short side, in pixels, of pictures that the generators are made for: that of whole ones while training.
+
+        Of a U-Net it is that of the crops. Its innermost layers see a single position of them: taps beside it have
+        learned nothing, and larger pictures would use them.
+        """
+        last = self.data.at(1.0)
+        return last.crop_size if isinstance(self.recipe.generator, UnetConfig) else last.native_size
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

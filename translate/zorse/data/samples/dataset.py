@@ -1,6 +1,7 @@
 """Sets of samples: what batch a run sees is a function of the set's seed and of the samples seen before.
 
-A run that is resumed, or that trains in more processes, therefore sees exactly the same samples.
+A run that is resumed therefore sees exactly the same samples; one in more processes, too, but for points in the plane,
+which are drawn batch by batch.
 """
 
 from collections.abc import Iterator

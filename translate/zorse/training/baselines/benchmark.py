@@ -22,7 +22,7 @@ from zorse.training.baselines.cards import GENERATOR, sample_card
 from zorse.training.baselines.config import BaselineConfig
 from zorse.training.baselines.presets import BASELINE_PRESETS, DIGIT_BENCHMARKS, POINT_BENCHMARKS
 from zorse.training.baselines.run import fresh_baseline
-from zorse.training.baselines.tricks import TRICKS, with_tricks
+from zorse.training.baselines.tricks import with_tricks
 from zorse.training.config import with_overrides
 from zorse.training.loop import TrainingState, fit, make_accelerator
 
@@ -114,8 +114,8 @@ def benchmark_gans(
         remarks[bench.remark] = None
         plain = bench.row(config, settings)
         rows.append(plain)
-        for trick, changed in with_tricks(config).items() if tricks else ():
-            rows.append(_compared(bench.row(changed, (*settings, *TRICKS[trick]), trick), plain))
+        for trick, (changed, set_for_it) in with_tricks(config).items() if tricks else ():
+            rows.append(_compared(bench.row(changed, (*settings, *set_for_it), trick), plain))
     return GanBenchmark(
         rows=tuple(rows),
         seeds=chosen,

@@ -53,7 +53,7 @@ def _pictures_exam(
     data: PicturesConfig, root: Path | None, most: int, console: Console, device: torch.device
 ) -> Exam | None:
     """KID between generated and test pictures, as many of each; training pictures where there are no others."""
-    samples = open_samples(data, root, split="test")
+    samples = open_samples(data.model_copy(update={"companion": "none"}), root, split="test")
     n = min(most, len(samples))
     if n < FEWEST_PICTURES:
         console.print(f"No best checkpoint is kept: {root} holds too few pictures to measure KID on.", markup=False)

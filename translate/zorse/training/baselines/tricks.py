@@ -24,15 +24,14 @@ TRICKS: Mapping[str, tuple[str, ...]] = {
 """Their settings by their names. The moving average of G is on in all presets, so what is measured is its absence."""
 
 
-def with_tricks(config: BaselineConfig) -> dict[str, BaselineConfig]:
-    """The config with each trick that its method and its samples allow, by the tricks' names."""
+def with_tricks(config: BaselineConfig) -> dict[str, tuple[BaselineConfig, tuple[str, ...]]]:
+    """The config with each trick that its method and its samples allow, by the tricks' names, and what was set."""
     changed = {}
     for name, settings in TRICKS.items():
+        if name == "several D steps":
+            settings = (*settings, f"training.batch_size={D_STEPS * config.training.batch_size}")
         try:
-            changed[name] = with_overrides(config, settings)
+            changed[name] = with_overrides(config, settings), settings
         except ConfigError:  # A critic knows no labels, points cannot be augmented.
             continue
-    if "several D steps" in changed:
-        batch = f"training.batch_size={D_STEPS * config.training.batch_size}"
-        changed["several D steps"] = with_overrides(changed["several D steps"], [batch])
     return changed
