@@ -262,8 +262,8 @@ def test_a_run_says_which_side_of_its_pairs_is_translated(tmp_path):
     for there, back in zip(turned.examples(), plain.examples(), strict=True):
         np.testing.assert_array_equal(there.source, back.truth)
     strokes = model_card.model_copy(update={"takes_strokes": True, "native_size": 40})
-    (drawn, *_) = evaluation_pictures(tmp_path / "set", strokes).examples()
-    assert drawn.truth.shape == drawn.source.shape, "lines of the whole photo"
+    assert evaluation_pictures(tmp_path / "set", strokes).kind == "paired", "twice as wide as high"
+    assert evaluation_pictures(photos(tmp_path / "photos" / "test", 2)[0].parents[1], strokes).kind == "edges"
 
 
 def test_what_a_precision_does_to_kid(tmp_path):

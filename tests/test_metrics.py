@@ -209,13 +209,13 @@ def test_unpaired_set_goes_both_ways(tmp_path):
         assert example.truth is None
     backward = unpaired_set(tmp_path / "blobs", UnpairedConfig(), "BtoA")
     assert (backward.source_name, backward.n_examples, backward.n_targets) == ("blobs/testB", 2, 3)
-    assert detect_kind(tmp_path / "blobs") == "unpaired"
+    assert detect_kind(tmp_path / "blobs", tiny_onnx.card()) == "unpaired"
 
 
 def test_paired_set_of_ab_files_goes_both_ways(tmp_path):
     pairs = drawn(outlines_and_shapes, 2)
     write_all(tmp_path / "val", pairs)
-    assert detect_kind(tmp_path) == "paired"
+    assert detect_kind(tmp_path, tiny_onnx.card()) == "paired"
     for direction, source, truth in (("AtoB", slice(48), slice(48, 96)), ("BtoA", slice(48, 96), slice(48))):
         pictures = paired_set(tmp_path, direction)
         assert (pictures.n_examples, pictures.n_targets) == (2, 2)

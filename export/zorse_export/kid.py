@@ -29,15 +29,18 @@ def evaluation_pictures(root: Path, card: ModelCard, config: TrainConfig | None 
     Raises:
         DatasetError: there are none.
     """
-    if config is not None:
-        found = picture_set(config, root, card.direction, "test")
-    elif card.takes_strokes:
-        found = edges_set(root, card.native_size)
-    elif detect_kind(root) == "unpaired":
-        found = unpaired_set(root, UnpairedConfig(), card.direction)
-    else:
-        found = paired_set(root, card.direction)
+    found = _found(root, card) if config is None else picture_set(config, root, card.direction, "test")
     return found.thinned(MOST_PICTURES)
+
+
+def _found(root: Path, card: ModelCard) -> EvaluationSet:
+    match detect_kind(root, card):
+        case "unpaired":
+            return unpaired_set(root, UnpairedConfig(), card.direction)
+        case "paired":
+            return paired_set(root, card.direction)
+        case "edges":
+            return edges_set(root, card.native_size)
 
 
 def kid_changes(fp32: bytes, here: bytes, card: ModelCard, pictures: EvaluationSet) -> tuple[KidChange, ...]:

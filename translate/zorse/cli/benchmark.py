@@ -25,7 +25,12 @@ def gans(
     ] = None,
     methods: Annotated[
         list[str] | None,
-        typer.Option("--method", metavar="PRESET", help="Only these presets. May be repeated.", show_default="all"),
+        typer.Option(
+            "--method",
+            metavar="PRESET",
+            help="Only these presets. May be repeated.",
+            show_default="ring and grid of the methods for points; with --data six on digits; with --tricks gan_ring",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each; intervals need at least two.")] = 3,
     iterations: Annotated[

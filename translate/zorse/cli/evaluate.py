@@ -36,7 +36,8 @@ def evaluate(
     kind: Annotated[
         Literal["auto", "unpaired", "paired", "edges"],
         typer.Option(
-            help="What --data holds. auto: as the run was trained; else two folders are unpaired, one holds pairs."
+            help="What --data holds. auto: as the run was trained; else two folders are unpaired, one holds pairs or, "
+            "for models that take strokes, photos whose edges are drawn."
         ),
     ] = "auto",
     direction: Annotated[
@@ -53,7 +54,11 @@ def evaluate(
         ),
     ] = "auto",
     grid: Annotated[
-        Path | None, typer.Option(help="Write 16 inputs and outputs side by side to this picture.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write 16 inputs and outputs side by side to this picture; for two generators two, named after them.",
+            show_default=False,
+        ),
     ] = None,
     checkpoint: Annotated[
         Literal["last", "best"], typer.Option(help="Which checkpoint of a run: the newest, or the best by KID.")
@@ -214,8 +219,7 @@ def _pictures(
         check_folder(real)
         return two_sets(data, real)
     if kind == "auto":
-        of_model = "edges" if translator.card.takes_strokes else detect_kind(data)
-        kind = trained_on.kind if trained_on is not None else of_model
+        kind = trained_on.kind if trained_on is not None else detect_kind(data, translator.card)
     way = direction if direction != "auto" else translator.card.direction
     match kind:
         case "unpaired":

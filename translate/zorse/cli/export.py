@@ -25,7 +25,13 @@ def export(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="OUT", help="An .onnx file or a folder.", show_default="beside the source"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="OUT",
+            help="An .onnx file or a folder.",
+            show_default="in the run folder, or beside a .safetensors file",
+        ),
     ] = None,
     precision: Annotated[
         Literal["fp32", "fp16", "fp16-compute", "int8"],

@@ -50,10 +50,11 @@ def train(
     """Train pix2pix, CycleGAN or CUT on your own pictures, or a baseline GAN on points, digits or pictures.
 
     Presets: cyclegan_horse2zebra, cyclegan_photo2monet, cut_horse2zebra, fastcut_horse2zebra, pix2pix_edges2shoes,
-    pix2pix_facades, pix2pixhd_facades (as published, for a GPU), and compact_horse2zebra,
-    compact_cut_horse2zebra, compact_photo2monet, compact_edges2shoes, compact_edges2clothes (for a CPU).
+    pix2pix_facades (as published, for a GPU), pix2pixhd_facades (its discriminators and losses around a ResNet-9, for
+    a GPU), and compact_horse2zebra, compact_cut_horse2zebra, compact_photo2monet, compact_edges2shoes,
+    compact_edges2clothes (for a CPU).
 
-    Baseline GANs: gan_ring, wgan_gp_grid and so on train on points in the plane in seconds, without data;
+    Baseline GANs: gan_ring, wgan_gp_grid and so on train on points in the plane in a minute or a few, without data;
     cdcgan_digits and so on need the idx files of MNIST or Fashion-MNIST; dcgan_pictures and so on any folder.
 
     Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.

@@ -85,7 +85,8 @@ def translate(
         typer.Option(metavar="GLOB", help="Do not translate pictures whose name or path matches ('*_mask.png')."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Pictures in work at the same time.", show_default="one per core")
+        int | None,
+        typer.Option(min=1, help="Pictures in work at the same time.", show_default="one per core, at most 8"),
     ] = None,
     allow_large: Annotated[
         bool, typer.Option("--allow-large", help="Read pictures and frames of more than 250 million pixels, too.")

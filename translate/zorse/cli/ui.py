@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption
+from zorse.cli.options import ArenaOption, DeviceOption
 from zorse.cli.stopping import stopping_cleanly
 from zorse.errors import ConfigError
 from zorse.runtime.devices import Setting
@@ -42,12 +42,14 @@ def ui(
         ),
     ] = None,
     device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads for one picture.", show_default="one per core")
+    ] = None,
     arena: ArenaOption = "auto",
     max_memory: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="For all translations together, such as 4GB. [default: half of what is free]"
+            metavar="SIZE", help="For all translations together, such as 4GB.", show_default="half of what is free"
         ),
     ] = None,
     max_file: Annotated[str, typer.Option(metavar="SIZE", help="Largest file that may be sent.")] = "50MB",
@@ -59,8 +61,8 @@ def ui(
         int | None,
         typer.Option(
             min=0,
-            help="Seconds of work that one visitor may take in ten minutes; 0 for no limit. "
-            f"[default: 0, or {_SHARED_SECONDS} where other computers can come in]",
+            help="Seconds of work that one visitor may take in ten minutes; 0 for no limit.",
+            show_default=f"0, or {_SHARED_SECONDS} where other computers can come in",
         ),
     ] = None,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from zorse.card import ModelCard
 from zorse.data.ab import split_ab
 from zorse.data.config import UnpairedConfig
 from zorse.data.decode import Picture, decode
@@ -90,13 +91,22 @@ class EvaluationSet:
         return replace(self, files=_spread(self.files, most), targets=_spread(self.targets, most))
 
 
-def detect_kind(root: Path) -> Kind:
-    """What the test pictures are when nothing is known but their folder: two folders are unpaired, one holds AB files.
+def detect_kind(root: Path, card: ModelCard) -> Kind:
+    """What the test pictures of a model are when nothing is known but their folder.
+
+    Two folders are unpaired; one holds AB files or, for a model that takes drawings with strokes, photos to draw after,
+    if the first one is not twice as wide as high.
 
     Raises:
         DatasetError: there are no test pictures.
     """
-    return "unpaired" if isinstance(find_pairs(root, SPLIT), tuple) else "paired"
+    place = find_pairs(root, SPLIT)
+    if isinstance(place, tuple):
+        return "unpaired"
+    if not card.takes_strokes:
+        return "paired"
+    height, width = decode(list_pictures(place)[0]).shape[:2]
+    return "paired" if abs(width - 2 * height) <= 1 else "edges"
 
 
 def two_sets(sources: Path, targets: Path) -> EvaluationSet:

@@ -1,4 +1,4 @@
-"""Presets: functions that return a config. The first four are the papers'; `compact_*` are for training on a CPU."""
+"""Presets: functions that return a config. `compact_*` are for a CPU; the others the papers', or say what differs."""
 
 from collections.abc import Callable
 

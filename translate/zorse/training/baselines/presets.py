@@ -1,6 +1,6 @@
 """Presets of the baselines: functions that return a config.
 
-`*_ring`, `*_grid` and `*_spiral` train on points in the plane, in seconds, and need no data; `*_digits` on MNIST or
+`*_ring`, `*_grid` and `*_spiral` train on points in the plane, in minutes, and need no data; `*_digits` on MNIST or
 Fashion-MNIST in minutes on a CPU; `*_pictures` on a folder of pictures, on a GPU.
 """
 
