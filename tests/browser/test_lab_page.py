@@ -31,8 +31,11 @@ def test_a_game_is_played_paused_and_stepped(tab):
     tab.get_by_text("Step 0").wait_for()
 
 
-def test_without_generators_the_tab_says_how_to_come_by_one(tab):
+def test_the_shipped_generator_is_moved_by_sliders(tab):
     tab.get_by_role("tab", name="GAN lab").click()
     tab.get_by_role("tab", name="Draw samples").click()
-    tab.get_by_text("No generators here yet").wait_for()
-    shoot(tab, "lab_no_generators")
+    sheet = tab.locator("#lab_sheet img")
+    first = sheet.get_attribute("src")
+    tab.get_by_label("number input for Seed").locator("visible=true").fill("7")
+    tab.wait_for_function("src => document.querySelector('#lab_sheet img').src !== src", arg=first)
+    shoot(tab, "lab_samples")
