@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tiny_training import difference, draw_unpaired, tiny_cyclegan
+from tiny_training import difference, draw_unpaired, own_settings, tiny_cyclegan
 from zorse import cli
 from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import read_config, to_toml
@@ -54,11 +54,6 @@ def zorse(monkeypatch, capsys):
         return code, shown.out, shown.err
 
     return run
-
-
-def own_settings(run):
-    """Without what it found out of its pictures by itself."""
-    return read_config(run / "config.toml").model_copy(update={"training_data": None})
 
 
 def test_a_run_tells_its_losses_and_where_its_results_are(zorse, config, data, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from foreign_networks import INSTANCE, PatchGAN, Resnet, randomised
-from tiny_training import difference, draw_unpaired, tiny_cyclegan, tiny_pix2pix
+from tiny_training import difference, draw_unpaired, own_settings, tiny_cyclegan, tiny_pix2pix
 from zorse.architecture import CompactConfig, ResnetConfig
 from zorse.card import ModelCard
 from zorse.data.dataset import open_dataset
@@ -23,7 +23,7 @@ from zorse.networks.build import build_generator
 from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cut import CUTConfig
 from zorse.training.checkpoint import read_checkpoint
-from zorse.training.config import StartingPoint, read_config, to_toml, validated, with_overrides
+from zorse.training.config import StartingPoint, to_toml, validated, with_overrides
 from zorse.training.loop import TrainingState, fit, make_accelerator
 from zorse.training.recorder.alarms import AlarmBoard
 from zorse.training.run import build_recipe, train
@@ -261,14 +261,14 @@ def test_a_resumed_run_is_the_uninterrupted_one(data, tmp_path):
     first, second = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "halved")
     for key in ("networks", "averages", "optimizers"):
         assert difference(first[key], second[key]) is None, key
-    assert read_config(tmp_path / "halved" / "config.toml") == config
+    assert own_settings(tmp_path / "halved") == config
 
 
 def test_the_run_folder_tells_its_start_and_repeats_it(data, tmp_path):
     file = model_file(tmp_path / "model.safetensors")
     config, _ = start_from(tiny_cyclegan("training.iterations=2", "training.warm_up=1"), [str(file)])
     train(config, data, tmp_path / "run", device="cpu")
-    saved = read_config(tmp_path / "run" / "config.toml")
+    saved = own_settings(tmp_path / "run")
     assert saved == config
     assert (saved.training.warm_up, saved.start[0].network, saved.start[0].model) == (1, "G_AB", str(file))
     _, card = load_generator(tmp_path / "run" / "generators" / "G_AB.safetensors")

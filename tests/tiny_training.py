@@ -10,7 +10,7 @@ from zorse.data.config import PairedConfig, UnpairedConfig
 from zorse.data.synthetic import synthesize
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
-from zorse.training.config import LoopConfig, TrainConfig, with_overrides
+from zorse.training.config import LoopConfig, TrainConfig, read_config, with_overrides
 
 SIZE = 32
 """Side of the crops, in pixels."""
@@ -63,6 +63,11 @@ def tiny_pix2pix(*overrides: str) -> TrainConfig:
         training=LoopConfig(iterations=6, num_workers=0, log_every=2, sample_every=4, save_every=3, evaluate_every=0),
     )
     return with_overrides(config, overrides)
+
+
+def own_settings(run: Path) -> TrainConfig:
+    """Of a run's folder, without what it has found out of its pictures by itself."""
+    return read_config(run / "config.toml").model_copy(update={"training_data": None})
 
 
 def difference(first: Any, second: Any, place: str = "") -> str | None:
