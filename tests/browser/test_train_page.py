@@ -17,7 +17,7 @@ from tiny_training import draw_unpaired
 from zorse_app.training_desk import Desk
 
 PATIENCE = 280_000  # milliseconds
-STEPS = 40
+STEPS = 200  # enough for a pause on a fast machine
 
 pytestmark = [*only_on_demand, pytest.mark.timeout(1800)]
 
