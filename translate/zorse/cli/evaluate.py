@@ -165,6 +165,8 @@ def _chosen(
 ) -> "list[Translator]":
     """Those that are measured: of two the one that --direction names."""
     if len(opened) == 1:
+        if direction != "auto" and real is not None:
+            raise ConfigError("--direction chooses a side of --data, but with --real all of it is translated.")
         return opened
     if direction == "auto" and real is not None:
         raise ConfigError(
@@ -214,8 +216,6 @@ def _pictures(
             raise ConfigError(
                 f"--real names real pictures for unpaired sets; with --kind {kind} --data brings its own."
             )
-        if direction != "auto" and config is None:
-            raise ConfigError("--direction chooses a side of --data, but with --real all of it is translated.")
         check_folder(real)
         return two_sets(data, real)
     if kind == "auto":

@@ -123,7 +123,7 @@ def _groups() -> list[Path]:
         own = Path()
     if ".." in own.parts:  # It lies outside of what the container shows.
         own = Path()
-    return [_CGROUP / folder for folder in (own, *own.parents)] if own.parts else [_CGROUP]
+    return [_CGROUP / folder for folder in (own, *own.parents)]
 
 
 def _reclaimable(statistics: Path, name: str) -> int:
