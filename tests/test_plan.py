@@ -9,10 +9,11 @@ from torch import nn
 
 from tiny_training import SIZE, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.cli.planned import described
+from zorse.errors import ConfigError
 from zorse.training import plan as module
 from zorse.training import trial
-from zorse.training.config import to_toml
-from zorse.training.plan import Plan, StagePlan, make_plan
+from zorse.training.config import read_config, to_toml
+from zorse.training.plan import Plan, StagePlan, as_long_as, make_plan
 from zorse.training.run import train
 
 STAGES = "data.stages=[{after=0.5, load_size=70, crop_size=64}]"
@@ -120,6 +121,51 @@ def test_what_a_fit_of_two_sizes_tells_of_a_third(monkeypatch, tmp_path, data):
     assert bench.trial(tiny_cyclegan(STAGES).data.at(1.0)) == trial.Trial(64, 4.0, 1000, measured=False)
 
 
+@pytest.fixture
+def step_times(monkeypatch):
+    """Lets the trials take these seconds per iteration, one after the other; keeps how many updates each had."""
+    times, updates = [], []
+
+    def per_step(clock, steps):
+        updates.append(steps + 1)
+        return times[len(updates) - 1], 0.0
+
+    monkeypatch.setattr(trial._Clock, "per_step", per_step)
+    return SimpleNamespace(times=times, updates=updates)
+
+
+def test_a_run_gets_as_many_iterations_as_fit_into_its_time(tmp_path, data, step_times):
+    """Half of the run takes 0.5 s an iteration, half of it 1.5 s."""
+    step_times.times += [0.5, 1.5]
+    config = as_long_as(2, tiny_cyclegan(STAGES, "training.epochs=3"), data, tmp_path / "run", "cpu")
+    assert config.training.iterations == 120
+    assert step_times.updates == [9, 9]
+    assert config.data.stages == tiny_cyclegan(STAGES).data.stages
+
+
+def test_a_run_that_does_not_fit_gets_no_length(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda place: SimpleNamespace(free=0))
+    with pytest.raises(ConfigError, match=r"does not fit\..*free some space"):
+        as_long_as(1, tiny_cyclegan(), data, tmp_path / "run", "cpu")
+
+
+def test_the_warm_up_has_to_fit_into_the_time(tmp_path, data, step_times):
+    step_times.times.append(60.0)
+    with pytest.raises(ConfigError, match="warm_up is 2 of 1 iterations"):
+        as_long_as(1, tiny_cyclegan("training.warm_up=2"), data, tmp_path / "run", "cpu")
+
+
+def test_the_command_trains_for_so_long(zorse, tmp_path, data, step_times):
+    step_times.times.append(2.0)
+    (tmp_path / "tiny.toml").write_text(to_toml(tiny_cyclegan()))
+    places = ("--data", data, "--out", tmp_path / "run", "--device", "cpu")
+    code, out, _ = zorse("train", tmp_path / "tiny.toml", *places, "--minutes", "0.1", "--no-check")
+    assert code == 0
+    assert "3 iterations take about 0.1 minutes" in out
+    assert read_config(tmp_path / "run" / "config.toml").training.iterations == 3
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) > 0
+
+
 def _state(config):
     from rich.console import Console
 
@@ -144,7 +190,13 @@ def test_the_command_prints_it_as_text_and_as_json(zorse, tmp_path, data, monkey
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
-    [(("--json",), "--json goes with --plan"), (("--plan", "--resume", "--out", "x"), "--resume")],
+    [
+        (("--json",), "--json goes with --plan"),
+        (("--plan", "--resume", "--out", "x"), "--resume"),
+        (("--minutes", "5", "--resume", "--out", "x"), "leave --minutes out"),
+        (("--minutes", "5", "--set", "training.iterations=9"), "exclude each other"),
+        (("--minutes", "0"), "--minutes"),
+    ],
 )
 def test_options_that_do_not_go_together_are_refused(zorse, tmp_path, options, complaint):
     code, _, err = zorse("train", "compact_horse2zebra", "--data", tmp_path, *options)

@@ -41,6 +41,15 @@ def train(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
     ] = True,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="MINUTES",
+            help="Train for about so long: a trial tells how many iterations that are.",
+            show_default=False,
+        ),
+    ] = None,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Only try two steps, and tell what the run would take: time, memory, disk."),
@@ -77,14 +86,20 @@ def train(
         raise typer.BadParameter("--plan is for a run that has not begun: leave --resume out.")
     if resume and out is None:
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
+    if resume and minutes is not None:
+        raise typer.BadParameter("A run that goes on knows how long it is: leave --minutes out with --resume.")
+    if minutes is not None and any(_sets_length(setting) for setting in settings or []):
+        raise typer.BadParameter("--minutes and --set training.iterations or training.epochs exclude each other.")
+    if minutes is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise typer.BadParameter("--minutes is for a single process: each of several would measure its own length.")
     if resume and models:
         raise typer.BadParameter("A run that goes on knows what it started from: leave --from out with --resume.")
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     # Launched several times (torchrun), only the first process speaks.
     console = Console(soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")
     if baseline := find_baseline(preset):
-        if plan or models:
-            raise typer.BadParameter("--plan and --from are for translators: leave them out.")
+        if plan or models or minutes is not None:
+            raise typer.BadParameter("--plan, --minutes and --from are for translators: leave them out.")
         train_from_command(baseline, settings or [], data, folder, console, resume=resume, device=device)
         return
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
@@ -98,6 +113,12 @@ def train(
         config, remarks = start_from(config, models, fixed_generator=fixed_generator)
         for remark in [] if as_json else remarks:
             console.print(remark)
+    if minutes is not None:
+        from zorse.training.plan import as_long_as
+
+        config = as_long_as(minutes, config, data, folder, device)
+        if not as_json:
+            console.print(f"{config.training.iterations} iterations take about {minutes:g} minutes, as a trial tells.")
     if plan:
         from zorse.cli.planned import described
         from zorse.training.plan import make_plan
@@ -120,3 +141,7 @@ def train(
     console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}")
     if (best := RunFolder(folder).best_generators).is_dir():
         console.print(f"The best ones by KID are in {best}: zorse export {folder} --checkpoint best")
+
+
+def _sets_length(setting: str) -> bool:
+    return setting.split("=")[0].strip() in ("training.iterations", "training.epochs")

@@ -12,13 +12,17 @@ from zorse.architecture import Frozen
 from zorse.data.config import UnpairedConfig
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.layout import find_two_folders, list_pictures
+from zorse.errors import ConfigError
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.runtime.memory import format_memory
-from zorse.training.config import TrainConfig
+from zorse.training.config import TrainConfig, validated
 from zorse.training.loop import Device, TrainingState, device_of, make_accelerator
 from zorse.training.run import fresh_state, total_iterations
 from zorse.training.stages import spans
-from zorse.training.trial import SAFE_SHARE, TrialBench
+from zorse.training.trial import SAFE_SHARE, UPDATES, TrialBench
+
+_TIMED_UPDATES = 9
+"""Of a trial that decides on the length of a run: one alone may take a third more or less than the mean."""
 
 
 class StagePlan(Frozen):
@@ -61,8 +65,8 @@ class Plan(Frozen):
     advice: tuple[str, ...]
 
 
-def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto") -> Plan:
-    """Try each stage of a run with two updates of fresh networks, and expect the rest to be like them.
+def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto", *, updates: int = UPDATES) -> Plan:
+    """Try each stage of a run with a few updates of fresh networks, and expect the rest to be like them.
 
     Nothing is written. Crops that, as far as smaller ones tell, do not fit into the memory are not tried but computed.
 
@@ -71,6 +75,7 @@ def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto
         data: folder of the pictures.
         out: the run folder to be, on whose disk there has to be space.
         device: where to compute.
+        updates: of each stage, at least 2: the first one is not timed.
 
     Raises:
         ConfigError, DatasetError, DeviceError, TrainingDivergedError: as in `train`.
@@ -79,7 +84,7 @@ def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto
     accelerator = make_accelerator(settings, device)
     dataset = open_dataset(config.data, data, seed=settings.seed)
     state = fresh_state(config, accelerator, Console(quiet=True), start=True)
-    bench = TrialBench(config, data, state, accelerator)
+    bench = TrialBench(config, data, state, accelerator, updates)
     per_step = settings.batch_size * accelerator.num_processes
     iterations = total_iterations(config, dataset, world=accelerator.num_processes)
     stages = []
@@ -116,6 +121,28 @@ def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto
         fits=not advice,
         advice=tuple(advice),
     )
+
+
+def as_long_as(minutes: float, config: TrainConfig, data: Path, out: Path, device: Device = "auto") -> TrainConfig:
+    """The config with as many iterations as fit into a time, as far as a trial tells.
+
+    What is a share of the run, such as `training.decay_from` and the stages of the crops, stays that share.
+    Evaluations and grids of samples come on top.
+
+    Args:
+        minutes: to train for.
+        config, data, out, device: as in `make_plan`.
+
+    Raises:
+        ConfigError: the run would be shorter than its warm-up, or there is too little memory or disk; or as in
+            `make_plan`.
+    """
+    plan = make_plan(config, data, out, device, updates=_TIMED_UPDATES)
+    if not plan.fits:
+        raise ConfigError("This training does not fit. " + " ".join(plan.advice))
+    iterations = max(1, round(60 * minutes * plan.iterations / plan.seconds))
+    training = config.training.model_copy(update={"iterations": iterations})
+    return validated(config.model_copy(update={"training": training}).model_dump())
 
 
 def _pictures(config: TrainConfig, data: Path, dataset: Dataset) -> dict[str, int]:

@@ -19,7 +19,7 @@ from zorse.training.loop import TrainingState, device_of, fit
 from zorse.training.peak import forget_peak, memory_held, memory_peak
 
 UPDATES = 2
-"""The first one also sets up what the optimizers remember; the second one is timed."""
+"""The first one also sets up what the optimizers remember; those after it are timed."""
 LARGE, FRACTION = 256, 4
 """On a CPU, crops of so many pixels are tried at a fourth of their side first: a process that asks for more memory than
 there is gets killed without a word."""
@@ -48,14 +48,18 @@ class TrialBench:
         data: folder of the pictures.
         state: fresh; the trials train it.
         accelerator: of the run.
+        updates: of each trial, at least 2.
     """
 
-    def __init__(self, config: TrainConfig, data: Path, state: TrainingState, accelerator: Accelerator) -> None:
+    def __init__(
+        self, config: TrainConfig, data: Path, state: TrainingState, accelerator: Accelerator, updates: int = UPDATES
+    ) -> None:
         self._config = config
         self._data = data
         self._state = state
         self._accelerator = accelerator
         self._device = device_of(state)
+        self._updates = updates
         self._last: Trial | None = None
         held = memory_held(self._device)
         # Gradients and Adam's two averages are still to come. None of it depends on the crop.
@@ -114,7 +118,7 @@ class TrialBench:
     def _measured(self, data: DataConfig) -> Trial:
         settings, state = self._config.training, self._state
         dataset = open_dataset(data, self._data, seed=settings.seed)
-        steps = UPDATES * settings.accumulate
+        steps = self._updates * settings.accumulate
         state.total = state.iteration + steps
         clock = _Clock()
         forget_peak(self._device)
@@ -122,7 +126,7 @@ class TrialBench:
         fit(state, source, settings, self._accelerator, [clock])
         if state.interrupted:
             raise KeyboardInterrupt
-        computing, loading = clock.per_step(settings.accumulate)
+        computing, loading = clock.per_step(steps - settings.accumulate)
         workers = settings.num_workers
         # Workers load while the networks compute.
         seconds = max(computing, loading / workers) if workers else computing + loading
