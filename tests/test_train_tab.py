@@ -141,7 +141,7 @@ def test_every_finding_alarm_and_state_has_plain_words():
     assert set(texts.TRAIN_ALARMS) == {alarm.name for alarm in ALARMS} | {"non_finite", "rollback"}
     shown = set(State) - {State.DRAFT}
     assert set(texts.TRAIN_STATES) == {state.value for state in shown}
-    assert set(texts.TRAIN_EXPLAINED) == {state.value for state in shown} | {"preparing", "not_begun"}
+    assert set(texts.TRAIN_EXPLAINED) == {state.value for state in shown} | {"preparing", "measuring", "not_begun"}
 
 
 def test_alarms_are_told_in_plain_words_the_newest_first():

@@ -344,6 +344,7 @@ TRAIN_EXPLAINED = {
     "queued": "It is number {place} in the queue and starts by itself.",
     "running": "Step {iteration} of {total}{left}.",
     "preparing": "Getting ready: loading the networks and looking at the pictures. This takes a minute or two.",
+    "measuring": "All {total} steps are done. How good the pictures are is being measured. This takes a minute or two.",
     "pausing": "Everything is being saved.",
     "stopping": "Everything is being saved.",
     "paused": "Saved at step {iteration} of {total}. 'Go on' continues exactly there.",

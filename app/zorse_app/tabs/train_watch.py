@@ -231,6 +231,8 @@ def _status(desk: Desk, training: Training, progress: Progress) -> str:
     explanation = state.value
     if state is State.RUNNING and progress.iteration == 0:
         explanation = "preparing"
+    elif state is State.RUNNING and progress.iteration == progress.total:
+        explanation = "measuring"
     elif state is State.PAUSED and not training.has_begun:
         explanation = "not_begun"
     known = state is State.RUNNING and progress.seconds_left is not None

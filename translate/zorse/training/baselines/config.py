@@ -22,7 +22,7 @@ from zorse.recipes.vae import VAEConfig
 from zorse.recipes.wgan import WGANConfig
 from zorse.recipes.wgan_gp import WGANGPConfig
 from zorse.sample_architecture import DCGANJudgeConfig
-from zorse.training.config import RunConfig, read_settings, validated_as
+from zorse.training.config import LoopConfig, RunConfig, read_settings, validated_as
 
 BaselineRecipeConfig = Annotated[
     GANConfig
@@ -89,6 +89,8 @@ class BaselineConfig(RunConfig):
             raise ValueError(
                 "training.compile, checkpoint_blocks, freeze and warm_up are for translators: leave them out"
             )
+        if settings.num_workers != LoopConfig().num_workers:
+            raise ValueError("training.num_workers is for translators: these samples are kept in memory; leave it out")
         return self
 
 
