@@ -16,9 +16,10 @@ from zorse.architecture import ProjectedConfig
 from zorse.errors import DatasetError, ZorseError
 from zorse.generator_file import load_generator
 from zorse.loading import read_file_card
-from zorse.training import best
-from zorse.training.best import evaluation_set, fair_judge, read_record
+from zorse.training import best, exams
+from zorse.training.best import read_record
 from zorse.training.checkpoint import read_checkpoint
+from zorse.training.exams import evaluation_set, fair_judge
 from zorse.training.files import RunFolder
 from zorse.training.run import train
 from zorse_export import find_generator
@@ -35,12 +36,12 @@ def unpaired(tmp_path_factory):
 def values(monkeypatch):
     """Figures that the measurements shall find, in turn."""
     wanted: list[float] = []
-    measured = best.BestKeeper._measured
+    measured = exams._measured
 
-    def scripted(self, state, name, card):
-        return measured(self, state, name, card).model_copy(update={"value": wanted.pop(0)})
+    def scripted(*arguments):
+        return measured(*arguments).model_copy(update={"value": wanted.pop(0)})
 
-    monkeypatch.setattr(best.BestKeeper, "_measured", scripted)
+    monkeypatch.setattr(exams, "_measured", scripted)
     return wanted
 
 
@@ -58,8 +59,8 @@ def test_the_lowest_mean_over_both_directions_is_kept(unpaired, tmp_path, values
         (4, 50, True),
         (6, 60, False),
     ]
-    assert "4: KID x 1000 (EfficientNet-Lite0) 50.0 on average: brown blobs to striped blobs 40.0" in shown.getvalue()
-    assert "(best 50.0)" in shown.getvalue()
+    assert "4: KID x 1000 (EfficientNet-Lite0) 50 on average: brown blobs to striped blobs 40," in shown.getvalue()
+    assert "(best 50)" in shown.getvalue()
     record = read_record(run.best_record)
     assert (record.iteration, record.value) == (4, 50)
     assert read_checkpoint(run.best_checkpoint)["iteration"] == 4

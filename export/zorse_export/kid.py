@@ -10,7 +10,7 @@ from zorse.metrics.pictures import EvaluationSet, detect_kind, edges_set, paired
 from zorse.metrics.resampling import interval, recentred
 from zorse.parity import KidChange
 from zorse.runtime.translator import Translator
-from zorse.training.best import picture_set
+from zorse.training.exams import picture_set
 from zorse.training.config import TrainConfig
 from zorse_export.parity import open_session, run_core
 

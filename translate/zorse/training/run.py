@@ -1,6 +1,6 @@
 """A training run from its settings to its files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +8,24 @@ from accelerate import Accelerator
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
+from zorse.card import Metric
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import collate
 from zorse.errors import ConfigError, DatasetError
+from zorse.generator_file import save_generator
 from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.distillation import Distillation, DistillationConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe
-from zorse.training.best import best_keeper
-from zorse.training.cards import undescribed
+from zorse.training.best import BestKeeper
+from zorse.training.cards import generator_cards, undescribed
 from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig
 from zorse.training.course import Course, check_new
+from zorse.training.exams import exam_for
 from zorse.training.files import RunFolder, disk_errors
 from zorse.training.freezing import freeze
 from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
@@ -162,9 +165,15 @@ def _train(course: Course, config: TrainConfig, data: Path, dataset: Dataset, st
         """What is measured is logged, and only what is healthy is kept as such."""
         yield MetricsLog(run, config.training, writer, state, lambda: recorder.signals if recorder else {})
         yield SampleGrids(run, config, writer, _sample_batch(config, data, dataset))
-        yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy)
-        if best := best_keeper(run, config, data, state, accelerator, writer, course.console):
-            yield best
+        yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy, write)
+        if config.training.evaluate_every and (measure := exam_for(config, data, state, course.console)):
+            titles = {name: card.task for name, card in generator_cards(config, state).items()}
+            yield BestKeeper(run, config, measure, write, titles, accelerator, writer, course.console)
+
+    def write(state: TrainingState, folder: Path, metrics: Mapping[str, Metric] | None = None) -> None:
+        for name, card in generator_cards(config, state).items():
+            measured = card.model_copy(update={"metrics": (metrics[name],)}) if metrics else card
+            save_generator(folder / f"{name}.safetensors", state.averages[name], measured)
 
     course.train(state, supply, watch)
 

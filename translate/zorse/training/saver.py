@@ -1,18 +1,24 @@
 """The observer that saves the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from accelerate import Accelerator
 
-from zorse.generator_file import save_generator
+from zorse.card import Metric
 from zorse.recipes.recipe import StepResult
-from zorse.training.cards import generator_cards
 from zorse.training.checkpoint import keep_checkpoint, save_checkpoint
-from zorse.training.config import TrainConfig, to_toml
+from zorse.training.config import RunConfig, to_toml
 from zorse.training.files import RunFolder
 from zorse.training.loop import TrainingState, check_weights
+
+
+class WriteGenerators(Protocol):
+    """Writes the averaged generators of a run, each with its card, into a folder."""
+
+    def __call__(self, state: TrainingState, folder: Path, metrics: Mapping[str, Metric] | None = None) -> None:
+        """`metrics` are what was measured of the generators, by their names."""
 
 
 class Saver:
@@ -23,18 +29,25 @@ class Saver:
         config: of the run.
         accelerator: of the run.
         healthy: tells whether the run is, so that the checkpoint is kept until there is a newer healthy one.
+        write: writes the generators.
 
     Raises:
         TrainingDivergedError: a weight is not finite; the checkpoint saved before is kept.
     """
 
     def __init__(
-        self, run: RunFolder, config: TrainConfig, accelerator: Accelerator, healthy: Callable[[], bool]
+        self,
+        run: RunFolder,
+        config: RunConfig,
+        accelerator: Accelerator,
+        healthy: Callable[[], bool],
+        write: WriteGenerators,
     ) -> None:
-        self._healthy = healthy
         self._run = run
         self._config = config
         self._accelerator = accelerator
+        self._healthy = healthy
+        self._write = write
         self._saved_at = -1
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
@@ -44,7 +57,7 @@ class Saver:
             self._save(state)
         if settings.keep_every and state.iteration % settings.keep_every == 0:
             check_weights(state)
-            self._save_generators(state, self._run.kept_generators / f"{state.iteration:08d}")
+            self._write(state, self._run.kept_generators / f"{state.iteration:08d}")
 
     def at_end(self, state: TrainingState) -> None:
         """Save once more, unless that has just been done."""
@@ -56,9 +69,5 @@ class Saver:
         save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
         if self._healthy():
             keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
-        self._save_generators(state, self._run.generators)
+        self._write(state, self._run.generators)
         self._saved_at = state.iteration
-
-    def _save_generators(self, state: TrainingState, folder: Path) -> None:
-        for name, card in generator_cards(self._config, state).items():
-            save_generator(folder / f"{name}.safetensors", state.averages[name], card)

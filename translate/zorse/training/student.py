@@ -12,8 +12,8 @@ from zorse.metrics.features import efficientnet_extractor
 from zorse.metrics.latency import LatencyComparison
 from zorse.metrics.resampling import interval
 from zorse.runtime.translator import Translator
-from zorse.training.best import fair_judge, picture_set
 from zorse.training.config import TrainConfig
+from zorse.training.exams import fair_judge, picture_set
 from zorse.training.files import write_atomically
 
 

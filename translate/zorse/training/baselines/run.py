@@ -1,18 +1,22 @@
 """A run of a baseline from its settings to its files: the loop, checkpoints, recorder and rollback of all runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from accelerate import Accelerator
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
+from zorse.card import Metric
 from zorse.data.samples.dataset import SampleBatch, SampleSet, open_samples, sample_batches
-from zorse.training.baselines.best import BestSamples
+from zorse.sample_file import save_sample_generator
+from zorse.samples.sampler import Sampler
 from zorse.training.baselines.build import build_baseline, check_samples
+from zorse.training.baselines.cards import GENERATOR, sample_card
 from zorse.training.baselines.config import BaselineConfig
 from zorse.training.baselines.exams import exam_for
-from zorse.training.baselines.observers import SampleSaver, SampleSheets
+from zorse.training.baselines.observers import SampleSheets
+from zorse.training.best import BestKeeper
 from zorse.training.cards import undescribed
 from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.course import Course, check_new
@@ -20,6 +24,7 @@ from zorse.training.files import RunFolder, disk_errors
 from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
 from zorse.training.observers import MetricsLog
 from zorse.training.recorder.recorder import FlightRecorder
+from zorse.training.saver import Saver
 
 
 def train_baseline(
@@ -84,8 +89,18 @@ def _train(course: Course, config: BaselineConfig, data: Path | None, samples: S
         """What is measured is logged, and only what is healthy is kept as such."""
         yield MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {})
         yield SampleSheets(run, config, writer, samples)
-        yield SampleSaver(run, config, samples, accelerator, lambda: recorder is None or recorder.healthy)
+        yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy, write)
         if settings.evaluate_every and (exam := exam_for(config, data, course.console, accelerator.device)):
-            yield BestSamples(run, config, samples, exam, accelerator, writer, course.console)
+
+            def measure(state: TrainingState) -> Mapping[str, Metric]:
+                return {GENERATOR: exam(Sampler(state.averages[GENERATOR], sample_card(config, samples, state)))}
+
+            titles = {GENERATOR: config.shows}
+            yield BestKeeper(run, config, measure, write, titles, accelerator, writer, course.console)
+
+    def write(state: TrainingState, folder: Path, metrics: Mapping[str, Metric] | None = None) -> None:
+        card = sample_card(config, samples, state)
+        measured = card.model_copy(update={"metrics": (metrics[GENERATOR],)}) if metrics else card
+        save_sample_generator(folder / f"{GENERATOR}.safetensors", state.averages[GENERATOR], measured)
 
     course.train(state, supply, watch)
