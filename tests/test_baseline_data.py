@@ -108,6 +108,16 @@ def test_a_class_with_one_picture_has_no_pairs(tmp_path):
         open_samples(PicturesConfig(companion="same_class"), folder)
 
 
+def test_pictures_that_are_kept_for_testing_are_never_trained_on(tmp_path):
+    for name in ("train", "valid"):
+        draw_classes(tmp_path / "both" / name, per_class=2 if name == "train" else 3)
+    both = [len(open_samples(PicturesConfig(), tmp_path / "both", split=split)) for split in ("train", "test")]
+    assert both == [4, 6]
+    draw_classes(tmp_path / "tests" / "test")
+    with pytest.raises(DatasetError, match=r"split 'train' were wanted.*there is test/"):
+        open_samples(PicturesConfig(), tmp_path / "tests")
+
+
 # Bad input
 
 

@@ -242,6 +242,7 @@ def test_a_run_that_collapses_goes_back_and_is_saved(tmp_path, monkeypatch):
         ("gan_ring", "recipe.tricks.augment=true", "is for pictures"),
         ("gan_ring", "training.compile=true", "are for translators"),
         ("gan_ring", "training.num_workers=4", "is for translators"),
+        ("lsgan_digits", "recipe.generator.growing=true", "only dcgan knows how to grow"),
         ("gan_digits", "training.batch_size=1", "at least 2"),
         ("gan_ring", "recipe.trick.d_steps=2", "Did you mean 'tricks'"),
         ("infogan_digits", "recipe.generator.latent={noise=5}", "InfoGAN needs codes"),

@@ -50,6 +50,15 @@ def test_the_checkpoint_is_as_large_as_it_says(tmp_path, data):
     assert plan.checkpoint_bytes == pytest.approx(size, rel=0.15)
 
 
+def test_generators_that_are_kept_take_their_space(tmp_path, data):
+    def disk(every):
+        config = tiny_cyclegan("training.iterations=50", f"training.keep_every={every}")
+        return make_plan(config, data, tmp_path / "run", "cpu").disk_bytes
+
+    none, ten, two = disk(0), disk(5), disk(25)
+    assert ten - none == 5 * (two - none) > 0
+
+
 def test_pairs_are_counted_as_such(tmp_path):
     data = draw_pairs(tmp_path / "data")
     plan = make_plan(tiny_pix2pix("training.epochs=2"), data, tmp_path / "run", "cpu")

@@ -8,7 +8,6 @@ GET  /healthz            whether the server is alive
 
 import base64
 import math
-import os
 import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -29,6 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 import zorse
 from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError
+from zorse.runtime.devices import usable_cores
 from zorse_app import texts
 from zorse_app.api_page import api_page
 from zorse_app.endpoints import add_endpoint, file_data
@@ -207,7 +207,7 @@ class _Crew:
     """Threads for work that waits at the gate, apart from those that serve the page; as many as the gate lets wait."""
 
     def __init__(self, service: Service) -> None:
-        self._most = service.limits.queue + (os.cpu_count() or 1)
+        self._most = service.limits.queue + usable_cores()
         self._busy = 0
 
     async def run(self, work: Callable[[], R]) -> R:

@@ -3,7 +3,6 @@
 The page, its tabs and the API share one gate. It bounds memory, the length of the queue and each visitor's time.
 """
 
-import os
 import threading
 import time
 from collections import defaultdict, deque
@@ -14,6 +13,7 @@ from typing import Unpack
 
 from zorse.errors import ConfigError, ImageError, IncompatibleWeights, ZorseError
 from zorse.imaging.io import Picture
+from zorse.runtime.devices import usable_cores
 from zorse.runtime.guided import FIT_PLANES
 from zorse.runtime.memory import Returning, available_memory, parse_memory
 from zorse.runtime.passes import MIN_SIDE, Streamable, one_pass_size
@@ -80,7 +80,7 @@ class Gate:
         self.limits = limits
         self._visitor = visitor
         self._clock = clock
-        self._places = os.cpu_count() or 1
+        self._places = usable_cores()
         self._give_back = Returning(_UNUSED)
         self._used = 0
         self._inside = 0

@@ -10,8 +10,8 @@ from zorse.metrics.pictures import EvaluationSet, detect_kind, edges_set, paired
 from zorse.metrics.resampling import interval, recentred
 from zorse.parity import KidChange
 from zorse.runtime.translator import Translator
-from zorse.training.exams import picture_set
 from zorse.training.config import TrainConfig
+from zorse.training.exams import picture_set
 from zorse_export.parity import open_session, run_core
 
 MOST_PICTURES = 150

@@ -11,6 +11,7 @@ import torch
 from zorse.data.samples.config import MixtureConfig, MixtureShape
 from zorse.data.samples.mixtures import Mixture, centres, spread
 from zorse.imaging.sheets import Pixels, plane
+from zorse.inference import using_threads
 from zorse.metrics.modes import ModeFigures, measure_modes
 from zorse.networks.latents import draw_latents
 from zorse.recipes.recipe import plain_update
@@ -88,8 +89,7 @@ class Experiment:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Inside, chance is this game's own, and one core is used."""
-        with _TURN, torch.random.fork_rng([]):
-            torch.set_num_threads(1)
+        with _TURN, using_threads(1), torch.random.fork_rng([]):
             torch.set_rng_state(self._chance)
             yield
             self._chance = torch.get_rng_state()

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
+from zorse.runtime.devices import usable_cores
+
 _GLANCE = 0.2
 """Seconds between two looks at whether it shall go on."""
 
@@ -52,7 +54,7 @@ def run_confined(
     Raises:
         TooSlow: it took longer than it may, and was ended.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(os.cpu_count() or 1), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(usable_cores()), "CUDA_VISIBLE_DEVICES": ""}
     with (
         _as_file(given) as source,
         subprocess.Popen(
@@ -93,7 +95,7 @@ def _confine(process: int, confines: Confines) -> None:
         return
     import resource
 
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     with suppress(ProcessLookupError):
         for kind, limit in (
             (resource.RLIMIT_DATA, confines.memory),

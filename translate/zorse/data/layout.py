@@ -7,7 +7,8 @@ from zorse.data.config import UnpairedConfig
 from zorse.errors import DatasetError
 from zorse.imaging.io import READ_SUFFIXES, find_pictures
 
-_EVALUATION_NAMES = ("test", "val", "validation", "valid")
+EVALUATION_NAMES = ("test", "val", "validation", "valid")
+"""Folders that hold no pictures to train on."""
 
 
 def check_folder(root: Path) -> None:
@@ -119,7 +120,7 @@ def match_stems(folder_a: Path, folder_b: Path) -> list[tuple[Path, Path]]:
 
 def _names(split: str) -> list[str]:
     """Folder names that may hold a split: test and validation pictures stand in for each other, never for training."""
-    return ["train"] if split == "train" else [split, *(name for name in _EVALUATION_NAMES if name != split)]
+    return ["train"] if split == "train" else [split, *(name for name in EVALUATION_NAMES if name != split)]
 
 
 def _explicit_candidates(a: Path, b: Path, split: str) -> list[tuple[Path, Path]]:
@@ -129,7 +130,7 @@ def _explicit_candidates(a: Path, b: Path, split: str) -> list[tuple[Path, Path]
 
 def _one_folder_candidates(root: Path, split: str) -> list[Path]:
     candidates = [root / name for name in _names(split)]
-    evaluation_only = any((root / name).is_dir() for name in _EVALUATION_NAMES)
+    evaluation_only = any((root / name).is_dir() for name in EVALUATION_NAMES)
     return [*candidates, root] if split == "train" and not evaluation_only else candidates
 
 

@@ -34,8 +34,6 @@ class ConditionalDCGANConfig(AdamConfig):
     def _has_labels(self) -> Self:
         if self.generator.latent.classes == 0:
             raise ValueError("a conditional DCGAN is told labels: set generator.latent.classes to their number")
-        if self.generator.growing:
-            raise ValueError("only dcgan knows how to grow: leave generator.growing out")
         return self
 
 

@@ -101,7 +101,7 @@ def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto
             )
         )
     checkpoint = _checkpoint_bytes(config, state)
-    disk = _disk_bytes(config, state, checkpoint)
+    disk = _disk_bytes(config, state, checkpoint, iterations)
     largest = bench.largest_crop()
     advice = [*_about_memory(config, stages, largest, bench.memory), *_about_disk(disk, out)]
     return Plan(
@@ -176,13 +176,13 @@ def _checkpoint_bytes(config: TrainConfig, state: TrainingState) -> int:
     return _n_bytes([*networks, *optimizers]) + pools * picture
 
 
-def _disk_bytes(config: TrainConfig, state: TrainingState, checkpoint: int) -> int:
+def _disk_bytes(config: TrainConfig, state: TrainingState, checkpoint: int, iterations: int) -> int:
     settings = config.training
     keeps_best = settings.evaluate_every > 0
     # The last one, one being written, the last healthy one, the best.
     checkpoints = 2 + int(settings.recorder) + int(keeps_best)
     generators = sum(_n_bytes(average.state_dict()) for average in state.averages.values())
-    kept = state.total // settings.keep_every if settings.keep_every else 0
+    kept = iterations // settings.keep_every if settings.keep_every else 0
     return checkpoints * checkpoint + (1 + int(keeps_best) + kept) * generators
 
 

@@ -12,7 +12,7 @@ from zorse.data.config import DataConfig, EdgesConfig, PairedConfig, UnpairedCon
 from zorse.data.decode import decode
 from zorse.data.doctor.likeness import correspondence
 from zorse.data.doctor.look import Look, look_at
-from zorse.data.layout import check_folder, find_pairs, find_photos, find_two_folders, list_pictures
+from zorse.data.layout import EVALUATION_NAMES, check_folder, find_pairs, find_photos, find_two_folders, list_pictures
 from zorse.errors import DatasetError
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ Split = Literal["train", "test"]
 Domain = Literal["A", "B", "AB", "photos"]
 """`AB`: files that hold both sides of a pair. `photos`: those of a set whose edges are drawn while training."""
 
-_SPLITS = ("train", "test", "val", "validation", "valid")
+_SPLITS = ("train", *EVALUATION_NAMES)
 _CORRESPOND = 2.0
 """Usual fit of the sides of pairs (see `correspondence`): 5 and more in known sets, 1 for the halves of photos."""
 _GLANCE = 48

@@ -1,6 +1,5 @@
 """One pass over a data set: small facts of every file."""
 
-import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from zorse.data.doctor.look import Look, look_at
 from zorse.data.doctor.sets import Domain, PictureSet, Place, Split
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging.io import find_pictures, open_pictures
+from zorse.runtime.devices import usable_cores
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def survey(pictures: PictureSet, on_file: Callable[[int, int], None] = lambda do
     files = [(path, place) for place in pictures.places for path in find_pictures(place.folder)]
     facts = []
     # Threads: decoders work outside of Python's lock.
-    executor = ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
+    executor = ThreadPoolExecutor(max_workers=min(16, usable_cores()))
     try:
         for found in executor.map(lambda file: examine(*file), files):
             facts.append(found)

@@ -1,5 +1,6 @@
 """Pictures in a folder, or in one folder for each class."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -7,10 +8,11 @@ import numpy as np
 
 from zorse.data.chance import Chance
 from zorse.data.decode import Picture, decode
-from zorse.data.layout import check_folder, list_pictures
+from zorse.data.layout import find_photos, list_pictures
 from zorse.data.samples.config import PicturesConfig
 from zorse.data.samples.dataset import SampleBatch
 from zorse.data.samples.pixels import PixelBatches
+from zorse.errors import DatasetError
 from zorse.imaging.io import find_pictures
 
 CACHE = 4 * 2**30
@@ -74,6 +76,10 @@ def cut(picture: Picture, size: int, channels: int) -> Picture:
 
 
 def _split_folder(root: Path, split: str) -> Path:
-    check_folder(root)
-    names = ("train",) if split == "train" else ("test", "val", "train")
-    return next((root / name for name in names if (root / name).is_dir() and find_pictures(root / name)), root)
+    """Test pictures are never trained on; training pictures stand in where there are no others."""
+    if split != "train":
+        with suppress(DatasetError):
+            folder = find_photos(root, split)
+            if find_pictures(folder):
+                return folder
+    return find_photos(root, "train")

@@ -21,7 +21,7 @@ from zorse.recipes.sngan import SNGANConfig
 from zorse.recipes.vae import VAEConfig
 from zorse.recipes.wgan import WGANConfig
 from zorse.recipes.wgan_gp import WGANGPConfig
-from zorse.sample_architecture import DCGANJudgeConfig
+from zorse.sample_architecture import DCGANGeneratorConfig, DCGANJudgeConfig
 from zorse.training.config import LoopConfig, RunConfig, read_settings, validated_as
 
 BaselineRecipeConfig = Annotated[
@@ -102,6 +102,8 @@ def _check_networks(recipe: BaselineRecipeConfig, points: bool) -> None:
             "points in the plane need data of the kind mixture and a generator of the shape [2]; pictures need digits "
             "or pictures"
         )
+    if isinstance(generator, DCGANGeneratorConfig) and generator.growing and not isinstance(recipe, DCGANConfig):
+        raise ValueError("only dcgan knows how to grow: leave recipe.generator.growing out")
     if isinstance(judge, DCGANJudgeConfig):
         if points:
             raise ValueError("points in the plane are judged by a discriminator of the kind mlp")
