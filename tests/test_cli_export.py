@@ -13,9 +13,9 @@ import torch
 import tiny_onnx
 import zorse
 from tiny_export import noise, session
+from zorse import extras
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
-from zorse.cli import export as command
 from zorse.cli import main
 from zorse.errors import WeightsError
 from zorse.generator_file import save_generator
@@ -200,7 +200,7 @@ def test_models_info_shows_the_comparison(zorse_export, pix2pix_run, monkeypatch
 
 
 def test_missing_packages_are_named(zorse_export, pix2pix_run, monkeypatch):
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "onnx" else find_spec(name))
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "onnxscript" else find_spec(name))
     code, _, err = zorse_export(pix2pix_run)
     assert code == 1
     assert "pip install 'zorse[export]'" in err

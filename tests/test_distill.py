@@ -78,7 +78,7 @@ def unpaired(tmp_path_factory):
 @pytest.fixture
 def without_export(monkeypatch):
     """Networks are timed by PyTorch where the exporter is not installed, which takes less time in a test."""
-    monkeypatch.setattr("zorse.cli.distill.find_spec", lambda name: None)
+    monkeypatch.setattr("zorse.cli.distill.is_installed", lambda extra: False)
 
 
 # The recipe ----------------------------------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ WORDS = """
 import sys
 from pathlib import Path
 from zorse_app import texts, Service, Shelf, build, shelf
-from zorse_app.tabs import lab
+from zorse import extras
 shelf.sample_models = dict
 folder = Path(sys.argv[1])
 
@@ -216,7 +216,7 @@ def says(text, where):
 full, bare = words(Shelf(folder)), words(Shelf())
 assert says(texts.LAB_DIGITS_INTRO, full) and not says(texts.LAB_NO_GENERATORS, full)
 assert says(texts.LAB_NO_GENERATORS, bare) and says(texts.LAB_INTRO, bare)
-lab.find_spec = lambda package: None
+extras.find_spec = lambda package: None
 without = words(Shelf())
 assert says(texts.LAB_NOT_INSTALLED, without) and not says(texts.LAB_INTRO, without)
 assert "torch" not in sys.modules

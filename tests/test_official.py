@@ -186,7 +186,7 @@ def test_the_commands(shelf, server, checkpoint, zorse, tmp_path):
 
 
 def test_without_torch_the_extra_is_named_before_anything_is_downloaded(shelf, server, zorse, monkeypatch):
-    monkeypatch.setattr("zorse.cli.models.find_spec", lambda name: None)
+    monkeypatch.setattr("zorse.extras.find_spec", lambda name: None)
     code, _, err = zorse("models", "download", NAME)
     assert code == 1
     assert "pip install 'zorse[train]'" in err

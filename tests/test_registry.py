@@ -195,7 +195,7 @@ def test_paths_that_are_no_models(tmp_path, name, says):
 
 def test_safetensors_without_torch_names_the_extra(tmp_path, monkeypatch):
     (tmp_path / "m.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
-    monkeypatch.setattr("zorse.loading.find_spec", lambda name: None)
+    monkeypatch.setattr("zorse.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"zorse\[train\]"):
         zorse.load(tmp_path / "m.safetensors")
     with pytest.raises(WeightsError, match="no Zorse model card"):

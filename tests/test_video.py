@@ -431,7 +431,7 @@ def test_a_full_disk_is_said(tmp_path, negative, monkeypatch):
 
 
 def test_without_av_the_extra_is_named(tmp_path, negative, monkeypatch):
-    monkeypatch.setattr("zorse.runtime.video.find_spec", lambda _: None)
+    monkeypatch.setattr("zorse.extras.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"zorse\[video\]"):
         negative.video(tmp_path / "in.mp4", tmp_path / "out.mp4")
 

@@ -4,12 +4,11 @@ Raises:
     MissingExtraError: on import, where Gradio is not installed.
 """
 
-from importlib.util import find_spec
-
 from zorse.errors import MissingExtraError
+from zorse.extras import is_installed
 from zorse_app import texts
 
-if find_spec("gradio") is None:
+if not is_installed("app"):
     raise MissingExtraError(texts.START_NEEDS, "app")
 
 from zorse_app.launch import RunningPage, is_local, launch

@@ -16,6 +16,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from zorse.errors import ConfigError
+from zorse.extras import is_installed
 from zorse.runtime.devices import Setting
 from zorse_app import texts
 from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
@@ -25,7 +26,6 @@ from zorse_app.limits import Limits
 from zorse_app.page import build
 from zorse_app.service import Service
 from zorse_app.shelf import Shelf
-from zorse_app.tabs.train import is_installed
 from zorse_app.training_desk import Desk, trainings_folder
 from zorse_app.visitors_folder import folder_for_visitors
 
@@ -98,7 +98,7 @@ def launch(
     with folder_for_visitors() as folder:
         service = Service(shelf, folder / "results")
         is_private = user is not None or (is_local(host) and not share)
-        desk = Desk(runs or trainings_folder()) if is_private and is_installed() else None
+        desk = Desk(runs or trainings_folder()) if is_private and is_installed("train") else None
         blocks = build(service, desk)
         try:
             with desk.open() if desk else contextlib.nullcontext():

@@ -3,11 +3,11 @@
 import json
 import re
 import struct
-from importlib.util import find_spec
 from pathlib import Path
 
 from zorse.card import ModelCard, read_card
-from zorse.errors import MissingExtraError, WeightsError
+from zorse.errors import WeightsError
+from zorse.extras import READS_TENSORS, require
 from zorse.registry import OFFICIAL, model_file
 from zorse.runtime.devices import Arena, Device, Setting
 from zorse.runtime.model_file import read_onnx
@@ -47,8 +47,7 @@ def load(
     """
     file = locate(name_or_path)
     if file.suffix.lower() == ".safetensors":
-        if find_spec("torch") is None or find_spec("safetensors") is None:
-            raise MissingExtraError(f"Translating with {file.name}", "train")
+        require(f"Translating with {file.name}", "train", *READS_TENSORS)
         from zorse.inference import load_torch  # imports torch
 
         return load_torch(file, Setting(device, threads, arena))

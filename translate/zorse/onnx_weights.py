@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 
 from zorse.card import ModelCard, read_card
-from zorse.errors import IncompatibleWeights, MissingExtraError, WeightsError
+from zorse.errors import IncompatibleWeights, WeightsError
 from zorse.generator_file import blank_generator, first_difference
 from zorse.runtime.streamed.onnx_kernels import RENAMED_KEY
 
@@ -22,7 +23,6 @@ def load_onnx_generator(path: Path) -> tuple[nn.Module, ModelCard]:
     Weights that were rounded to 16 bits for the file stay rounded.
 
     Raises:
-        MissingExtraError: the package `onnx` is not installed.
         WeightsError: missing, damaged, or not a model of Zorse.
         IncompatibleWeights: the file holds no longer what can be trained: the export has made BatchNorm part of other
             nodes, or weights are in 8 bits.
@@ -58,10 +58,6 @@ def _is_kernel(weight: Tensor | None) -> bool:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """The metadata of an ONNX file, and its initializers by the names that they have in the network."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError(f"Reading the weights out of {path.name}", "export") from error
     try:
         model = onnx.load(path)
     except Exception as error:  # Besides OSError, what protobuf raises for damage: it has no types to name it by.

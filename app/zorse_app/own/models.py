@@ -8,13 +8,13 @@ import sys
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from zorse.card import ModelCard
-from zorse.errors import MissingExtraError, WeightsError
+from zorse.errors import WeightsError
+from zorse.extras import require
 from zorse.loading import PICKLES, read_file_card
 from zorse.runtime.translator import Translator
 from zorse_app import texts
@@ -124,8 +124,7 @@ class OwnModels:
     def _converted(self, file: Path) -> Path:
         """The same as an ONNX file, by 'zorse export', which reads nothing but the tensors and the card."""
         read_file_card(file)
-        if find_spec("torch") is None or find_spec("onnxscript") is None:
-            raise MissingExtraError(texts.OWN_CONVERTING.format(name=file.name), "export")
+        require(texts.OWN_CONVERTING.format(name=file.name), "export")
         target = file.with_suffix(".onnx")
         command = [sys.executable, "-m", "zorse", "export", str(file), "-o", str(target)]
         with self._service.shelf.gate.work(_CONVERTING.memory):

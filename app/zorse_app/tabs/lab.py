@@ -3,7 +3,6 @@
 import base64
 import html
 from collections.abc import Iterator
-from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,6 +11,7 @@ from PIL import Image
 
 from zorse.data.samples.config import MixtureShape
 from zorse.errors import ConfigError, ZorseError
+from zorse.extras import is_installed
 from zorse.imaging.sheets import Pixels
 from zorse_app import texts
 from zorse_app.gan_lab.benches import MOST_STEPS, PLAY_SECONDS, Benches
@@ -32,7 +32,7 @@ def lab_tab(service: Service) -> None:
     """Fills the tab; needs the page under construction, to hear when a visitor leaves."""
     with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab(texts.LAB_WAY_LIVE):
-            if all(find_spec(package) for package in ("torch", "accelerate", "tomli_w")):
+            if is_installed("train"):
                 _live(Benches(service.shelf.gate))
             else:
                 gr.Markdown(texts.LAB_NOT_INSTALLED)

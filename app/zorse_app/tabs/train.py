@@ -1,23 +1,15 @@
 """The tab that trains: one side takes pictures in and starts, the other shows what runs and what came of it."""
 
-from importlib.util import find_spec
-
 import gradio as gr
 
+from zorse.extras import is_installed
 from zorse_app import texts
 from zorse_app.service import Service
 from zorse_app.tabs.train_begin import begin_training
 from zorse_app.tabs.train_watch import watch_trainings
 from zorse_app.training_desk import Desk
 
-_NEEDED = ("torch", "torchvision", "accelerate", "albumentations", "safetensors", "tensorboard", "tomli_w")
-
 NEW, MINE = "new", "mine"
-
-
-def is_installed() -> bool:
-    """Whether the packages for training are there."""
-    return all(find_spec(package) for package in _NEEDED)
 
 
 def train_tab(service: Service, desk: Desk | None) -> None:
@@ -28,7 +20,7 @@ def train_tab(service: Service, desk: Desk | None) -> None:
         desk: where trainings are kept; without it the tab says why there are none, and what to do.
     """
     if desk is None:
-        gr.Markdown(texts.TRAIN_NOT_FOR_STRANGERS if is_installed() else texts.TRAIN_NOT_INSTALLED)
+        gr.Markdown(texts.TRAIN_NOT_FOR_STRANGERS if is_installed("train") else texts.TRAIN_NOT_INSTALLED)
         return
     gr.Markdown(texts.TRAIN_INTRO)
     with gr.Tabs(selected=NEW, overflow_behavior="wrap") as ways:

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import gradio as gr
 from PIL import Image
 
 from zorse.errors import ConfigError
+from zorse.extras import is_installed
 from zorse.imaging.io import Picture
 from zorse_app import texts
 from zorse_app.endpoints import add_endpoint, file_data
@@ -163,7 +163,7 @@ def try_results(service: Service, desk: Desk, chosen: gr.Radio) -> Choice:
 def take_results(service: Service, desk: Desk, chosen: gr.Radio, moment: gr.Radio, way: gr.Radio) -> None:
     """Exports a state as one file."""
     gr.Markdown(texts.TRAIN_STEP_TAKE)
-    if not all(find_spec(package) for package in ("onnx", "onnxscript")):
+    if not is_installed("export"):
         gr.Markdown(texts.TRAIN_EXPORT_MISSING)
         return
     gr.Markdown(texts.TRAIN_TAKE_HINT)

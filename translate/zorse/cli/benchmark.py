@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zorse.cli import app
-from zorse.errors import MissingExtraError
+from zorse.extras import require
 
 benchmark_app = typer.Typer(help="Measure what methods can do, on this computer.", no_args_is_help=True)
 app.add_typer(benchmark_app, name="benchmark")
@@ -58,11 +58,7 @@ def gans(
     """
     if as_json and markdown:
         raise typer.BadParameter("--json and --markdown cannot go together: choose one.")
-    try:
-        import accelerate  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("Measuring GANs", "train") from error
+    require("Measuring GANs", "train")
     from rich.console import Console
 
     from zorse.cli.gan_table import markdown_tables, print_table

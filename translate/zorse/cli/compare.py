@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.errors import ConfigError, MissingExtraError
+from zorse.errors import ConfigError
+from zorse.extras import require
 
 if TYPE_CHECKING:
     from zorse.metrics.compare import ComparedFigure, ComparedModels, Comparison
@@ -26,10 +27,8 @@ def compare(
     A difference counts if its 95 % interval, by bootstrap over the same pictures for both, leaves out zero. Figures of
     different protocols (other pictures, another network, another size) are shown, but not compared.
     """
-    try:
-        from zorse.metrics.compare import compare as lay_side_by_side
-    except ImportError as error:
-        raise MissingExtraError("Comparing", "train") from error
+    require("Comparing", "train")
+    from zorse.metrics.compare import compare as lay_side_by_side
 
     comparison = lay_side_by_side(first, second)
     if as_json:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,7 +11,8 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.errors import ConfigError, MissingExtraError
+from zorse.errors import ConfigError
+from zorse.extras import is_installed, require
 
 if TYPE_CHECKING:
     from zorse.architecture import GeneratorConfig
@@ -65,11 +65,9 @@ def distill(
     on this computer and measured on the test pictures of --data. The settings are those of a training run: samples,
     the best checkpoint, Ctrl-C and --resume work as in 'zorse train'.
     """
-    try:
-        import accelerate  # noqa: F401
-        import torch
-    except ImportError as error:
-        raise MissingExtraError("Distilling", "train") from error
+    require("Distilling", "train")
+    import torch
+
     from zorse.training.config import with_overrides
     from zorse.training.distilling import distillation_config
     from zorse.training.files import RunFolder
@@ -170,19 +168,12 @@ def _timed(*files: Path) -> "Iterator[list[Translator]]":
     """The models with one thread, as users run them: with ONNX Runtime, or with PyTorch where export is missing."""
     from zorse.loading import load
 
-    if not all(find_spec(package) for package in ("onnx", "onnxscript")):
-        import torch
-
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield [load(file, "cpu", threads=1) for file in files]
-        finally:
-            torch.set_num_threads(before)
-        return
     with TemporaryDirectory() as folder:
-        exported = [_as_onnx(file, Path(folder) / f"{number}.onnx") for number, file in enumerate(files)]
-        yield [load(file, "cpu", threads=1) for file in exported]
+        runnable = [
+            _as_onnx(file, Path(folder) / f"{number}.onnx") if is_installed("export") else file
+            for number, file in enumerate(files)
+        ]
+        yield [load(file, "cpu", threads=1) for file in runnable]
 
 
 def _as_onnx(file: Path, target: Path) -> Path:

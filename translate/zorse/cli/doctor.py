@@ -15,7 +15,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False) -> None:
     """Check this installation: packages, ONNX Runtime, GPU, memory, models. Exit code 1 if something is broken."""
-    from zorse.diagnosis import diagnose
+    from zorse.installation import diagnose
 
     findings = diagnose()
     if as_json:

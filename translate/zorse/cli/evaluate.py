@@ -11,6 +11,7 @@ from rich.console import Console
 from zorse.cli import app
 from zorse.cli.options import parse_size
 from zorse.errors import ConfigError, MissingExtraError, WeightsError, ZorseError
+from zorse.extras import require
 
 if TYPE_CHECKING:
     from zorse.card import Metric
@@ -91,11 +92,9 @@ def evaluate(
     are also compared picture by picture. Below each figure stands the identifier of its protocol: figures of different
     identifiers do not compare, and 'zorse compare' sees to it. The protocols in words are in the JSON.
     """
-    try:
-        from zorse.metrics.evaluation import Report
-    except ImportError as error:
-        raise MissingExtraError("Evaluating", "train") from error
+    require("Evaluating", "train")
     from zorse import __version__
+    from zorse.metrics.evaluation import Report
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)

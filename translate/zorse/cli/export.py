@@ -1,14 +1,13 @@
 """`zorse export`: from a trained generator to one ONNX file."""
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from zorse.cli import app
-from zorse.errors import MissingExtraError
+from zorse.extras import require
 
 if TYPE_CHECKING:
     from zorse_export import ExportReport
@@ -112,8 +111,7 @@ def export(
     the network at seven sizes and written only if what it computes is the same: in 32 bits up to 1e-4 on [-1, 1] and
     one of 255 levels, with fewer up to a PSNR of 50 dB (fp16, fp16-compute) or 35 dB (int8).
     """
-    if not all(find_spec(package) for package in ("torch", "safetensors", "onnx", "onnxscript")):
-        raise MissingExtraError("Export to ONNX", "export")
+    require("Export to ONNX", "export")
     if evaluate is not None and precision != "int8":
         raise typer.BadParameter("It measures what int8 does to a model; leave it out.", param_hint="--evaluate")
     if keep_slower and precision != "int8":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zorse.cli import app
-from zorse.errors import MissingExtraError
+from zorse.extras import MODULES, require
 
 if TYPE_CHECKING:
     from zorse.lessons.lesson import Lesson
@@ -23,11 +23,7 @@ def lesson(
     ] = None,
 ) -> None:
     """What GAN lectures teach, shown: computes a lesson in seconds, prints its figures and draws its picture."""
-    try:
-        import matplotlib  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("A lesson", "train") from error
+    require("A lesson", "train", *MODULES["train"], "matplotlib")
     from zorse.lessons.catalogue import LESSONS, check_picture, find_lesson, hold, save_picture
 
     if name is None:

@@ -1,7 +1,6 @@
 """`zorse models`: what is shipped, what a model says of itself, downloads, and checkpoints of other programs."""
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.errors import MissingExtraError
+from zorse.extras import READS_TENSORS, require
 
 if TYPE_CHECKING:
     from zorse.card import Metric, ModelCard
@@ -98,8 +97,8 @@ def download(name: Annotated[str, typer.Argument(metavar="MODEL", help="A shippe
     from zorse import registry
 
     is_official = name.startswith(registry.OFFICIAL)
-    if is_official and not all(find_spec(package) for package in ("torch", "safetensors")):
-        raise MissingExtraError("Converting a published checkpoint", "train")
+    if is_official:
+        require("Converting a published checkpoint", "train", *READS_TENSORS)
     console = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -171,8 +170,7 @@ def import_model(
     The architecture is recognised from the weights' names and shapes. Only tensors are read: nothing in the file is
     run. Without options the model works as test.py of those programs does.
     """
-    if not all(find_spec(package) for package in ("torch", "safetensors")):
-        raise MissingExtraError("Importing a checkpoint", "train")
+    require("Importing a checkpoint", "train", *READS_TENSORS)
     from zorse.generator_file import load_generator, save_generator
     from zorse.legacy.importing import import_generator
 

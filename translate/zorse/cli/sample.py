@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.errors import ConfigError, MissingExtraError, WeightsError
+from zorse.errors import ConfigError, WeightsError
+from zorse.extras import require
 
 if TYPE_CHECKING:
     from zorse.imaging.sheets import Pixels, Points
@@ -75,11 +76,7 @@ def sample(
 
     The same seed gives the same samples. Without --label, each class has its own column.
     """
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("Drawing samples", "train") from error
-
+    require("Drawing samples", "train")
     chosen = {
         "--interpolate": interpolate,
         "--traverse": traverse,

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.errors import MissingExtraError
+from zorse.extras import require
 
 
 @app.command()
@@ -68,11 +68,7 @@ def train(
 
     Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.
     """
-    try:
-        import accelerate  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("Training", "train") from error
+    require("Training", "train")
     from zorse.cli.baselines import find_baseline, train_from_command
     from zorse.training.config import read_config, with_overrides
     from zorse.training.files import RunFolder

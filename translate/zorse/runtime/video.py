@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zorse.errors import MissingExtraError
+from zorse.extras import require
 from zorse.imaging.picture import Picture, Pixels
 from zorse.imaging.read import MAX_PIXELS
 from zorse.runtime.steady import DEFAULT, Steady
@@ -52,8 +51,7 @@ def translate_video(
         DiskFull: no space is left.
         ConfigError: the steadiness is not between 0 and 1.
     """
-    if find_spec("av") is None:
-        raise MissingExtraError(f"Reading the video {source}", "video")
+    require(f"Reading the video {source}", "video")
     from zorse.imaging.video.rewrite import rewrite_video
 
     options = options or VideoOptions()

@@ -72,7 +72,6 @@ def read_model(model: str) -> list[Trained]:
 
     Raises:
         UnknownModel, WeightsError: there is none, or it cannot be read.
-        MissingExtraError: an .onnx file, and the package `onnx` is not installed.
     """
     path = Path(model)
     if names_a_folder(model):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from zorse.errors import ZorseError
+from zorse.extras import FOR_FIGURES, MODULES, Extra, missing_modules
 from zorse.registry import Entry, find_file, shipped_models, verify, weights_folder
 
 
@@ -57,12 +58,11 @@ def _processor() -> Finding:
 
 
 def _memory() -> Finding:
-    if not Path("/proc/meminfo").exists():
-        return Finding("memory", "note", "cannot be asked on this system")
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    sizes = {key: int(value.split()[0]) / 2**20 for key, _, value in (line.partition(":") for line in lines)}
-    found = f"{sizes['MemAvailable']:.1f} of {sizes['MemTotal']:.1f} GiB are free"
-    if sizes["MemAvailable"] < 1:
+    from zorse.runtime.memory import available_memory, format_memory
+
+    free = available_memory()
+    found = f"{format_memory(free)} are free"
+    if free < 10**9:
         return Finding("memory", "note", found, "Close other programs, and translate with --size native.")
     return Finding("memory", "ok", found)
 
@@ -173,27 +173,23 @@ def _first_file() -> Path | None:
 
 
 def _page() -> Finding:
-    gradio = _version("gradio")
-    if gradio is None:
-        return Finding("page (zorse ui)", "note", "gradio is not installed", "pip install 'zorse[app]'")
-    return Finding("page (zorse ui)", "ok", f"gradio {gradio}")
+    return _extra("page (zorse ui)", "app", MODULES["app"])
 
 
 def _videos() -> Finding:
-    av = _version("av")
-    if av is None:
-        return Finding("videos", "note", "av is not installed", "pip install 'zorse[video]'")
-    return Finding("videos", "ok", f"av {av}")
+    return _extra("videos", "video", MODULES["video"])
+
+
+def _extra(part: str, extra: Extra, modules: tuple[str, ...]) -> Finding:
+    if missing := missing_modules(*modules):
+        return Finding(part, "note", f"missing: {', '.join(missing)}", f"pip install 'zorse[{extra}]'")
+    return Finding(part, "ok", f"all packages of the extra '{extra}' are installed")
 
 
 def _training() -> Iterator[Finding]:
-    needed = ("torch", "torchvision", "accelerate", "albumentations", "safetensors", "tensorboard", "tomli-w")
-    missing = [package for package in needed if _version(package) is None]
-    if missing:
-        yield Finding("training", "note", f"missing: {', '.join(missing)}", "pip install 'zorse[train]'")
-    else:
-        yield Finding("training", "ok", "all packages of the extra 'train' are installed")
-    if "torch" in missing:
+    yield _extra("training", "train", (*MODULES["train"], *FOR_FIGURES))
+    yield _extra("export to ONNX", "export", MODULES["export"])
+    if missing_modules("torch"):
         return
     try:
         import torch
