@@ -14,7 +14,7 @@ from zorse.errors import ConfigError, IncompatibleWeights, WeightsError, ZorseEr
 from zorse.generator_file import load_generator
 from zorse.training import checkpoint, run
 from zorse.training.checkpoint import read_checkpoint
-from zorse.training.files import write_atomically
+from zorse.training.files import save_atomically
 from zorse.training.recorder.log import forget_after
 from zorse.training.run import train
 
@@ -239,13 +239,13 @@ def test_a_file_that_the_system_refuses_to_let_grow(tmp_path):
     """A real failure inside of torch.save, which reports it as something else."""
     resource = pytest.importorskip("resource")  # Not on Windows.
     file = tmp_path / "last.pt"
-    write_atomically(file, lambda part: torch.save({"old": 1}, part))
+    save_atomically(file, lambda part: torch.save({"old": 1}, part))
     before = file.read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(ZorseError, match=r"last.pt could not be written \(File too large\)"):
-            write_atomically(file, lambda part: torch.save(torch.zeros(100_000), part))
+            save_atomically(file, lambda part: torch.save(torch.zeros(100_000), part))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert file.read_bytes() == before
@@ -257,7 +257,7 @@ def test_errors_of_what_is_written_are_not_taken_for_a_full_disk(tmp_path):
         raise RuntimeError("a tensor that cannot be written")
 
     with pytest.raises(RuntimeError, match="cannot be written"):
-        write_atomically(tmp_path / "last.pt", write)
+        save_atomically(tmp_path / "last.pt", write)
     assert not list(tmp_path.iterdir())
 
 

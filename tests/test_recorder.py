@@ -16,6 +16,7 @@ from tiny_training import draw_unpaired, tiny_cyclegan
 from zorse.data.config import UnpairedConfig
 from zorse.data.dataset import open_dataset
 from zorse.errors import MissingExtraError
+from zorse.losses import decision_boundary
 from zorse.recipes.recipe import StepResult
 from zorse.training.config import AlarmName
 from zorse.training.loop import TrainingState
@@ -25,7 +26,6 @@ from zorse.training.recorder.gauges import Gauges, feature_space
 from zorse.training.recorder.signals import (
     accuracy,
     checkerboard,
-    decision_boundary,
     diversity,
     luma_correlation,
     luma_crops,

@@ -1,5 +1,6 @@
 """The losses of the papers as functions of logits: no state, no classes."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -64,6 +65,23 @@ def generator_loss(fake: Logits, objective: Objective) -> Tensor:
             return _mean([((f - 1) ** 2).mean() for f in _maps(fake)])
         case "hinge" | "wgan_gp":
             return _mean([-f.mean() for f in _maps(fake)])
+
+
+def decision_boundary(objective: Objective, label_smoothing: float = 0.0) -> float | None:
+    """The logit at which an optimal discriminator holds real and generated to be equally likely.
+
+    None for `wgan_gp`, whose critic measures a distance and decides nothing.
+    """
+    middle = (1.0 - label_smoothing) / 2
+    match objective:
+        case "lsgan":
+            return middle
+        case "nonsaturating":
+            return math.log(middle / (1 - middle))
+        case "hinge":
+            return 0.0
+        case "wgan_gp":
+            return None
 
 
 def _cross_entropy(logits: Tensor, label: float) -> Tensor:

@@ -233,8 +233,7 @@ def _write(out: Path, frames: "list[Pixels]", milliseconds: int) -> None:
     from PIL import Image
 
     from zorse.imaging.animation import paletted
-    from zorse.imaging.io import Picture, encode_picture
-    from zorse.training.files import write_atomically
+    from zorse.imaging.io import Picture, encode_picture, write_file
 
     content = BytesIO()
     if len(frames) > 1:
@@ -242,4 +241,4 @@ def _write(out: Path, frames: "list[Pixels]", milliseconds: int) -> None:
         first.save(content, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     else:
         content.write(encode_picture(Picture(frames[0]), out.suffix))
-    write_atomically(out, lambda file: file.write(content.getvalue()))
+    write_file(out, content.getvalue())

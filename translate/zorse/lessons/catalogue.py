@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from zorse.errors import ConfigError, ImageError
+from zorse.imaging.write import write_file
 from zorse.lessons import blur, collapse, distances, guard, rotation, saturation, smoothing
 from zorse.lessons.lesson import Lesson
-from zorse.training.files import write_atomically
 
 DPI, COLOURS = 80, 128
 """Of pictures in pixels; the latter of PNG files."""
@@ -78,13 +78,14 @@ def save_picture(lesson: Lesson, path: Path) -> None:
     """Write the picture, in the format that the suffix names; the file appears complete or not at all.
 
     Raises:
-        ZorseError: it cannot be written (a full disk).
+        ImageError: it cannot be written.
+        DiskFull: no space is left for it.
     """
     content, suffix = BytesIO(), path.suffix.lower()
     lesson.picture.savefig(content, format=suffix.removeprefix("."), dpi=DPI)
     if suffix == ".png":
         content = _paletted(content)
-    write_atomically(path, lambda file: file.write(content.getvalue()))
+    write_file(path, content.getvalue())
 
 
 def _paletted(content: BytesIO) -> BytesIO:

@@ -1,12 +1,10 @@
 """The best checkpoint of a run: its generators are measured now and then, and those nearest to reality are kept."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from pydantic import ValidationError
 from rich.console import Console
@@ -18,7 +16,7 @@ from zorse.recipes.recipe import StepResult
 from zorse.training.checkpoint import save_checkpoint
 from zorse.training.config import RunConfig, to_toml
 from zorse.training.files import RunFolder, write_atomically
-from zorse.training.loop import TrainingState, check_weights, device_of
+from zorse.training.loop import TrainingState, check_weights, device_of, untouched_chance
 from zorse.training.recorder.log import append_line
 from zorse.training.saver import WriteGenerators
 
@@ -77,7 +75,7 @@ class BestKeeper:
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Measure every `evaluate_every` steps and after the last one."""
-        if state.iteration % self._config.training.evaluate_every and state.iteration != state.total:
+        if not state.is_due(self._config.training.evaluate_every):
             return
         with untouched_chance(device_of(state)):
             metrics = self._measure(state)
@@ -96,7 +94,7 @@ class BestKeeper:
         save_checkpoint(self._run.best_checkpoint, state, self._accelerator, to_toml(self._config))
         self._write(state, self._run.best_generators, record.metrics)
         # Last, so that a run that was killed in between finds the old figure and does this again.
-        write_atomically(self._run.best_record, lambda file: file.write(record.model_dump_json(indent=2).encode()))
+        write_atomically(self._run.best_record, record.model_dump_json(indent=2).encode())
         self._best = record
 
     def _tell(self, record: BestRecord, is_best: bool) -> None:
@@ -119,12 +117,6 @@ class BestKeeper:
         mean = f"{record.value:.3g} on average: {each}" if len(figures) > 1 else each
         verdict = "the best so far, kept" if is_best or self._best is None else f"best {self._best.value:.3g}"
         self._console.print(f"{record.iteration}: {kind} {mean} ({verdict})", markup=False, soft_wrap=True)
-
-
-def untouched_chance(device: torch.device) -> AbstractContextManager[None]:
-    """Inside, random numbers may be drawn that the training does not miss."""
-    forked: AbstractContextManager[None] = torch.random.fork_rng([device] if device.type == "cuda" else [])
-    return forked
 
 
 def read_record(file: Path) -> BestRecord | None:

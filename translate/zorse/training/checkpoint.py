@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zorse.errors import IncompatibleWeights, WeightsError
-from zorse.training.files import write_atomically
+from zorse.training.files import save_atomically
 from zorse.training.loop import TrainingState
 
 FORMAT = 2
@@ -47,7 +47,7 @@ def save_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator, 
         "recipe": recipe.state_dict(),
         "chance": _chance_state(),
     }
-    write_atomically(path, lambda file: torch.save(content, file))
+    save_atomically(path, lambda file: torch.save(content, file))
 
 
 def keep_checkpoint(path: Path, copy: Path) -> None:

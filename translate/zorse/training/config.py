@@ -14,6 +14,7 @@ from zorse.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
 from zorse.card import TrainingData
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError
+from zorse.losses import decision_boundary
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
@@ -137,6 +138,18 @@ class TrainConfig(RunConfig):
         """
         last = self.data.at(1.0)
         return last.crop_size if isinstance(self.recipe.generator, UnetConfig) else last.native_size
+
+    @property
+    def boundary(self) -> float | None:
+        """The logit at which an optimal discriminator holds both to be equally likely; None for critics."""
+        return decision_boundary(self.recipe.objective, self.recipe.label_smoothing)
+
+    @property
+    def shares_nothing(self) -> bool:
+        """Whether input and output may be anything, such as edges and photos."""
+        if isinstance(self.recipe, DistillationConfig):
+            return not self.recipe.teacher.keeps_detail
+        return isinstance(self.recipe, Pix2PixConfig)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

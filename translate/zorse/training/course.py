@@ -67,7 +67,7 @@ class Course:
             return
         forget_after(self.run.metrics, state.iteration)
         text = to_toml(self.config)
-        write_atomically(self.run.config, lambda file: file.write(text.encode()))
+        write_atomically(self.run.config, text.encode())
         if self.config.training.rollback and not self.run.healthy_checkpoint.exists():
             save_checkpoint(self.run.healthy_checkpoint, state, self.accelerator, text)
 

@@ -22,10 +22,10 @@ from zorse.metrics.resampling import FEWEST_PICTURES
 from zorse.networks.efficientnet import Variant
 from zorse.recipes.distillation import DistillationConfig
 from zorse.runtime.translator import Translator
-from zorse.training.best import Measure, untouched_chance
+from zorse.training.best import Measure
 from zorse.training.cards import generator_cards
 from zorse.training.config import TrainConfig
-from zorse.training.loop import TrainingState, device_of
+from zorse.training.loop import TrainingState, device_of, untouched_chance
 
 
 @dataclass(frozen=True)

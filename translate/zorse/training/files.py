@@ -48,19 +48,29 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file that takes the place of `path` only when it is complete.
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file of the run, which takes the place of `path` only when it is complete.
 
     Raises:
         ZorseError: it could not be written (a full disk); what stood at `path` before is untouched.
     """
     with disk_errors(path), replacing(path) as file:
-        _write(file, write)
+        file.write(content)
 
 
-def _write(file: BinaryIO, write: Callable[[BinaryIO], object]) -> None:
+def save_atomically(path: Path, save: Callable[[BinaryIO], object]) -> None:
+    """Likewise, for what `save` hands to torch.save.
+
+    Raises:
+        ZorseError: as above.
+    """
+    with disk_errors(path), replacing(path) as file:
+        _fill(file, save)
+
+
+def _fill(file: BinaryIO, save: Callable[[BinaryIO], object]) -> None:
     try:
-        write(file)
+        save(file)
     except RuntimeError as error:
         # torch.save hides a full disk behind a complaint about positions in its archive.
         if isinstance(error.__context__, OSError):

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
@@ -67,6 +68,10 @@ class TrainingState:
             network.to(memory_format=_memory_format(config))
         return state
 
+    def is_due(self, every: int) -> bool:
+        """Whether now is the time for what is done every so many iterations, and at the end of the run."""
+        return self.iteration % every == 0 or self.iteration == self.total
+
 
 def device_of(state: TrainingState) -> torch.device:
     """Where the networks are."""
@@ -121,6 +126,12 @@ def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and PyTorch. To be called before networks are built, so that their weights repeat."""
     set_seed(seed)
+
+
+def untouched_chance(device: torch.device) -> AbstractContextManager[None]:
+    """Inside, random numbers may be drawn that the training does not miss."""
+    forked: AbstractContextManager[None] = torch.random.fork_rng([device] if device.type == "cuda" else [])
+    return forked
 
 
 def fit(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,12 +14,14 @@ from rich.text import Text
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from zorse.imaging.picture import Picture
+from zorse.imaging.write import encode_picture
 from zorse.inference import as_tested
 from zorse.recipes.recipe import StepResult
 from zorse.training.cards import generator_cards
 from zorse.training.config import LoopConfig, TrainConfig
 from zorse.training.files import RunFolder, write_atomically
-from zorse.training.loop import TrainingState, device_of
+from zorse.training.loop import TrainingState, device_of, untouched_chance
 from zorse.training.recorder.log import append_line
 
 
@@ -123,7 +124,7 @@ class MetricsLog:
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Append a line every `log_every` steps."""
         self._means.add(result)
-        if state.iteration % self._every and state.iteration != state.total:
+        if not state.is_due(self._every):
             return
         losses = self._means.take()
         rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in state.recipe.optimizers.items()}
@@ -151,33 +152,49 @@ class MetricsLog:
         self._writer.flush()
 
 
-class SampleGrids:
-    """Pictures of what the averaged generators, used as their cards say, make of the same few inputs all along."""
+class SamplePictures:
+    """Pictures of what the averaged generators make of the same few inputs all along, every `sample_every` steps.
 
-    def __init__(self, run: RunFolder, config: TrainConfig, writer: SummaryWriter, batch: Any) -> None:
+    Args:
+        run: where to.
+        every: so many steps.
+        writer: of TensorBoard.
+        draw: gives the picture, uint8 RGB (H, W, 3).
+    """
+
+    def __init__(
+        self, run: RunFolder, every: int, writer: SummaryWriter, draw: Callable[[TrainingState], NDArray[np.uint8]]
+    ) -> None:
         self._folder = run.samples
-        self._config = config
-        self._every = config.training.sample_every
+        self._every = every
         self._writer = writer
-        self._batch = batch
+        self._draw = draw
 
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
-        """Draw a grid every `sample_every` steps, and at the end of the run."""
-        if state.iteration % self._every and state.iteration != state.total:
+        """Draw a picture when it is time, and at the end of the run."""
+        if not state.is_due(self._every):
             return
-        cards = generator_cards(self._config, state)
-        generators = {name: as_tested(average, cards[name]) for name, average in state.averages.items()}
-        device = device_of(state)
-        inputs = {key: value.to(device) if isinstance(value, Tensor) else value for key, value in self._batch.items()}
-        # Dropout at test time must neither disturb the training's chance nor make one grid differ from the next.
-        with torch.inference_mode(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        # What is drawn by chance must neither disturb the training's nor make one picture differ from the next.
+        with torch.no_grad(), untouched_chance(device_of(state)):
             torch.manual_seed(0)
-            grid = as_grid(state.recipe.preview(inputs, generators))
-        write_atomically(self._folder / f"{state.iteration:08d}.png", lambda file: file.write(encode_png(grid)))
-        self._writer.add_image("samples", grid, state.iteration, dataformats="HWC")
+            picture = self._draw(state)
+        write_atomically(self._folder / f"{state.iteration:08d}.png", encode_picture(Picture(picture), ".png"))
+        self._writer.add_image("samples", picture, state.iteration, dataformats="HWC")
 
     def at_end(self, state: TrainingState) -> None:
         """Nothing left to do."""
+
+
+def preview_grid(config: TrainConfig, batch: Mapping[str, Any], state: TrainingState) -> NDArray[np.uint8]:
+    """What the averaged generators, used as their cards say, make of a batch, beside it."""
+    cards = generator_cards(config, state)
+    generators = {name: as_tested(average, cards[name]) for name, average in state.averages.items()}
+    return as_grid(state.recipe.preview(on_device(batch, device_of(state)), generators))
+
+
+def on_device(batch: Mapping[str, Any], device: torch.device) -> Any:
+    """A batch with its tensors there."""
+    return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
 
 
 def as_grid(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
@@ -185,9 +202,3 @@ def as_grid(pictures: dict[str, Tensor]) -> NDArray[np.uint8]:
     columns = [torch.cat(list(batch), dim=1) for batch in pictures.values()]
     grid = torch.cat(columns, dim=2).permute(1, 2, 0).float().cpu().numpy()
     return np.asarray(np.clip(np.rint((grid + 1) * 127.5), 0, 255), dtype=np.uint8)
-
-
-def encode_png(grid: NDArray[np.uint8]) -> bytes:
-    """uint8 RGB (H, W, 3) as a PNG file."""
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(grid, cv2.COLOR_RGB2BGR))
-    return encoded.tobytes()

@@ -1,6 +1,7 @@
 """A training run from its settings to its files."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from zorse.training.exams import exam_for
 from zorse.training.files import RunFolder, disk_errors
 from zorse.training.freezing import freeze
 from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
-from zorse.training.observers import MetricsLog, SampleGrids
+from zorse.training.observers import MetricsLog, SamplePictures, preview_grid
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.saver import Saver
 from zorse.training.stages import staged_batches
@@ -164,7 +165,8 @@ def _train(course: Course, config: TrainConfig, data: Path, dataset: Dataset, st
     def watch(state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None) -> Iterator[Observer]:
         """What is measured is logged, and only what is healthy is kept as such."""
         yield MetricsLog(run, config.training, writer, state, lambda: recorder.signals if recorder else {})
-        yield SampleGrids(run, config, writer, _sample_batch(config, data, dataset))
+        draw = partial(preview_grid, config, _sample_batch(config, data, dataset))
+        yield SamplePictures(run, config.training.sample_every, writer, draw)
         yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy, write)
         if config.training.evaluate_every and (measure := exam_for(config, data, state, course.console)):
             titles = {name: card.task for name, card in generator_cards(config, state).items()}

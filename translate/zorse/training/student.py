@@ -86,7 +86,7 @@ def keep_report(report: StudentReport, file: Path, generator: Path) -> None:
     Raises:
         ZorseError: a file could not be written.
     """
-    write_atomically(file, lambda content: content.write(report.model_dump_json(indent=2).encode()))
+    write_atomically(file, report.model_dump_json(indent=2).encode())
     network, card = load_generator(generator)
     save_generator(generator, network, card.model_copy(update={"metrics": _metrics(report), "notes": summary(report)}))
 

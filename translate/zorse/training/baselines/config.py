@@ -1,6 +1,5 @@
 """The settings of a run whose generator draws samples from noise."""
 
-import math
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -8,6 +7,7 @@ from pydantic import Field, model_validator
 
 from zorse.card import TrainingData
 from zorse.data.samples.config import Companion, SampleDataConfig
+from zorse.losses import decision_boundary
 from zorse.recipes.acgan import ACGANConfig
 from zorse.recipes.cdcgan import ConditionalDCGANConfig
 from zorse.recipes.cgan import ConditionalGANConfig
@@ -62,14 +62,18 @@ class BaselineConfig(RunConfig):
         """
         match self.recipe:
             case GANConfig() | ConditionalGANConfig() | DCGANConfig() | ConditionalDCGANConfig():
-                middle = (1 - self.recipe.tricks.label_smoothing) / 2
-                return math.log(middle / (1 - middle))
+                return decision_boundary("nonsaturating", self.recipe.tricks.label_smoothing)
             case LSGANConfig():
                 return (REAL + FAKE) / 2
             case WGANConfig() | WGANGPConfig() | VAEConfig():
                 return None
             case _:
                 return 0.0
+
+    @property
+    def shares_nothing(self) -> bool:
+        """Whether input and output may be anything: latents and samples are."""
+        return True
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

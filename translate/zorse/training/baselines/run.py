@@ -15,14 +15,14 @@ from zorse.training.baselines.build import build_baseline, check_samples
 from zorse.training.baselines.cards import GENERATOR, sample_card
 from zorse.training.baselines.config import BaselineConfig
 from zorse.training.baselines.exams import exam_for
-from zorse.training.baselines.observers import SampleSheets
+from zorse.training.baselines.sheet import sheet_of
 from zorse.training.best import BestKeeper
 from zorse.training.cards import undescribed
 from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.course import Course, check_new
 from zorse.training.files import RunFolder, disk_errors
 from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
-from zorse.training.observers import MetricsLog
+from zorse.training.observers import MetricsLog, SamplePictures
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.saver import Saver
 
@@ -88,7 +88,7 @@ def _train(course: Course, config: BaselineConfig, data: Path | None, samples: S
     def watch(state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None) -> Iterator[Observer]:
         """What is measured is logged, and only what is healthy is kept as such."""
         yield MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {})
-        yield SampleSheets(run, config, writer, samples)
+        yield SamplePictures(run, settings.sample_every, writer, sheet_of(config, samples))
         yield Saver(run, config, accelerator, lambda: recorder is None or recorder.healthy, write)
         if settings.evaluate_every and (exam := exam_for(config, data, course.console, accelerator.device)):
 

@@ -38,7 +38,8 @@ def players_view(
     judge = copy.deepcopy(judge).eval()
     belief = judge_belief(judge, boundary, reach, fake.device)
     starts = fake[:ARROWS].detach().clone().requires_grad_(True)
-    (slope,) = torch.autograd.grad(judge(starts).sum(), starts)
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(judge(starts).sum(), starts)
     longest = slope.norm(dim=1).max().clamp(min=1e-12)
     arrows = (slope * (LONGEST * reach / longest)).cpu().numpy()
     return plane(real, points, reach, belief=belief, flow=(points[:ARROWS], arrows))

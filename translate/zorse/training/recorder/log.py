@@ -39,7 +39,7 @@ def forget_after(metrics: Path, iteration: int) -> None:
                 kept.append(line + "\n")
         except (json.JSONDecodeError, KeyError, TypeError):
             continue
-    write_atomically(metrics, lambda file: file.write("".join(kept).encode()))
+    write_atomically(metrics, "".join(kept).encode())
 
 
 def alarm_summary(lines: list[Line]) -> list[str]:

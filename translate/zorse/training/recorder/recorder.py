@@ -6,8 +6,6 @@ import torch
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from zorse.recipes.distillation import DistillationConfig
-from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import StepResult
 from zorse.training.baselines.config import BaselineConfig
 from zorse.training.config import TrainConfig
@@ -16,7 +14,6 @@ from zorse.training.loop import TrainingState
 from zorse.training.recorder.alarms import AlarmBoard, Event
 from zorse.training.recorder.gauges import Gauges
 from zorse.training.recorder.log import alarm_summary, append_line, read_log
-from zorse.training.recorder.signals import decision_boundary
 
 WARNING = "bold yellow"
 
@@ -49,9 +46,9 @@ class FlightRecorder:
         self._console = console
         self._every = settings.log_every
         self._rollback = settings.rollback
-        self._gauges = Gauges(_boundary(config), self._every, state)
+        self._gauges = Gauges(config.boundary, self._every, state)
         warm_up = settings.warm_up or 0
-        self._board = AlarmBoard(_shares_nothing(config), state.total, settings.silence, warm_up)
+        self._board = AlarmBoard(config.shares_nothing, state.total, settings.silence, warm_up)
         for line in read_log(run.metrics):
             self._board.update(line["iteration"], line.get("signals", {}))
 
@@ -64,7 +61,7 @@ class FlightRecorder:
     def after_step(self, state: TrainingState, result: StepResult, batch: Any) -> None:
         """Take the step in; read the signals when it is time."""
         self._gauges.add(state, result)
-        if state.iteration % self._every and state.iteration != state.total:
+        if not state.is_due(self._every):
             return
         self.signals = self._gauges.read(state, result)
         for event in self._board.update(state.iteration, self.signals):
@@ -107,19 +104,3 @@ class FlightRecorder:
         headline = f"{'Alarm' if event.raised else 'Alarm cleared'} in iteration {event.iteration}: {alarm.name}."
         self._console.print(f"{headline} {text}", style=WARNING if event.raised else "green")
         self._writer.add_text("alarms", f"**{headline}** {text}", event.iteration)
-
-
-def _boundary(config: WatchedConfig) -> float | None:
-    """The logit at which discriminators decide."""
-    if isinstance(config, BaselineConfig):
-        return config.boundary
-    return decision_boundary(config.recipe.objective, config.recipe.label_smoothing)
-
-
-def _shares_nothing(config: WatchedConfig) -> bool:
-    """Whether input and output may be anything, such as edges and photos."""
-    if isinstance(config, BaselineConfig):
-        return True
-    if isinstance(config.recipe, DistillationConfig):
-        return not config.recipe.teacher.keeps_detail
-    return isinstance(config.recipe, Pix2PixConfig)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.losses import Logits, Objective
+from zorse.losses import Logits
 
 THUMBNAIL = 64
 """Side in pixels of the small copies that diversity and brightness are measured on."""
@@ -18,23 +18,6 @@ SPECTRUM = 256
 """Side in pixels of the part of a picture that checkerboards are looked for in."""
 SHADES = 0.02
 """Contrast below which a picture counts as flat: about three of 256 levels."""
-
-
-def decision_boundary(objective: Objective, label_smoothing: float = 0.0) -> float | None:
-    """The logit at which an optimal discriminator holds real and generated to be equally likely.
-
-    None for `wgan_gp`, whose critic measures a distance and decides nothing.
-    """
-    middle = (1.0 - label_smoothing) / 2
-    match objective:
-        case "lsgan":
-            return middle
-        case "nonsaturating":
-            return math.log(middle / (1 - middle))
-        case "hinge":
-            return 0.0
-        case "wgan_gp":
-            return None
 
 
 def accuracy(real: Logits, fake: Logits, boundary: float) -> Tensor:
