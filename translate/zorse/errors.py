@@ -17,7 +17,9 @@ ZorseError
 Each message is one paragraph that says what was wanted, what came, and what to do.
 """
 
+import difflib
 import errno
+from collections.abc import Iterable
 
 
 class ZorseError(Exception):
@@ -85,3 +87,9 @@ class MissingExtraError(ZorseError):
         super().__init__(
             f"{wanted} needs packages that are not installed. Install them with: pip install 'zorse[{extra}]'"
         )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A guess for a message, with a blank before it: " Did you mean 'horse2zebra'?"; nothing if no name is near."""
+    near = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

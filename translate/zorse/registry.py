@@ -5,7 +5,6 @@ fields for a generator that draws samples from noise, or a table [official.NAME]
 that the authors of CycleGAN or pix2pix have published, which is called "official/NAME" here.
 """
 
-import difflib
 import hashlib
 import os
 import sys
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from zorse.architecture import Frozen
-from zorse.errors import ChecksumMismatch, UnknownModel, WeightsError
+from zorse.errors import ChecksumMismatch, UnknownModel, WeightsError, did_you_mean
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -140,9 +139,7 @@ def entry_of(name: str) -> Entry:
         return models[name]
     if name in sample_models():
         raise UnknownModel(f"{name!r} draws samples from noise and translates nothing: zorse sample {name}")
-    near = difflib.get_close_matches(name.lower(), models, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
-    known = ", ".join(models) or "none"
+    guess, known = did_you_mean(name, models), ", ".join(models) or "none"
     raise UnknownModel(f"There is no shipped model {name!r} and no such file.{guess} Shipped models: {known}.")
 
 
@@ -155,9 +152,8 @@ def official_entry(name: str) -> Official:
     models = official_models()
     if name in models:
         return models[name]
-    near = difflib.get_close_matches(name.lower(), models, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
-    raise UnknownModel(f"There is no published checkpoint {name!r}.{guess} Known are: {', '.join(models) or 'none'}.")
+    guess, known = did_you_mean(name, models), ", ".join(models) or "none"
+    raise UnknownModel(f"There is no published checkpoint {name!r}.{guess} Known are: {known}.")
 
 
 def official_file(name: str) -> Path:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
-from zorse.errors import ConfigError
-from zorse.training.baselines.config import BaselineConfig, describes_baseline, read_baseline_config
+from zorse.cli.stopping import say_stopped
+from zorse.training.baselines.config import BaselineConfig, describes_baseline, read_baseline_config, settings_of
 from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.baselines.run import train_baseline
 from zorse.training.config import with_overrides
@@ -48,33 +47,12 @@ def train_from_command(
         device: where to compute.
     """
     if resume:
-        source = _settings_of(RunFolder(folder), source)
+        source = settings_of(RunFolder(folder), source)
     config = with_overrides(source, settings)
     console.print(f"Training {config.name} ({config.recipe.kind}) in {folder}")
     state = train_baseline(config, data, folder, resume=resume, device=device, console=console)
     if state.interrupted:
-        console.print(
-            f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
-            f"command and: --out {folder} --resume"
-        )
-        raise typer.Exit(130)
+        say_stopped(state, folder, console)
     console.print(f"Done. The generator with its card is in {folder / 'generators'}; next: zorse sample {folder}")
     if (best := RunFolder(folder).best_generators).is_dir():
         console.print(f"The best one is in {best}: zorse sample {folder} --checkpoint best")
-
-
-def _settings_of(run: RunFolder, preset: BaselineConfig) -> BaselineConfig:
-    if not run.config.exists():
-        return preset
-    if not describes_baseline(run.config):
-        raise ConfigError(
-            f"The run in {run.root} trains a translator, but {preset.name} was named for going on with it. Name the "
-            "preset that it was started with, or choose another --out."
-        )
-    saved = read_baseline_config(run.config)
-    if saved.recipe.kind != preset.recipe.kind:
-        raise ConfigError(
-            f"The run in {run.root} trains {saved.recipe.kind}, but the preset that was named for going on with it is "
-            f"one of {preset.recipe.kind}. Name the preset that it was started with, or choose another --out."
-        )
-    return saved

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.cli.options import shown
 from zorse.errors import ConfigError
 from zorse.extras import require
 
@@ -61,11 +62,7 @@ def _row(figure: "ComparedFigure") -> str:
     if figure.difference is not None and figure.interval is not None:
         low, high = figure.interval
         change, between = _signed(figure.difference), f"{_signed(low)} to {_signed(high)}"
-    return f"{figure.name:40}{_number(figure.first):>8}{_number(figure.second):>8}{change:>9}{between:>20}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}" if abs(value) >= 2 else f"{value:.3f}"
+    return f"{figure.name:40}{shown(figure.first):>8}{shown(figure.second):>8}{change:>9}{between:>20}"
 
 
 def _signed(value: float) -> str:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.cli.stopping import say_stopped
 from zorse.errors import ConfigError
 from zorse.extras import is_installed, require
 
@@ -91,11 +92,7 @@ def distill(
     )
     state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
     if state.interrupted:
-        console.print(
-            f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
-            f"command and: --out {folder} --resume"
-        )
-        raise typer.Exit(130)
+        say_stopped(state, folder, console)
     _finish(config, data, RunFolder(folder), found, device, console)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.cli.options import parse_size
+from zorse.cli.options import parse_size, shown
 from zorse.errors import ConfigError, MissingExtraError, WeightsError, ZorseError
 from zorse.extras import require
 
@@ -285,20 +285,16 @@ def _print(console: Console, evaluation: "Evaluation") -> None:
     """A line for each figure, its protocol's identifier below it."""
     console.print(f"{evaluation.model} ({evaluation.task})", style="bold", markup=False)
     console.print(f"{'':40}{'model':>8}{'95 % interval':>18}{'untouched':>11}  better", markup=False, soft_wrap=True)
-    untouched = {metric.name: _figure(metric.value) for metric in evaluation.untouched}
+    untouched = {metric.name: shown(metric.value) for metric in evaluation.untouched}
     for metric in evaluation.metrics:
-        row = f"{metric.name:40}{_figure(metric.value):>8}{_interval(metric):>18}{untouched.get(metric.name, ''):>11}"
+        row = f"{metric.name:40}{shown(metric.value):>8}{_interval(metric):>18}{untouched.get(metric.name, ''):>11}"
         console.print(f"{row}  {metric.better}", markup=False, soft_wrap=True)
         console.print(f"    {metric.protocol_id}", style="dim", markup=False, soft_wrap=True)
     console.print(f"{evaluation.sets}.", markup=False, soft_wrap=True)
 
 
-def _figure(value: float) -> str:
-    return f"{value:.1f}" if abs(value) >= 2 else f"{value:.3f}"
-
-
 def _interval(metric: "Metric") -> str:
-    return "" if metric.interval is None else f"{_figure(metric.interval[0])} to {_figure(metric.interval[1])}"
+    return "" if metric.interval is None else f"{shown(metric.interval[0])} to {shown(metric.interval[1])}"
 
 
 def _check_writable(grid: Path | None, out: Path | None) -> None:

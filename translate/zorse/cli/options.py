@@ -60,3 +60,8 @@ def parse_size(text: str) -> "Size":
     raise typer.BadParameter(
         f"{text!r} is none of auto, native, keep and a number of pixels from 1 to {LARGEST_SIZE}.", param_hint="--size"
     )
+
+
+def shown(value: float) -> str:
+    """A measured figure as tables show it."""
+    return f"{value:.1f}" if abs(value) >= 2 else f"{value:.3f}"

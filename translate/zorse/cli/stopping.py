@@ -1,10 +1,18 @@
-"""Other ways to be stopped than Ctrl-C, with the same care."""
+"""Commands that are stopped: other ways than Ctrl-C, with the same care, and how a training goes on."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from zorse.training.loop import TrainingState
 
 _SIGNALS = ("SIGTERM", "SIGHUP")
 """A request to end, and a terminal that was closed; not every system has both."""
@@ -35,3 +43,23 @@ def stopping_cleanly() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
         if received:
             signal.raise_signal(received[0])
+
+
+def say_stopped(state: "TrainingState", folder: Path, console: Console, left_out: str = "") -> NoReturn:
+    """Tells how a training that was stopped goes on, and ends the command with the exit code of Ctrl-C.
+
+    Args:
+        state: at the end.
+        folder: of the run.
+        console: to tell it on.
+        left_out: options of the command that are not to be repeated.
+
+    Raises:
+        typer.Exit: always.
+    """
+    without = f", without {left_out}," if left_out else ""
+    console.print(
+        f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
+        f"command{without} and: --out {folder} --resume"
+    )
+    raise typer.Exit(130)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.cli.stopping import say_stopped
 from zorse.extras import require
 
 
@@ -129,11 +130,8 @@ def train(
     console.print(f"Training {config.name} in {folder}")
     state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
     if state.interrupted:
-        console.print(
-            f"Stopped after iteration {state.iteration} of {state.total}; everything is saved. Go on with the same "
-            f"command{', without --from,' if models else ''} and: --out {folder} --resume"
-        )
-        raise typer.Exit(130)
+        said_before = {"--from": bool(models), "--minutes": minutes is not None}
+        say_stopped(state, folder, console, " and ".join(option for option, given in said_before.items() if given))
     console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}")
     if (best := RunFolder(folder).best_generators).is_dir():
         console.print(f"The best ones by KID are in {best}: zorse export {folder} --checkpoint best")

@@ -31,6 +31,19 @@ def split_ab(picture: Picture, path: Path) -> tuple[Picture, Picture]:
     return picture[:, : width // 2], picture[:, width // 2 :]
 
 
+def check_sides(a: Picture, b: Picture, path_a: Path, path_b: Path) -> None:
+    """See that the two sides of a pair, from a file each, fit each other.
+
+    Raises:
+        DatasetError: they differ in size.
+    """
+    if a.shape != b.shape:
+        raise DatasetError(
+            f"The two sides of a pair must have the same size, but {path_a} is {a.shape[1]} x {a.shape[0]} and "
+            f"{path_b} is {b.shape[1]} x {b.shape[0]} pixels. 'zorse data pair' makes pairs of equal size."
+        )
+
+
 def join_ab(left: Picture, right: Picture) -> Picture:
     """Two pictures of the same size, (height, width, 3) uint8, side by side.
 

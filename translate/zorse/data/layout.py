@@ -23,6 +23,16 @@ def check_folder(root: Path) -> None:
     _entries(root)
 
 
+def check_new(out: Path) -> None:
+    """See that a set can be written to a folder.
+
+    Raises:
+        DatasetError: something is there already.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DatasetError(f"{out} exists and is not an empty folder. Choose another one: nothing is overwritten.")
+
+
 def list_pictures(folder: Path) -> list[Path]:
     """All pictures in a folder and below it, sorted; hidden files and folders are left out.
 

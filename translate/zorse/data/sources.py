@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zorse.data.ab import split_ab
+from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.dataset import Sample
@@ -15,7 +15,6 @@ from zorse.data.decode import Picture, decode
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
 from zorse.data.memory import Read, kept_in_memory
 from zorse.data.transforms import Cropper
-from zorse.errors import DatasetError
 from zorse.imaging.edges import extract_edges, random_edges
 from zorse.imaging.strokes import random_strokes, with_strokes
 from zorse.imaging.tensor import to_tensor
@@ -82,12 +81,7 @@ class Paired:
 
     def _two_files(self, path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
         left, right = self._read(path_a), self._read(path_b)
-        if left.shape != right.shape:
-            raise DatasetError(
-                f"The two sides of a pair must have the same size, but {path_a} is {left.shape[1]} x {left.shape[0]} "
-                f"and {path_b} is {right.shape[1]} x {right.shape[0]} pixels. 'zorse data pair' makes pairs of equal "
-                "size."
-            )
+        check_sides(left, right, path_a, path_b)
         return left, right
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zorse.data.decode import Picture
-from zorse.errors import ConfigError, DatasetError
+from zorse.data.layout import check_new
+from zorse.errors import ConfigError
 from zorse.imaging import io
 
 SyntheticKind = Literal["blobs", "shapes"]
@@ -37,8 +38,7 @@ def synthesize(kind: SyntheticKind, out: Path, n: int, size: int, seed: int) -> 
     """
     if n < 1 or size < 16:
         raise ConfigError(f"A set of at least 1 picture of at least 16 pixels was wanted, not {n} of {size}.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DatasetError(f"{out} exists and is not an empty folder. Choose another one: nothing is overwritten.")
+    check_new(out)
     few = (n + 3) // 4
     match kind:
         case "blobs":

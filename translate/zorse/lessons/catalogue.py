@@ -1,6 +1,5 @@
 """All lessons, in the order to read them."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from zorse.errors import ConfigError, ImageError
+from zorse.errors import ConfigError, ImageError, did_you_mean
 from zorse.imaging.write import write_file
 from zorse.lessons import blur, collapse, distances, guard, rotation, saturation, smoothing
 from zorse.lessons.lesson import Lesson
@@ -45,9 +44,8 @@ def find_lesson(name: str) -> Entry:
         ConfigError: there is none.
     """
     if name not in LESSONS:
-        near = difflib.get_close_matches(name, list(LESSONS), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"There is no lesson {name!r}.{hint} There are: {', '.join(LESSONS)}.")
+        guess = did_you_mean(name, LESSONS)
+        raise ConfigError(f"There is no lesson {name!r}.{guess} There are: {', '.join(LESSONS)}.")
     return LESSONS[name]
 
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from zorse.card import ModelCard
-from zorse.data.ab import split_ab
+from zorse.data.ab import check_sides, split_ab
 from zorse.data.config import UnpairedConfig
 from zorse.data.decode import Picture, decode
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
@@ -189,11 +189,7 @@ def _paired(
 
 def _two_files(path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
     a, b = decode(path_a), decode(path_b)
-    if a.shape != b.shape:
-        raise DatasetError(
-            f"The two sides of a pair must have the same size, but {path_a} is {a.shape[1]} x {a.shape[0]} and "
-            f"{path_b} is {b.shape[1]} x {b.shape[0]} pixels. 'zorse data pair' makes pairs of equal size."
-        )
+    check_sides(a, b, path_a, path_b)
     return a, b
 
 

@@ -1,6 +1,5 @@
 """The settings of a training run: read from presets, TOML files and `--set key=value`; an unknown key is an error."""
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic_core import ErrorDetails
 from zorse.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
 from zorse.card import TrainingData
 from zorse.data.config import DataConfig
-from zorse.errors import ConfigError
+from zorse.errors import ConfigError, did_you_mean
 from zorse.losses import decision_boundary
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
@@ -248,9 +247,8 @@ def _set(settings: dict[str, Any], path: list[str], value: Any, full_key: str) -
 
 
 def _unknown(full_key: str, part: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(part, list(known), n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no setting {full_key!r}: {part!r} is unknown.{hint} Known there: {', '.join(sorted(known))}."
+    guess = did_you_mean(part, known)
+    return f"There is no setting {full_key!r}: {part!r} is unknown.{guess} Known there: {', '.join(sorted(known))}."
 
 
 def validated(settings: Mapping[str, Any], source: str = "The training configuration") -> TrainConfig:

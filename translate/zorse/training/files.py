@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from zorse.atomic import replacing
-from zorse.errors import WeightsError, ZorseError
+from zorse.errors import ConfigError, WeightsError, ZorseError
 from zorse.registry import official_models, sample_models, shipped_models
 
 Checkpoint = Literal["last", "best"]
@@ -157,6 +157,24 @@ class RunFolder:
         raise WeightsError(
             f"{self.root} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
             "training run (zorse train --out) that has reached its first checkpoint, or a model file."
+        )
+
+
+def check_same_method(run: RunFolder, saved: str, named: str) -> None:
+    """See that a run is gone on with as what it is.
+
+    Args:
+        run: to go on with.
+        saved: the kind of its recipe.
+        named: that of the preset that was named for it.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    if saved != named:
+        raise ConfigError(
+            f"The run in {run.root} trains {saved}, but the preset that was named for going on with it is one of "
+            f"{named}. Name the preset that it was started with, or choose another --out."
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from zorse.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
-from zorse.errors import ConfigError
+from zorse.errors import ConfigError, did_you_mean
 from zorse.imaging.strokes import USUAL_SHARE
 from zorse.recipes.cut import CUTConfig, fastcut
 from zorse.recipes.cyclegan import CycleGANConfig
@@ -206,8 +206,9 @@ def preset(name: str) -> TrainConfig:
         ConfigError: there is none of that name.
     """
     if name not in PRESETS:
+        guess = did_you_mean(name, [*PRESETS, *BASELINE_PRESETS])
         raise ConfigError(
-            f"{name!r} is neither a preset nor a .toml file. The presets are: {', '.join(sorted(PRESETS))}; of the "
-            f"baseline GANs: {', '.join(sorted(BASELINE_PRESETS))}."
+            f"{name!r} is neither a preset nor a .toml file.{guess} The presets are: {', '.join(sorted(PRESETS))}; "
+            f"of the baseline GANs: {', '.join(sorted(BASELINE_PRESETS))}."
         )
     return PRESETS[name]()

@@ -21,7 +21,7 @@ from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
-from zorse.training.files import RunFolder, names_a_folder
+from zorse.training.files import RunFolder, check_same_method, names_a_folder
 
 LONGEST_WARM_UP = 200
 """Iterations that generators which start from a model wait for discriminators which do not, if the run is that long."""
@@ -277,11 +277,7 @@ def settings_of(run: RunFolder, preset: TrainConfig) -> TrainConfig:
     if not run.config.exists():
         return preset
     saved = read_config(run.config)
-    if saved.recipe.kind != preset.recipe.kind:
-        raise ConfigError(
-            f"The run in {run.root} trains {saved.recipe.kind}, but the preset that was named for going on with it is "
-            f"one of {preset.recipe.kind}. Name the preset that it was started with, or choose another --out."
-        )
+    check_same_method(run, saved.recipe.kind, preset.recipe.kind)
     return saved
 
 

@@ -13,6 +13,7 @@ from zorse.data.decode import Picture, on_white
 from zorse.data.doctor.diagnosis import Diagnosis, check
 from zorse.data.doctor.findings import Check, Finding, Item
 from zorse.data.doctor.survey import Facts, Survey
+from zorse.data.layout import check_new
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging import io
 
@@ -98,8 +99,7 @@ def check_out(root: Path, out: Path) -> None:
     Raises:
         DatasetError: it holds files, or lies inside of the set.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DatasetError(f"{out} exists and is not an empty folder. Choose another one: nothing is overwritten.")
+    check_new(out)
     if out.resolve().is_relative_to(root.resolve()):
         raise DatasetError(f"{out} lies inside of {root}, and would become a part of it. Choose another one.")
 

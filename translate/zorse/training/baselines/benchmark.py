@@ -13,7 +13,7 @@ from zorse.architecture import Frozen
 from zorse.data.samples.config import MixtureConfig
 from zorse.data.samples.dataset import SampleSet, open_samples, sample_batches
 from zorse.data.samples.mixtures import centres, spread
-from zorse.errors import ConfigError
+from zorse.errors import ConfigError, did_you_mean
 from zorse.metrics.modes import N_POINTS, measure_modes
 from zorse.metrics.seeds import mean_interval
 from zorse.samples.sampler import Sampler
@@ -162,7 +162,10 @@ class _Bench:
 
 def _config(name: str, data: Path | None, settings: Sequence[str]) -> BaselineConfig:
     if name not in BASELINE_PRESETS:
-        raise ConfigError(f"There is no preset {name!r}. Those of the baselines are: {', '.join(BASELINE_PRESETS)}.")
+        guess = did_you_mean(name, BASELINE_PRESETS)
+        raise ConfigError(
+            f"There is no preset {name!r}.{guess} Those of the baselines are: {', '.join(BASELINE_PRESETS)}."
+        )
     config = BASELINE_PRESETS[name]()
     if config.data.kind == "pictures":
         raise ConfigError(f"The benchmark knows how to measure points and digits, but {name} draws pictures.")

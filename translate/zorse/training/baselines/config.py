@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from zorse.card import TrainingData
 from zorse.data.samples.config import Companion, SampleDataConfig
+from zorse.errors import ConfigError
 from zorse.losses import decision_boundary
 from zorse.recipes.acgan import ACGANConfig
 from zorse.recipes.cdcgan import ConditionalDCGANConfig
@@ -23,6 +24,7 @@ from zorse.recipes.wgan import WGANConfig
 from zorse.recipes.wgan_gp import WGANGPConfig
 from zorse.sample_architecture import DCGANGeneratorConfig, DCGANJudgeConfig
 from zorse.training.config import LoopConfig, RunConfig, read_settings, validated_as
+from zorse.training.files import RunFolder, check_same_method
 
 BaselineRecipeConfig = Annotated[
     GANConfig
@@ -162,3 +164,25 @@ def describes_baseline(path: Path) -> bool:
     """
     data = read_settings(path).get("data")
     return isinstance(data, dict) and data.get("kind") in ("mixture", "digits", "pictures")
+
+
+def settings_of(run: RunFolder, preset: BaselineConfig) -> BaselineConfig:
+    """The settings that a run was started with: whoever lets it go on need not repeat them.
+
+    Args:
+        run: to go on with.
+        preset: that was named for it; it is taken where the run holds no settings yet.
+
+    Raises:
+        ConfigError: the settings cannot be read, or the run trains something else.
+    """
+    if not run.config.exists():
+        return preset
+    if not describes_baseline(run.config):
+        raise ConfigError(
+            f"The run in {run.root} trains a translator, but {preset.name} was named for going on with it. Name the "
+            "preset that it was started with, or choose another --out."
+        )
+    saved = read_baseline_config(run.config)
+    check_same_method(run, saved.recipe.kind, preset.recipe.kind)
+    return saved
