@@ -24,7 +24,7 @@ from zorse.imaging.tensor import to_pixels
 from zorse.inference import TorchBackend
 from zorse.networks.build import build_generator
 from zorse.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY, ParityReport, read_parity
-from zorse.runtime.onnx import CORE_INPUT, CORE_OUTPUT, IO_KEY
+from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, IO_KEY
 from zorse.runtime.translator import Translator
 from zorse_export import TOLERANCE, ExportReport, GraphInput, GraphOutput, at_test, export_onnx, trace
 from zorse_export import export as exporting

@@ -10,7 +10,8 @@ import tiny_onnx
 from zorse.card import CARD_KEY
 from zorse.errors import WeightsError
 from zorse.loading import load, read_file_card
-from zorse.runtime.onnx import CORE_INPUT, CORE_OUTPUT, OnnxBackend
+from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT
+from zorse.runtime.onnx import OnnxBackend
 from zorse.runtime.onnx_file import Value, parse_onnx
 
 GRAPHS = [tiny_onnx.negation, tiny_onnx.instance_norm]

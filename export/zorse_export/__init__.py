@@ -1,11 +1,12 @@
 """From a trained generator to one ONNX file that computes the same, checked before it is written."""
 
+from zorse.direction import Direction
 from zorse_export.export import ExportReport, export_onnx
 from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, Traced, trace
 from zorse_export.kid import evaluation_pictures
 from zorse_export.parity import BOUNDS, TOLERANCE, ParityCheck
 from zorse_export.prepare import at_test
-from zorse_export.source import Direction, default_target, find_generator, load_source, run_config
+from zorse_export.source import default_target, find_generator, load_source, run_config
 
 __all__ = [
     "BOUNDS",

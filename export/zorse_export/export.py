@@ -26,7 +26,7 @@ from zorse.parity import (
     Io,
     ParityReport,
 )
-from zorse.runtime.onnx import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, IO_KEY, OUTPUT_NAME
+from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, IO_KEY, OUTPUT_NAME
 from zorse.runtime.streamed.onnx_kernels import RENAMED_KEY
 from zorse_export.blame import first_difference
 from zorse_export.eight_bits import quantise

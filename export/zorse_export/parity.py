@@ -16,7 +16,7 @@ from zorse.card import ModelCard
 from zorse.errors import ExportError
 from zorse.imaging.tensor import Tensor, crop, to_pixels
 from zorse.parity import Bounds, Compared, ExportPrecision, Io
-from zorse.runtime.onnx import CPU
+from zorse.runtime.devices import CPU
 from zorse_export.cases import Batch, Case, cases, padded
 
 TOLERANCE = 1e-4

@@ -8,7 +8,7 @@ import onnx
 from onnx import helper, parser
 
 from zorse.card import ModelCard
-from zorse.runtime.onnx import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, OUTPUT_NAME
+from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, OUTPUT_NAME
 from zorse.runtime.passes import MIN_SIDE
 
 

@@ -1,11 +1,11 @@
 """Which generator is meant, and what its ONNX file is called."""
 
 from pathlib import Path
-from typing import Literal
 
 from torch import nn
 
 from zorse.card import ModelCard
+from zorse.direction import Direction
 from zorse.errors import WeightsError
 from zorse.generator_file import load_generator
 from zorse.loading import locate, read_file_card
@@ -14,8 +14,6 @@ from zorse.registry import OFFICIAL
 from zorse.training.config import TrainConfig, read_config
 from zorse.training.files import Checkpoint, RunFolder, names_a_folder
 from zorse_export.names import plain_name
-
-Direction = Literal["AtoB", "BtoA"]
 
 
 def find_generator(source: Path, direction: Direction | None = None, checkpoint: Checkpoint = "last") -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from zorse.atomic import replacing
 from zorse.card import ModelCard, read_card
 from zorse.errors import ExportError
-from zorse.runtime.onnx import read_onnx
+from zorse.runtime.model_file import read_onnx
 from zorse.runtime.onnx_file import OnnxFile, Value
 from zorse_export.names import plain_name
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from zorse.architecture import Frozen, GeneratorConfig
+from zorse.direction import Direction
 from zorse.errors import WeightsError
 
 CARD_KEY = "zorse.card"
@@ -49,7 +50,7 @@ class ModelCard(Frozen):
     domain_a: str
     """What the pictures of domain A show."""
     domain_b: str
-    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    direction: Direction = "AtoB"
     architecture: GeneratorConfig
     value_range: tuple[float, float] = (-1.0, 1.0)
     """Range of the network's input and output."""

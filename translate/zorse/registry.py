@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from zorse.architecture import Frozen
+from zorse.direction import Direction
 from zorse.errors import ChecksumMismatch, UnknownModel, WeightsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Official(Frozen):
     """Of the checkpoint; None where its publisher gives none, so that nobody can tell whether what came is genuine."""
     domain_a: str
     domain_b: str
-    direction: Literal["AtoB", "BtoA"]
+    direction: Direction
     keeps_detail: bool
     data: str
     """Name of the set that it was trained on."""

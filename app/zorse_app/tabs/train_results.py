@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from zorse.direction import Direction
 from zorse.errors import ConfigError
 from zorse.extras import is_installed
 from zorse.imaging.io import Picture
@@ -30,7 +31,7 @@ from zorse_app.parts import (
 )
 from zorse_app.service import Service
 from zorse_app.training_desk import Desk, Training
-from zorse_app.training_desk.models import Direction, TrainedModels, export, moments, sample_pictures
+from zorse_app.training_desk.models import TrainedModels, export, moments, sample_pictures
 from zorse_app.training_report import size
 
 _COMPARED = 3

@@ -6,13 +6,13 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import zorse
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
+from zorse.direction import Direction
 from zorse.errors import DatasetError, ExportError, UnknownModel
 from zorse.loading import read_file_card
 from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
@@ -21,8 +21,6 @@ from zorse_app import texts
 from zorse_app.training_desk.pictures import data_config
 from zorse_app.training_desk.processes import run_to_its_end, why_it_failed, zorse_command
 from zorse_app.training_desk.record import Training
-
-Direction = Literal["AtoB", "BtoA"]
 
 _KEPT_WARM = 6
 _EXPORT_PATIENCE = 600.0

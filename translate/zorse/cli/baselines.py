@@ -11,7 +11,7 @@ from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.baselines.run import train_baseline
 from zorse.training.config import with_overrides
 from zorse.training.files import RunFolder
-from zorse.training.loop import Device
+from zorse.training.loop import TrainingDevice
 
 
 def find_baseline(preset: str) -> BaselineConfig | None:
@@ -33,7 +33,7 @@ def train_from_command(
     console: Console,
     *,
     resume: bool,
-    device: Device,
+    device: TrainingDevice,
 ) -> None:
     """Train, and say where the results are.
 

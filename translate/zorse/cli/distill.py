@@ -12,12 +12,13 @@ from rich.console import Console
 
 from zorse.cli import app
 from zorse.cli.stopping import say_stopped
+from zorse.direction import Direction
 from zorse.errors import ConfigError
 from zorse.extras import is_installed, require
 
 if TYPE_CHECKING:
     from zorse.architecture import GeneratorConfig
-    from zorse.runtime.onnx import Device
+    from zorse.runtime.devices import Device
     from zorse.runtime.translator import Translator
     from zorse.training.config import TrainConfig
     from zorse.training.files import RunFolder
@@ -48,7 +49,7 @@ def distill(
         typer.Option(help="What --data holds.", show_default="as the teacher was trained, or by the folders' names"),
     ] = None,
     direction: Annotated[
-        Literal["AtoB", "BtoA"] | None, typer.Option(help="Which generator of a CycleGAN run.", show_default="AtoB")
+        Direction | None, typer.Option(help="Which generator of a CycleGAN run.", show_default="AtoB")
     ] = None,
     resume: Annotated[
         bool,

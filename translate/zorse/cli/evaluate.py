@@ -10,6 +10,7 @@ from rich.console import Console
 
 from zorse.cli import app
 from zorse.cli.options import parse_size, shown
+from zorse.direction import Direction
 from zorse.errors import ConfigError, MissingExtraError, WeightsError, ZorseError
 from zorse.extras import require
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from zorse.card import Metric
     from zorse.data.decode import Picture
     from zorse.metrics.evaluation import Evaluation, Instruments
-    from zorse.metrics.pictures import Direction, EvaluationSet, Example, Kind
-    from zorse.runtime.onnx import Device
+    from zorse.metrics.pictures import EvaluationSet, Example, Kind
+    from zorse.runtime.devices import Device
     from zorse.runtime.translator import Size, Translator
     from zorse.training.config import TrainConfig
     from zorse.training.files import Checkpoint

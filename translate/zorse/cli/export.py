@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zorse.cli import app
+from zorse.direction import Direction
 from zorse.extras import require
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def export(
         ),
     ] = None,
     direction: Annotated[
-        Literal["AtoB", "BtoA"] | None, typer.Option(help="Which generator of a CycleGAN run.", show_default="AtoB")
+        Direction | None, typer.Option(help="Which generator of a CycleGAN run.", show_default="AtoB")
     ] = None,
     checkpoint: Annotated[
         Literal["last", "best"], typer.Option(help="Which checkpoint of a run: the newest, or the best by KID.")

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
+from zorse.direction import Direction
 from zorse.extras import READS_TENSORS, require
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def import_model(
     domain_a: Annotated[str | None, typer.Option(help="What pictures of domain A show.")] = None,
     domain_b: Annotated[str | None, typer.Option(help="What pictures of domain B show.")] = None,
     direction: Annotated[
-        Literal["AtoB", "BtoA"] | None, typer.Option(help="Of the translation.", show_default="from the file")
+        Direction | None, typer.Option(help="Of the translation.", show_default="from the file")
     ] = None,
     native_size: Annotated[
         int | None, typer.Option(min=1, help="Short side, in pixels, that it was trained on.", show_default="256")
@@ -201,7 +202,7 @@ def import_model(
 def _parity(file: Path) -> "ParityReport | None":
     """The report in an exported file."""
     from zorse.parity import read_parity
-    from zorse.runtime.onnx import read_onnx
+    from zorse.runtime.model_file import read_onnx
 
     return read_parity(read_onnx(file).metadata, str(file)) if file.suffix.lower() == ".onnx" else None
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from zorse.architecture import Frozen
+from zorse.direction import Direction
 
 
 class Stage(Frozen):
@@ -113,7 +114,7 @@ class PairedConfig(Crops):
     """
 
     kind: Literal["paired"] = "paired"
-    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    direction: Direction = "AtoB"
     """`BtoA` swaps the sides, so that a sample's `A` is always what the generator gets and `B` what it should draw."""
 
 

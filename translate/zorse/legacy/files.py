@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
+from zorse.direction import Direction
 from zorse.errors import WeightsError
 from zorse.legacy.reading import flattened, is_own, read_content
 from zorse.legacy.recognise import ForeignNetwork, find_networks
@@ -32,7 +32,7 @@ class Found:
     network: ForeignNetwork
 
     @property
-    def direction(self) -> Literal["AtoB", "BtoA"] | None:
+    def direction(self) -> Direction | None:
         """Of a generator that has a twin for the other one."""
         match self.name:
             case "G_AB":

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
 from zorse import __version__
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
+from zorse.direction import Direction
 from zorse.errors import IncompatibleWeights, WeightsError
 from zorse.generator_file import blank_generator
 from zorse.legacy.files import Found, networks_in
@@ -90,7 +91,7 @@ def _check_foreign(path: Path) -> None:
         )
 
 
-def _choose(path: Path, place: str | None, direction: Literal["AtoB", "BtoA"] | None) -> tuple[Found, ForeignGenerator]:
+def _choose(path: Path, place: str | None, direction: Direction | None) -> tuple[Found, ForeignGenerator]:
     """The only generator that can be meant; of two for both directions the one from A to B."""
     all_found = networks_in(path)
     generators = [(found, found.network) for found in all_found if isinstance(found.network, ForeignGenerator)]

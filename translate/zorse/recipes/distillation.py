@@ -21,6 +21,7 @@ from torch.optim import Adam, Optimizer
 
 from zorse.architecture import CompactConfig, DiscriminatorConfig, Frozen, GeneratorConfig, ProjectedConfig
 from zorse.data.loader import Batch
+from zorse.direction import Direction
 from zorse.losses import discriminator_loss, generator_loss
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
@@ -36,7 +37,7 @@ class TeacherConfig(Frozen):
     """Of its weights: a run that goes on needs the same teacher."""
     name: str
     task: str
-    direction: Literal["AtoB", "BtoA"]
+    direction: Direction
     keeps_detail: bool
     licence: str
 

@@ -8,37 +8,14 @@ import numpy as np
 from zorse.card import ModelCard
 from zorse.errors import ConfigError, WeightsError
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.devices import CPU, CUDA, Arena, Device, Setting, cuda_devices
+from zorse.runtime.devices import CPU, CUDA, Arena, Device, Setting
 from zorse.runtime.memory import give_back
-from zorse.runtime.model_file import (
-    CORE_INPUT,
-    CORE_OUTPUT,
-    INPUT_NAME,
-    IO_KEY,
-    OUTPUT_NAME,
-    model_bytes,
-    read_network,
-    read_onnx,
-)
+from zorse.runtime.model_file import model_bytes, read_network
 from zorse.runtime.rewrite import faster
 from zorse.runtime.sessions import Session, choose_provider, is_large, open_session
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
-
-__all__ = [
-    "CORE_INPUT",
-    "CORE_OUTPUT",
-    "CPU",
-    "CUDA",
-    "INPUT_NAME",
-    "IO_KEY",
-    "OUTPUT_NAME",
-    "Device",
-    "OnnxBackend",
-    "cuda_devices",
-    "read_onnx",
-]
 
 
 class OnnxBackend:

@@ -13,11 +13,12 @@ from zorse.architecture import ProjectedConfig
 from zorse.card import Metric, ModelCard
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.decode import decode
+from zorse.direction import Direction
 from zorse.errors import DatasetError
 from zorse.inference import TorchBackend
 from zorse.metrics.features import Extractor, FeatureCollector, efficientnet_extractor
 from zorse.metrics.figures import Sets, described_sets, kid_figure
-from zorse.metrics.pictures import Direction, EvaluationSet, edges_set, paired_set, unpaired_set
+from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
 from zorse.metrics.resampling import FEWEST_PICTURES
 from zorse.networks.efficientnet import Variant
 from zorse.recipes.distillation import DistillationConfig

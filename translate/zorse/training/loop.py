@@ -21,7 +21,7 @@ from zorse.training.interrupt import InterruptFlag
 from zorse.training.processes import agreed, average_over_processes, averaged_losses
 from zorse.training.schedule import learning_rate_factor, update_average
 
-Device = Literal["auto", "cpu", "cuda"]
+TrainingDevice = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Observer(Protocol):
         """Called once when the run ends or is interrupted, not when it fails or collapses."""
 
 
-def make_accelerator(config: LoopConfig, device: Device = "auto") -> Accelerator:
+def make_accelerator(config: LoopConfig, device: TrainingDevice = "auto") -> Accelerator:
     """Set up device and precision.
 
     Raises:

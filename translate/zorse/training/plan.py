@@ -16,7 +16,7 @@ from zorse.errors import ConfigError
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.runtime.memory import format_memory
 from zorse.training.config import TrainConfig, validated
-from zorse.training.loop import Device, TrainingState, device_of, make_accelerator
+from zorse.training.loop import TrainingDevice, TrainingState, device_of, make_accelerator
 from zorse.training.run import fresh_state, total_iterations
 from zorse.training.stages import spans
 from zorse.training.trial import SAFE_SHARE, UPDATES, TrialBench
@@ -65,7 +65,9 @@ class Plan(Frozen):
     advice: tuple[str, ...]
 
 
-def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto", *, updates: int = UPDATES) -> Plan:
+def make_plan(
+    config: TrainConfig, data: Path, out: Path, device: TrainingDevice = "auto", *, updates: int = UPDATES
+) -> Plan:
     """Try each stage of a run with a few updates of fresh networks, and expect the rest to be like them.
 
     Nothing is written. Crops that, as far as smaller ones tell, do not fit into the memory are not tried but computed.
@@ -123,7 +125,9 @@ def make_plan(config: TrainConfig, data: Path, out: Path, device: Device = "auto
     )
 
 
-def as_long_as(minutes: float, config: TrainConfig, data: Path, out: Path, device: Device = "auto") -> TrainConfig:
+def as_long_as(
+    minutes: float, config: TrainConfig, data: Path, out: Path, device: TrainingDevice = "auto"
+) -> TrainConfig:
     """The config with as many iterations as fit into a time, as far as a trial tells.
 
     What is a share of the run, such as `training.decay_from` and the stages of the crops, stays that share.

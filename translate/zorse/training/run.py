@@ -29,7 +29,7 @@ from zorse.training.course import Course, check_new
 from zorse.training.exams import exam_for
 from zorse.training.files import RunFolder, disk_errors
 from zorse.training.freezing import freeze
-from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
+from zorse.training.loop import Observer, TrainingDevice, TrainingState, make_accelerator, seed_everything
 from zorse.training.observers import MetricsLog, SamplePictures, preview_grid
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.saver import Saver
@@ -106,7 +106,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
-    device: Device = "auto",
+    device: TrainingDevice = "auto",
     console: Console | None = None,
     check: bool = False,
 ) -> TrainingState:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from zorse.architecture import DiscriminatorConfig, GeneratorConfig
+from zorse.direction import Direction
 from zorse.errors import ChecksumMismatch, ConfigError, IncompatibleWeights, WeightsError
 from zorse.generator_file import first_difference, load_generator
 from zorse.legacy.files import networks_in
@@ -28,7 +29,7 @@ LONGEST_WARM_UP = 200
 WARM_UP_SHARE = 5
 """Else they wait for one of so many iterations."""
 
-_DIRECTIONS: Mapping[str, Literal["AtoB", "BtoA"]] = {"G_AB": "AtoB", "G_BA": "BtoA"}
+_DIRECTIONS: Mapping[str, Direction] = {"G_AB": "AtoB", "G_BA": "BtoA"}
 _JUDGED: Mapping[str, Literal["A", "B"]] = {"D": "B", "D_A": "A", "D_B": "B"}
 _PICTURE, _PAIR = 3, 6
 """Channels that a discriminator sees: the result, or in pix2pix the input, too."""
@@ -44,7 +45,7 @@ class TrainedGenerator:
     """In the file: "" where it holds nothing else."""
     sha256: str
     """Of the file."""
-    direction: Literal["AtoB", "BtoA"] | None
+    direction: Direction | None
     """None where nothing says it."""
     config: GeneratorConfig
     state: Mapping[str, Tensor]

@@ -1,12 +1,13 @@
 """The teacher of a distillation: any model that Zorse can open, as a network that works and does not learn."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
 from zorse.card import ModelCard
 from zorse.data.config import DataConfig
+from zorse.direction import Direction
 from zorse.errors import ChecksumMismatch, WeightsError
 from zorse.generator_file import load_generator, stored_weights, weights_sha256
 from zorse.inference import as_tested
@@ -16,8 +17,6 @@ from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.distillation import TeacherConfig
 from zorse.training.config import read_config
 from zorse.training.files import RunFolder, names_a_folder
-
-Direction = Literal["AtoB", "BtoA"]
 
 
 class FoundTeacher(NamedTuple):

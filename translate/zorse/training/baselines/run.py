@@ -21,7 +21,7 @@ from zorse.training.cards import undescribed
 from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.course import Course, check_new
 from zorse.training.files import RunFolder, disk_errors
-from zorse.training.loop import Device, Observer, TrainingState, make_accelerator, seed_everything
+from zorse.training.loop import Observer, TrainingDevice, TrainingState, make_accelerator, seed_everything
 from zorse.training.observers import MetricsLog, SamplePictures
 from zorse.training.recorder.recorder import FlightRecorder
 from zorse.training.saver import Saver
@@ -33,7 +33,7 @@ def train_baseline(
     out: Path,
     *,
     resume: bool = False,
-    device: Device = "auto",
+    device: TrainingDevice = "auto",
     console: Console | None = None,
 ) -> TrainingState:
     """Train, writing everything to the folder `out`.
