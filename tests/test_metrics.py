@@ -19,9 +19,10 @@ from zorse.imaging.io import Picture, read_picture, write_picture
 from zorse.metrics.evaluation import Report
 from zorse.metrics.features import BATCH_SIZE, efficientnet_extractor, extract_features
 from zorse.metrics.grid import GAP, TILE, grid, shown_numbers
-from zorse.metrics.kid import kid, kid_interval
+from zorse.metrics.kid import kid, kid_resamples
 from zorse.metrics.paired import l1, psnr, ssim
 from zorse.metrics.pictures import detect_kind, edges_set, paired_set, two_sets, unpaired_set
+from zorse.metrics.resampling import interval
 from zorse.networks.build import build_generator
 from zorse.networks.efficientnet import load_efficientnet
 
@@ -74,6 +75,10 @@ def test_kid_grows_with_the_distance(rng):
     distances = [kid(real, rng.normal(size=(60, 8)) + shift) for shift in (0, 0.5, 1, 2)]
     assert distances == sorted(distances)
     assert distances[1] > 3 * abs(distances[0])
+
+
+def kid_interval(real, fake, confidence=0.95, **settings):
+    return interval(kid_resamples(real, fake, **settings), confidence)
 
 
 def test_kid_interval_holds_the_true_value_and_is_no_wider_than_it_must(rng):

@@ -80,7 +80,7 @@ class Generator:
         program = generator_program(card, state)
         arrays = {name: tensor.numpy() for name, tensor in state.items()}
         self.torch = TorchKernels(program, state, torch.device("cpu"), torch.inference_mode, PLENTY)
-        self.onnx = OnnxKernels(program, arrays, open_session, Session.run, PLENTY)
+        self.onnx = OnnxKernels(program, arrays, open_session, PLENTY)
 
     def whole(self, picture):
         with torch.inference_mode():

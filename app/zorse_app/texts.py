@@ -745,7 +745,7 @@ API_TRANSLATE_NOTE = (
     "The result has the size and format of the picture; its metadata, transparency and profile are kept."
 )
 API_MODELS = "Which models there are"
-API_PICTURE = "JPEG, PNG, WebP, TIFF, GIF or BMP; of animations every frame is translated."
+API_PICTURE = "JPEG, PNG, WebP, TIFF, GIF, BMP or AVIF; of animations every frame is translated."
 API_MODEL = "Name of a model."
 API_SIZE = (
     "At which size the network works: auto (the model's own), keep (the picture's own), or a short side in pixels."

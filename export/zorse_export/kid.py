@@ -12,7 +12,7 @@ from zorse.parity import KidChange
 from zorse.runtime.translator import Translator
 from zorse.training.config import TrainConfig
 from zorse.training.exams import picture_set
-from zorse_export.parity import open_session, run_core
+from zorse_export.parity import open_session, run_graph
 
 MOST_PICTURES = 150
 """Of each domain: enough for an interval, and minutes at most."""
@@ -65,7 +65,7 @@ def kid_changes(fp32: bytes, here: bytes, card: ModelCard, pictures: EvaluationS
 
 def _translator(model: bytes, card: ModelCard) -> Translator:
     session = open_session(model, card)
-    return Translator(card, lambda picture: run_core(session, picture))
+    return Translator(card, lambda picture: run_graph(session, picture))
 
 
 def _change(name: str, before: Evaluation, after: Evaluation) -> KidChange:

@@ -101,13 +101,13 @@ def compare(candidate: Candidate, judges: Judges, real: Sequence[Batch], blame: 
     checks = []
     for case in cases(candidate.card, real):
         picture = padded(case.pixels, candidate.card)
-        found = run_core(judged_session, picture)
+        found = run_graph(judged_session, picture)
         expected = computed(judges.same_weights, picture)
         original = expected if judges.original is judges.same_weights else computed(judges.original, picture)
         measured = _Measured(largest_difference(found, expected), psnr(found, original))
         if math.isfinite(measured.difference):
-            own = _rounded(found if core_session is None else run_core(core_session, picture), case.pixels)
-            pixels = own if session is None else _run(session, case.pixels)
+            own = _rounded(found if core_session is None else run_graph(core_session, picture), case.pixels)
+            pixels = own if session is None else run_graph(session, case.pixels)
             levels = _level_difference(pixels, _rounded(expected, case.pixels))
             measured = replace(measured, levels=levels, around=_level_difference(pixels, own))
         problem = measured.problem(BOUNDS[candidate.precision])
@@ -178,13 +178,20 @@ def open_session(model: bytes, card: ModelCard) -> onnxruntime.InferenceSession:
         raise ExportError(f"ONNX Runtime does not take the graph of {card.name!r}: {error}") from error
 
 
-def run_core(session: onnxruntime.InferenceSession, picture: Tensor) -> Tensor:
-    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through a float graph.
+def run_graph(session: onnxruntime.InferenceSession, pictures: NDArray[Any]) -> NDArray[Any]:
+    """(N, C, H, W) in [-1, 1] through a float graph, or (N, H, W, 3) uint8 through one that takes pixels.
 
     Raises:
         ExportError: ONNX Runtime cannot compute it.
     """
-    return _run(session, picture)
+    try:
+        result: NDArray[Any] = session.run(None, {session.get_inputs()[0].name: pictures})[0]
+    except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+        raise ExportError(
+            f"ONNX Runtime cannot compute pictures of shape {pictures.shape} with the graph that was made: {error}. "
+            "No file was written. If it is the memory, close other programs."
+        ) from error
+    return result
 
 
 def computed(network: nn.Module, picture: Tensor) -> Tensor:
@@ -211,17 +218,6 @@ def psnr(found: Tensor, expected: Tensor) -> float:
     if not math.isfinite(error):
         return float("-inf")
     return 10 * math.log10(PEAK**2 / error) if error else float("inf")
-
-
-def _run(session: onnxruntime.InferenceSession, pictures: NDArray[Any]) -> NDArray[Any]:
-    try:
-        result: NDArray[Any] = session.run(None, {session.get_inputs()[0].name: pictures})[0]
-    except Exception as error:  # ONNX Runtime's own exceptions share no public base class
-        raise ExportError(
-            f"ONNX Runtime cannot compute pictures of shape {pictures.shape} with the graph that was made: {error}. "
-            "No file was written. If it is the memory, close other programs."
-        ) from error
-    return result
 
 
 def _rounded(after: Tensor, pixels: Batch) -> Batch:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, assert_never, get_args
+from typing import Any, Literal, assert_never
 
 import cv2
 import numpy as np
@@ -15,7 +15,6 @@ from zorse.errors import ConfigError
 from zorse.imaging import io
 
 SyntheticKind = Literal["blobs", "shapes"]
-SYNTHETIC_KINDS: tuple[SyntheticKind, ...] = get_args(SyntheticKind)
 
 Values = NDArray[np.floating[Any]]
 """(size, size) or (size, size, 3), mostly 0..1."""

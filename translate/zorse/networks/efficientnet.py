@@ -19,7 +19,7 @@ from zorse.errors import MissingExtraError
 
 Variant = Literal["lite0", "lite2"]
 
-FIRST_STRIDES = {"lite0": (0, 1, 3, 5, 8, 11, 15), "lite2": (0, 1, 4, 7, 11, 15, 20)}
+FIRST_BLOCKS = {"lite0": (0, 1, 3, 5, 8, 11, 15), "lite2": (0, 1, 4, 7, 11, 15, 20)}
 """Index of the first block of each of the seven stages."""
 STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
 """Stride of each stage's first block; the stem has halved the picture already."""
@@ -90,7 +90,7 @@ class EfficientNetTrunk(nn.Module):
 
     def __init__(self, state: Mapping[str, Tensor], variant: Variant) -> None:
         super().__init__()
-        first_blocks = FIRST_STRIDES[variant]
+        first_blocks = FIRST_BLOCKS[variant]
         n_blocks = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("_blocks."))
         self.stem = nn.Sequential(folded(state, "_conv_stem", "_bn0", stride=2), nn.ReLU6())
         stages: list[list[InvertedResidual]] = []

@@ -88,7 +88,7 @@ class OnnxBackend:
 
         weights = named_weights(onnx.load_from_string(model_bytes(self.file)))
         program = generator_program(self.card, weights)
-        return OnnxKernels(program, weights, self._open, Session.run, LARGE if self.on_gpu else COMFORTABLE)
+        return OnnxKernels(program, weights, self._open, LARGE if self.on_gpu else COMFORTABLE)
 
     def _open(self, content: bytes) -> Session:
         """A session for a part of the network, where the whole network runs; it keeps no memory between its runs."""

@@ -49,8 +49,6 @@ class OnnxKernels:
     weights: Mapping[str, Tensor]
     open_session: Callable[[bytes], Session]
     """Makes a session of a small model on the device that is meant."""
-    run: Callable[[Session, list[str], dict[str, Tensor]], list[Tensor]]
-    """Runs a session; raises MemoryError where the memory does not suffice."""
     comfortable: int
 
     @property
@@ -68,7 +66,7 @@ class OnnxKernels:
         inputs = [_name(source) for source in piece.sources]
 
         def compute(tiles: Sequence[Tensor]) -> list[Tensor]:
-            return self.run(session, names, dict(zip(inputs, tiles, strict=True)) | graph.fed)
+            return session.run(names, dict(zip(inputs, tiles, strict=True)) | graph.fed)
 
         return compute
 
