@@ -28,9 +28,10 @@ from zorse_app import Service, Shelf, examples, launch, service
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits, TooLarge
 from zorse_app.page import HORSES, PAINTINGS
-from zorse_app.service import Upload, caption
+from zorse_app.service import caption
 from zorse_app.sketch import clean_lines, colour_strokes
 from zorse_app.stops import Stopped
+from zorse_app.uploads import Upload
 
 NATIVE = 64
 COMMAND = "from zorse.cli import main; main()"

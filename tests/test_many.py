@@ -15,9 +15,9 @@ from zorse_app.gate import Busy, Gate
 from zorse_app.limits import Limits
 from zorse_app.many import translate_many
 from zorse_app.picture_files import Wish
-from zorse_app.service import Upload
 from zorse_app.stops import Stopped
 from zorse_app.tabs.many import told_of
+from zorse_app.uploads import Upload
 
 WISH = Wish("tiny", "keep")
 

@@ -30,9 +30,9 @@ from zorse_app.own.backend import OwnBackend
 from zorse_app.own.checks import checked_network
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.models import OwnModels
-from zorse_app.service import Upload
 from zorse_app.stops import Stopped
 from zorse_app.tabs.own_model import described
+from zorse_app.uploads import Upload
 
 ENOUGH = Confines(memory=2 * 10**9, seconds=60)
 
@@ -277,8 +277,8 @@ def safetensors(path):
 
 def test_a_safetensors_file_is_converted_by_the_command_for_it(service, tmp_path, monkeypatch):
     def export(command, given, confines):
-        assert command[:4] == [sys.executable, "-m", "zorse", "export"]
-        tiny_onnx.write(Path(command[-1]), model_card=read_file_card(Path(command[4])))
+        assert command[:5] == [sys.executable, "-P", "-m", "zorse", "export"]
+        tiny_onnx.write(Path(command[-1]), model_card=read_file_card(Path(command[5])))
         return Ended(0, b"", "")
 
     monkeypatch.setattr(own_models, "run_confined", export)
@@ -288,7 +288,7 @@ def test_a_safetensors_file_is_converted_by_the_command_for_it(service, tmp_path
 
 def test_a_safetensors_file_that_cannot_be_converted(service, tmp_path, monkeypatch):
     def fail(command, given, confines):
-        return Ended(1, b"", f"Error: The weights in {command[4]} are not those of its card.\n")
+        return Ended(1, b"", f"Error: The weights in {command[5]} are not those of its card.\n")
 
     monkeypatch.setattr(own_models, "run_confined", fail)
     with pytest.raises(WeightsError, match=r"^The weights in mine\.safetensors are not") as error:

@@ -23,9 +23,10 @@ from zorse_app.training_desk import Desk, DeskError, State
 from zorse_app.training_desk import desk as desk_module
 from zorse_app.training_desk.command import METHODS, Method, model_names, train_command
 from zorse_app.training_desk.models import TrainedModels, directions, model_file, moments, sample_pictures
-from zorse_app.training_desk.pictures import Sent, data_config, is_fixable, is_usable
+from zorse_app.training_desk.pictures import data_config, is_fixable, is_usable
 from zorse_app.training_desk.progress import failure, read_progress, revision
 from zorse_app.training_desk.record import TrainingFolder, Wish
+from zorse_app.uploads import Upload
 
 STAND_IN = """
 import json, signal, sys, time
@@ -95,7 +96,7 @@ def zipped(path, folder):
 
 
 def sent(*paths):
-    return [Sent(path, path.name) for path in paths]
+    return [Upload(path, path.name) for path in paths]
 
 
 def draft(desk, zips):

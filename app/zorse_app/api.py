@@ -8,7 +8,6 @@ GET  /healthz            whether the server is alive
 
 import base64
 import math
-import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
@@ -187,8 +186,7 @@ def _translated(
     service: Service, file: Callable[[], PictureFile], model: str, size: str, strength: float
 ) -> gr.FileData:
     result = translate_file(service.shelf, file(), Wish(model, size_of(size), strength))
-    target = service.folder / secrets.token_hex(16) / f"translated{result.suffix}"
-    target.parent.mkdir(parents=True)
+    target = service.new_folder() / f"translated{result.suffix}"
     target.write_bytes(result.content)
     return file_data(target)
 

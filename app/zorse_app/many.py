@@ -1,6 +1,5 @@
 """Many pictures at once: zips and files in, one zip out, with what failed in a list."""
 
-import secrets
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +14,9 @@ from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimit
 from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import Limits
 from zorse_app.picture_files import PictureFile, TranslatedFile, Wish, translate_file
-from zorse_app.service import Service, Tell, Upload, silence
+from zorse_app.service import Service, Tell, silence
 from zorse_app.stops import Stopped
+from zorse_app.uploads import Upload
 
 MOST_FILES = 2000
 """More pictures are not taken at once."""
@@ -72,8 +72,7 @@ def translate_many(
     if not sent or total > MOST_FILES:
         raise ImageError(texts.MANY_TOO_MANY.format(count=total, limit=MOST_FILES) if sent else texts.NOT_UPLOADED)
     model = service.shelf.translator(wish.model).card.name
-    folder = service.folder / secrets.token_hex(16)
-    folder.mkdir(parents=True)
+    folder = service.new_folder()
     batch = Batch(folder / f"{safe_path(Path(model[:80])).name}.zip", total)
     try:
         with zipfile.ZipFile(batch.download, "w", zipfile.ZIP_STORED) as results:

@@ -13,8 +13,9 @@ from gradio.utils import get_upload_folder
 
 from zorse.errors import ImageError, ZorseError
 from zorse_app import texts
-from zorse_app.service import Outcome, Service, Tell, Upload
+from zorse_app.service import Outcome, Service, Tell
 from zorse_app.stops import Stopped
+from zorse_app.uploads import Upload
 
 # Translations wait for each other: each uses all cores.
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "translate", "concurrency_limit": 1, "trigger_mode": "always_last"}

@@ -28,6 +28,7 @@ from zorse_app.limits import Limits
 from zorse_app.shelf import Shelf
 from zorse_app.sketch import clean_lines, colour_strokes, over_white
 from zorse_app.stops import Stops
+from zorse_app.uploads import Upload
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import VideoProgress
@@ -47,15 +48,6 @@ raises ends the work."""
 
 def silence(done: float, remaining: float | None) -> None:
     """Told how far the work is, for who does not want to know."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that a visitor sent."""
-
-    path: Path
-    name: str
-    """As it was called on the visitor's computer."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +132,7 @@ class Service:
         translator = self.shelf.translator(model)
         self.limits.check_bytes(video.path.stat().st_size)
         suffix = ".webm" if Path(video.name).suffix.lower() == ".webm" else ".mp4"
-        target = self._new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
+        target = self.new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
         try:
             translator.video(video.path, target, strength=strength, progress=partial(_tell_of_video, tell))
         except ImageError as error:  # must not name a path of this computer
@@ -239,7 +231,7 @@ class Service:
     def _outcome(
         self, before: Picture, after: Picture, content: bytes, name: str, translator: Translator, seconds: float
     ) -> Outcome:
-        folder = self._new_folder()
+        folder = self.new_folder()
         outcome = Outcome(
             before=folder / "before.jpg",
             after=folder / "after.jpg",
@@ -251,7 +243,8 @@ class Service:
         outcome.download.write_bytes(content)
         return outcome
 
-    def _new_folder(self) -> Path:
+    def new_folder(self) -> Path:
+        """An empty folder for results, whose name nobody can guess."""
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(parents=True)
         return folder

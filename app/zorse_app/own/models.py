@@ -4,7 +4,6 @@ import os
 import re
 import secrets
 import shutil
-import sys
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from zorse_app.gate import GatedTranslator
 from zorse_app.own.backend import OwnBackend
 from zorse_app.own.checks import MOST_BYTES, checked_network
 from zorse_app.own.confined import Confines, TooSlow, run_confined
-from zorse_app.service import Service, Upload
+from zorse_app.service import Service
+from zorse_app.training_desk.processes import zorse_command
+from zorse_app.uploads import Upload
 
 MOST_MODELS = 16
 """Of all visitors together; the one that was brought first makes room."""
@@ -126,7 +127,7 @@ class OwnModels:
         read_file_card(file)
         require(texts.OWN_CONVERTING.format(name=file.name), "export")
         target = file.with_suffix(".onnx")
-        command = [sys.executable, "-m", "zorse", "export", str(file), "-o", str(target)]
+        command = zorse_command("export", str(file), "-o", str(target))
         with self._service.shelf.gate.work(_CONVERTING.memory):
             try:
                 ended = run_confined(command, b"", _CONVERTING)

@@ -15,8 +15,9 @@ from zorse_app.parts import told
 from zorse_app.service import Service
 from zorse_app.training_desk import Desk, DeskError, Kind, Speed, State
 from zorse_app.training_desk.command import SPEEDS, iterations
-from zorse_app.training_desk.pictures import Sent, is_fixable, is_usable
+from zorse_app.training_desk.pictures import is_fixable, is_usable
 from zorse_app.training_report import duration, report, size
+from zorse_app.uploads import Upload
 
 _STARTS: dict[Kind, tuple[tuple[str, ...], ...]] = {
     "unpaired": (("horse2zebra", "zebra2horse"), ("monet2photo", "photo2monet")),
@@ -241,8 +242,8 @@ def _files(label: str) -> gr.File:
     return gr.File(label=label, file_count="multiple", file_types=_SENT, type="filepath", height=150)
 
 
-def _sent(files: Sequence[str] | None) -> list[Sent]:
-    return [Sent(Path(file), Path(file).name) for file in files or []]
+def _sent(files: Sequence[str] | None) -> list[Upload]:
+    return [Upload(Path(file), Path(file).name) for file in files or []]
 
 
 def _teller(progress: gr.Progress, text: str) -> Any:

@@ -218,8 +218,7 @@ def take_results(service: Service, desk: Desk, chosen: gr.Radio, moment: gr.Radi
 def _exported(service: Service, training: Training, moment: str, way: str) -> Path:
     """A copy of the model file: Gradio hands out nothing but what lies in the visitors' folder."""
     file = export(training, moment, way)
-    folder = service.folder / secrets.token_hex(16)
-    folder.mkdir(parents=True)
+    folder = service.new_folder()
     return Path(shutil.copy(file, folder / file.name))
 
 

@@ -22,7 +22,7 @@ from zorse_app import texts
 from zorse_app.archives import Contents
 from zorse_app.training_desk import pictures
 from zorse_app.training_desk.command import SPEEDS, iterations, train_command, trial_command
-from zorse_app.training_desk.pictures import OnFile, Sent
+from zorse_app.training_desk.pictures import OnFile
 from zorse_app.training_desk.processes import bury, end_at_once, is_alive, launch, run_to_its_end, why_it_failed
 from zorse_app.training_desk.record import (
     Kind,
@@ -36,6 +36,7 @@ from zorse_app.training_desk.record import (
     read_record,
     write_record,
 )
+from zorse_app.uploads import Upload
 
 _GLANCE = 1.0
 """Seconds between two looks at the queue."""
@@ -139,7 +140,7 @@ class Desk:
     # From pictures to a start
 
     def take_in(
-        self, kind: Kind, names: tuple[str, str], first: Sequence[Sent], second: Sequence[Sent]
+        self, kind: Kind, names: tuple[str, str], first: Sequence[Upload], second: Sequence[Upload]
     ) -> tuple[Training, Contents]:
         """Unpack what a visitor sent.
 
@@ -330,7 +331,7 @@ class Desk:
     def _queue(self, key: str) -> Training:
         with self._held():
             training = self.training(key)
-            if training.state not in (State.DRAFT, *_RESUMABLE):
+            if training.state is not State.DRAFT and not training.can_resume:
                 raise DeskError(texts.TRAIN_STARTED_ALREADY)
             write_record(training.folder, training.record.model_copy(update={"wanted": "queued", "turn": now()}))
         self.advance()
@@ -382,9 +383,6 @@ class Desk:
                 shutil.rmtree(training.folder.root, ignore_errors=True)
         for gone in self.folder.glob(".deleted-*"):
             shutil.rmtree(gone, ignore_errors=True)
-
-
-_RESUMABLE = (State.PAUSED, State.STOPPED, State.INTERRUPTED, State.FAILED)
 
 
 def _name(raw: str, missing: str) -> str:

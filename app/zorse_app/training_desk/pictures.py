@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from zorse.data.config import DataConfig, EdgesConfig, PairedConfig, UnpairedConfig
@@ -15,6 +15,7 @@ from zorse_app import texts
 from zorse_app.archives import ArchiveError, Contents, ZipLimits, free_name, is_zip, unpack_pictures, written_name
 from zorse_app.training_desk.command import METHODS
 from zorse_app.training_desk.record import Kind
+from zorse_app.uploads import Upload
 
 OnFile = Callable[[int, int], None]
 """Is told how many files are done, and how many there are."""
@@ -39,16 +40,9 @@ _SPARE = 10**9
 """Bytes of the disk that are left alone."""
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A file that a visitor sent: a zip or a picture."""
-
-    path: Path
-    name: str
-    """As it was called on the visitor's computer."""
-
-
-def gather(first: Sequence[Sent], second: Sequence[Sent], folder: Path, limits: ZipLimits | None = None) -> Contents:
+def gather(
+    first: Sequence[Upload], second: Sequence[Upload], folder: Path, limits: ZipLimits | None = None
+) -> Contents:
     """Put all pictures into a folder: those of two kinds, or sides, into its folders A and B; those of one as they lie.
 
     Args:
@@ -135,7 +129,7 @@ def _that_fit(limits: ZipLimits, folder: Path) -> ZipLimits:
     return replace(limits, total_bytes=min(limits.total_bytes, free))
 
 
-def _take(sent: Sent, folder: Path, limits: ZipLimits, contents: Contents) -> None:
+def _take(sent: Upload, folder: Path, limits: ZipLimits, contents: Contents) -> None:
     if is_zip(sent.path) or sent.path.suffix.lower() == ".zip":
         unpack_pictures(sent.path, sent.name, folder, limits, contents)
         return
