@@ -112,6 +112,7 @@ def test_strength_and_size(web):
         (picture(), {"size": "0"}, 422, "0"),
         (picture(), {"size": "large"}, 422, "'large'"),
         (picture(), {"size": "99999"}, 413, "smaller size"),
+        (picture(), {"strenght": "0"}, 422, "Did you mean 'strength'?"),
     ],
 )
 def test_what_cannot_be_done_is_said(web, content, fields, status, says):
@@ -363,4 +364,4 @@ def test_who_has_used_up_their_time_is_told_when_to_come_back(models, tmp_path):
 
 def test_limits_are_options(zorse):
     code, _, errors = zorse("ui", "--max-memory", "lots")
-    assert (code, "amount of memory" in errors) == (1, True)
+    assert (code, "amount of memory" in errors) == (2, True)

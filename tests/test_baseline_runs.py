@@ -256,6 +256,11 @@ def test_settings_that_do_not_fit_are_told(preset, override, expected, digits, t
         train_baseline(with_overrides(BASELINE_PRESETS[preset](), [override]), digits, tmp_path / "run")
 
 
+def test_points_are_not_said_to_come_from_a_folder(tmp_path):
+    with pytest.raises(ConfigError, match="leave --data out"):
+        train_baseline(BASELINE_PRESETS["gan_ring"](), tmp_path, tmp_path / "run")
+
+
 # Commands
 
 
@@ -400,6 +405,20 @@ def test_a_file_whose_header_is_as_long_as_a_pickle_begins_is_read(info_run, tmp
         lengths.add(file.read_bytes()[:1])
         load_sample_generator(file)
     assert b"\x80" in lengths
+
+
+def test_a_run_that_draws_samples_is_not_taken_for_one_that_translates(ring_run, tmp_path):
+    going_on = command("train", "compact_horse2zebra", "--data", tmp_path, "--out", ring_run, "--resume")
+    starting = command("train", "compact_horse2zebra", "--data", tmp_path, "--from", ring_run)
+    teaching = command("distill", ring_run, "--data", tmp_path)
+    for result in (going_on, starting, teaching):
+        assert "draws samples from noise" in str(result.exception)
+
+
+def test_a_film_shows_what_the_run_has_drawn(ring_run, tmp_path):
+    result = command("sample", ring_run, "--film", "-o", tmp_path / "film.gif", "--label", "3")
+    assert result.exit_code == 2
+    assert not (tmp_path / "film.gif").exists()
 
 
 def test_the_benchmark_prints_a_table_and_json():

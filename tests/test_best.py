@@ -151,8 +151,13 @@ def test_too_few_pictures_are_no_reason_not_to_train(tmp_path):
 def test_a_broken_test_picture_is_told_of_before_the_training(tmp_path):
     draw_unpaired(tmp_path / "set")
     (tmp_path / "set" / "testA" / "zzz.png").write_bytes(b"no picture")
+    config = tiny_cyclegan("training.evaluate_every=1000", "training.iterations=1")
     with pytest.raises(DatasetError, match=r"zzz\.png"):
-        train(tiny_cyclegan("training.evaluate_every=1000"), tmp_path / "set", tmp_path / "run")
+        train(config, tmp_path / "set", tmp_path / "run")
+    (tmp_path / "set" / "testA" / "zzz.png").unlink()
+    assert train(config, tmp_path / "set", tmp_path / "run").iteration == 1, "nothing was saved that could be lost"
+    with pytest.raises(ZorseError, match="already holds files"):
+        train(config, tmp_path / "set", tmp_path / "run")
 
 
 def test_the_best_checkpoint_can_be_found_and_measured(zorse, unpaired, tmp_path, values):

@@ -151,6 +151,12 @@ def test_a_result_that_could_not_be_written_is_told_before_the_work(zorse, blobs
         assert reason in err
 
 
+def test_a_single_model_has_no_best_checkpoint(zorse, blobs, negation):
+    code, _, err = zorse("evaluate", negation, "--data", blobs, "--checkpoint", "best")
+    assert code == 1
+    assert "is a single model" in err
+
+
 def test_one_direction_of_a_run_is_measured(zorse, tmp_path):
     synthesize("blobs", tmp_path / "set", n=6, size=40, seed=0)
     run, data = tmp_path / "run", tmp_path / "set"

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import tiny_onnx
-from zorse import diagnosis, registry
+from zorse import installation, registry
 from zorse.cli import app, main
 from zorse.errors import ConfigError, ImageError
 from zorse.runtime.jobs import plan
@@ -156,8 +156,12 @@ def test_strength_and_size_are_passed_on(tmp_path, model, zorse):
         assert mean(tmp_path / "b.png") == value
 
 
+WHOLE = ("--tiling", "whole", "--max-memory", "1GB")
+
+
 @pytest.mark.parametrize(
-    "options", [("--size", "huge"), ("--size", "0"), ("--strength", "2"), ("--device", "abacus"), ("--nonsense",)]
+    "options",
+    [("--size", "huge"), ("--size", "0"), ("--strength", "2"), ("--device", "abacus"), ("--nonsense",), WHOLE],
 )
 def test_wrong_usage_exits_with_2(tmp_path, model, zorse, options):
     code, _, errors = zorse("translate", save(tmp_path / "a.png"), "-m", model, *options)
@@ -197,7 +201,7 @@ def shelf(tmp_path, monkeypatch):
         text += f'[models.{name}]\nfile = "{name}.onnx"\nsha256 = "{sha256}"\n'
         text += 'title = "Negative"\ntask = "dark to light"\nstate = "preview"\n'
     (folder / "registry.toml").write_text(text)
-    for module in (registry, diagnosis):
+    for module in (registry, installation):
         monkeypatch.setattr(module, "weights_folder", lambda: folder)
     monkeypatch.setenv("ZORSE_CACHE", str(tmp_path / "cache"))
     return folder

@@ -128,6 +128,13 @@ def test_settings_that_cannot_be_are_told_in_one_line(override, message):
     assert "cyclegan.generator" not in str(caught.value), "keys are named as users write them"
 
 
+def test_the_models_of_a_run_have_names_of_their_own():
+    with pytest.raises(ConfigError, match="both 'zebra2horse'"):
+        with_overrides(compact_horse2zebra(), ["name=zebra2horse"])
+    with pytest.raises(ConfigError, match="name"):
+        with_overrides(compact_horse2zebra(), ['name=""'])
+
+
 def test_a_unet_works_at_the_size_of_its_crops():
     """Its innermost layers have seen one position only: 12 of 16 taps are as they were drawn."""
     assert preset("pix2pix_facades").native_size == 256

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 import tiny_onnx
-from zorse import diagnosis
+from zorse import installation
 from zorse.errors import ConfigError, DeviceError
 from zorse.loading import load
 from zorse.runtime import cuda_libraries, devices, sessions
@@ -141,8 +141,8 @@ def test_the_doctor_explains_why_models_run_on_the_cpu(model, gpu, monkeypatch):
     monkeypatch.setattr(FakeSession, "starts", False)
     absent = [Library("libcudnn.so.9", "nvidia-cudnn-cu12")]
     monkeypatch.setattr(sessions, "preload", lambda needed: absent)
-    monkeypatch.setattr(diagnosis, "_first_file", lambda: model)
-    finding = diagnosis._gpu()
+    monkeypatch.setattr(installation, "_first_file", lambda: model)
+    finding = installation._gpu()
     assert finding.state == "note"
     assert finding.found == "1 found, but models run on the CPU"
     assert "libcudnn.so.9" in finding.advice
@@ -153,7 +153,7 @@ def test_the_doctor_without_a_gpu_names_what_hides_it_and_other_devices(monkeypa
     monkeypatch.setattr(devices, "cuda_devices", lambda: 0)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["DmlExecutionProvider", CPU])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    found = diagnosis._gpu().found
+    found = installation._gpu().found
     assert "CUDA_VISIBLE_DEVICES is ''" in found
     assert "--device directml" in found
 

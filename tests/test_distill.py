@@ -273,6 +273,18 @@ def test_a_run_of_another_teacher_or_method_is_not_gone_on_with(zorse, tmp_path,
     assert "is no distillation but cyclegan" in errors
 
 
+def test_a_file_teaches_what_it_does_and_going_on_changes_nothing(zorse, tmp_path, unpaired):
+    teacher = saved_teacher(tmp_path)
+    code, _, err = zorse("distill", teacher, "--data", unpaired, "--direction", "BtoA")
+    assert code == 1
+    assert "translates AtoB" in err
+    code, _, err = zorse(
+        "distill", teacher, "--data", unpaired, "--out", tmp_path / "x", "--resume", "--kind", "paired"
+    )
+    assert code == 2
+    assert "--kind" in err
+
+
 def test_without_test_pictures_only_the_time_is_told(zorse, tmp_path, unpaired, without_export):
     data = tmp_path / "set"
     for side in ("trainA", "trainB"):

@@ -332,6 +332,12 @@ def test_import_refuses_in_one_paragraph(tmp_path, zorse):
     assert (code, "holds no generator" in complaint) == (1, True)
     assert not (tmp_path / "x.safetensors").exists()
     assert zorse("models", "import", file, "-o", tmp_path / "x.onnx")[0] == 2
+    plain = saved(randomised(Unet(2, 5, no_norm)), tmp_path / "latest_net_G.pth")
+    for option, value in (("--norm-at-test", "running"), ("--dropout-at-test", None)):
+        code, _, complaint = zorse(
+            "models", "import", plain, "-o", tmp_path / "x.safetensors", option, *filter(None, [value])
+        )
+        assert (code, f"leave {option} out" in complaint) == (1, True)
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     code, _, complaint = zorse("translate", tmp_path / "a.png", "-m", file)
     assert (code, "zorse models import" in complaint) == (1, True)

@@ -13,7 +13,7 @@ from zorse.errors import ConfigError
 from zorse.training import plan as module
 from zorse.training import trial
 from zorse.training.config import read_config, to_toml
-from zorse.training.plan import Plan, StagePlan, as_long_as, make_plan
+from zorse.training.plan import Plan, StagePlan, iterations_within, make_plan
 from zorse.training.run import train
 
 STAGES = "data.stages=[{after=0.5, load_size=70, crop_size=64}]"
@@ -146,22 +146,54 @@ def step_times(monkeypatch):
 def test_a_run_gets_as_many_iterations_as_fit_into_its_time(tmp_path, data, step_times):
     """Half of the run takes 0.5 s an iteration, half of it 1.5 s."""
     step_times.times += [0.5, 1.5]
-    config = as_long_as(2, tiny_cyclegan(STAGES, "training.epochs=3"), data, tmp_path / "run", "cpu")
-    assert config.training.iterations == 120
+    config = tiny_cyclegan(STAGES, "training.epochs=3")
+    assert iterations_within(2, config, data, tmp_path / "run", "cpu") == 120
     assert step_times.updates == [9, 9]
-    assert config.data.stages == tiny_cyclegan(STAGES).data.stages
 
 
 def test_a_run_that_does_not_fit_gets_no_length(tmp_path, data, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda place: SimpleNamespace(free=0))
     with pytest.raises(ConfigError, match=r"does not fit\..*free some space"):
-        as_long_as(1, tiny_cyclegan(), data, tmp_path / "run", "cpu")
+        iterations_within(1, tiny_cyclegan(), data, tmp_path / "run", "cpu")
 
 
-def test_the_warm_up_has_to_fit_into_the_time(tmp_path, data, step_times):
+def test_the_warm_up_has_to_fit_into_the_time(zorse, tmp_path, data, step_times):
     step_times.times.append(60.0)
-    with pytest.raises(ConfigError, match="warm_up is 2 of 1 iterations"):
-        as_long_as(1, tiny_cyclegan("training.warm_up=2"), data, tmp_path / "run", "cpu")
+    (tmp_path / "tiny.toml").write_text(to_toml(tiny_cyclegan()))
+    places = ("--data", data, "--out", tmp_path / "run", "--device", "cpu")
+    warm_up = ("--set", "training.warm_up=2")
+    code, _, err = zorse("train", tmp_path / "tiny.toml", *places, *warm_up, "--minutes", "1", "--no-check")
+    assert code == 1
+    assert "warm_up is 2 of 1 iterations" in err
+
+
+def test_the_warm_up_of_what_starts_from_a_model_is_a_share_of_the_time(zorse, tmp_path, data, step_times):
+    train(tiny_cyclegan("training.iterations=1"), data, tmp_path / "first")
+    generator = tmp_path / "first" / "generators" / "G_AB.safetensors"
+    (tmp_path / "tiny.toml").write_text(to_toml(tiny_cyclegan("training.iterations=900")))
+    step_times.times.append(0.6)
+    places = ("--data", data, "--out", tmp_path / "run", "--device", "cpu", "--no-check")
+    code, out, err = zorse("train", tmp_path / "tiny.toml", *places, "--from", generator, "--minutes", "0.1")
+    assert (code, err) == (0, "")
+    assert "For 2 iterations the generators wait" in out
+    settings = read_config(tmp_path / "run" / "config.toml").training
+    assert (settings.iterations, settings.warm_up) == (10, 2)
+
+
+def test_what_is_wrong_is_said_before_the_trial(zorse, tmp_path, data, monkeypatch):
+    monkeypatch.setattr(trial, "fit", lambda *_: pytest.fail("It was tried."))
+    (tmp_path / "tiny.toml").write_text(to_toml(tiny_cyclegan()))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    command = ("train", tmp_path / "tiny.toml", "--data", data, "--minutes", "1", "--device", "cpu")
+    code, _, err = zorse(*command, "--out", tmp_path / "full")
+    assert code == 1
+    assert "already holds files" in err
+    for file in (data / "trainA").iterdir():
+        file.write_bytes(file.read_bytes()[:60])
+    code, _, err = zorse(*command, "--out", tmp_path / "run")
+    assert code == 1
+    assert "zorse data check" in err
 
 
 def test_the_command_trains_for_so_long(zorse, tmp_path, data, step_times):
@@ -204,7 +236,10 @@ def test_the_command_prints_it_as_text_and_as_json(zorse, tmp_path, data, monkey
         (("--plan", "--resume", "--out", "x"), "--resume"),
         (("--minutes", "5", "--resume", "--out", "x"), "leave --minutes out"),
         (("--minutes", "5", "--set", "training.iterations=9"), "exclude each other"),
+        (("--minutes", "5", "--set", "training={epochs=9}"), "exclude each other"),
         (("--minutes", "0"), "--minutes"),
+        (("--minutes", "inf"), "--minutes"),
+        (("--minutes", "nan"), "--minutes"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(zorse, tmp_path, options, complaint):

@@ -8,7 +8,7 @@ GET  /healthz            whether the server is alive
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
 
 import zorse
-from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError
+from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError, did_you_mean
 from zorse.runtime.devices import usable_cores
 from zorse_app import texts
 from zorse_app.api_page import api_page
@@ -53,6 +53,7 @@ _MEDIA_TYPES = {
     ".heic": "image/heic",
 }
 _UNREADABLE = 422
+_FIELDS = ("picture", "model", "size", "strength")
 
 R = TypeVar("R")
 
@@ -125,6 +126,7 @@ def plain_api(service: Service) -> FastAPI:
         strength: Annotated[float, Form(ge=0, le=1, description=texts.API_STRENGTH)] = 1.0,
     ) -> Response:
         _visitor.set(request.client.host if request.client else "")
+        _check_fields(await request.form())
         wish = Wish(model, size_of(size), strength)
         name = Path(picture.filename or "picture").name[:100]
         file = PictureFile(lambda: _all_of(picture), name, picture.size or 0)
@@ -199,6 +201,13 @@ def _from_data_url(url: str) -> bytes:
         return base64.b64decode(content, validate=True)
     except ValueError as error:
         raise ImageError(texts.NO_DATA_URL) from error
+
+
+def _check_fields(form: Iterable[str]) -> None:
+    for field in form:
+        if field not in _FIELDS:
+            guess = did_you_mean(field, _FIELDS)
+            raise ConfigError(texts.API_UNKNOWN_FIELD.format(field=field, guess=guess, known=", ".join(_FIELDS)))
 
 
 class _Crew:

@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from zorse.errors import ConfigError
 from zorse.extras import is_installed
 from zorse.runtime.devices import Setting
+from zorse.runtime.sessions import choose_provider
 from zorse_app import texts
 from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
 from zorse_app.gate import Gate
@@ -89,9 +90,11 @@ def launch(
 
     Raises:
         ConfigError: the address cannot be used.
+        DeviceError: the device is not here.
         WeightsError: a file in `models` is not a model.
     """
     _check_address(host, port)
+    choose_provider((setting or Setting()).device)  # What is not there is told now, and not to each visitor.
     limits = limits or Limits()
     shelf = Shelf(models, Gate(limits, current_visitor), setting)
     hosts = LOCAL_HOSTS | {host.lower()} if is_local(host) and not share else None

@@ -225,7 +225,7 @@ class Service:
         start = time.perf_counter()
         translated = translator.translate(picture, size="keep")
         seconds = time.perf_counter() - start
-        name = f"{_plain(name)}_{translator.card.name}.png"
+        name = f"{_plain(name)}_{_plain(translator.card.name)}.png"
         return self._outcome(picture, translated, encode_picture(translated, ".png"), name, translator, seconds)
 
     def _outcome(

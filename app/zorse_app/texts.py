@@ -744,6 +744,7 @@ API_TRANSLATE = "Translate a picture"
 API_TRANSLATE_NOTE = (
     "The result has the size and format of the picture; its metadata, transparency and profile are kept."
 )
+API_UNKNOWN_FIELD = "There is no field {field!r}.{guess} Known are: {known}."
 API_MODELS = "Which models there are"
 API_PICTURE = "JPEG, PNG, WebP, TIFF, GIF, BMP or AVIF; of animations every frame is translated."
 API_MODEL = "Name of a model."

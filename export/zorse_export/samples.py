@@ -17,6 +17,7 @@ from zorse.generator_file import stored_weights, weights_sha256, write_model_fil
 from zorse.networks.growing import grown
 from zorse.networks.latents import draw_latents, take_apart
 from zorse.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY
+from zorse.runtime.names import plain_name
 from zorse.runtime.onnx_file import parse_onnx
 from zorse.runtime.sample_model import LABEL, LATENT, SAMPLE, SampleModel, latent_width
 from zorse.sample_architecture import LatentConfig
@@ -25,7 +26,6 @@ from zorse.training.baselines.config import describes_baseline
 from zorse.training.files import Checkpoint, RunFolder, names_a_folder
 from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
 from zorse_export.halves import store_as_half
-from zorse_export.names import plain_name
 from zorse_export.parity import rounded_up
 from zorse_export.prepare import fuse_batch_norms, round_to_half
 

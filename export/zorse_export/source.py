@@ -11,9 +11,9 @@ from zorse.generator_file import load_generator
 from zorse.loading import locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import OFFICIAL
+from zorse.runtime.names import plain_name
 from zorse.training.config import TrainConfig, read_config
-from zorse.training.files import Checkpoint, RunFolder, names_a_folder
-from zorse_export.names import plain_name
+from zorse.training.files import Checkpoint, RunFolder, check_of_run, names_a_folder
 
 
 def find_generator(source: Path, direction: Direction | None = None, checkpoint: Checkpoint = "last") -> Path:
@@ -26,8 +26,10 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
 
     Raises:
         WeightsError: there is no generator, or none of that direction.
+        ConfigError: the best checkpoint of what is no run.
     """
     if not names_a_folder(source):
+        check_of_run(source, checkpoint)
         is_name = not source.suffix and (len(source.parts) == 1 or source.as_posix().startswith(OFFICIAL))
         file = locate(source.as_posix()) if is_name else source
         _check_direction(file, direction)

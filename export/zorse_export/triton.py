@@ -10,8 +10,8 @@ from zorse.atomic import replacing
 from zorse.card import ModelCard, read_card
 from zorse.errors import ExportError
 from zorse.runtime.model_file import read_onnx
+from zorse.runtime.names import plain_name
 from zorse.runtime.onnx_file import OnnxFile, Value
-from zorse_export.names import plain_name
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
 
@@ -120,8 +120,9 @@ def _parameter(key: str, value: str) -> str:
 def _check_configuration(file: Path, config: str) -> None:
     if file.is_file() and file.read_text(encoding="utf-8", errors="replace") != config:
         raise ExportError(
-            f"{file} describes another model of that name, or was changed. Nothing was written. Choose another folder, "
-            "or delete that file if it is of no use: a new one is written, and the model becomes the next version."
+            f"{file} describes another model of that name, or was changed. Nothing was written there. Choose "
+            "another folder, or delete that file if it is of no use: a new one is written, and the model becomes the "
+            "next version."
         )
 
 

@@ -10,8 +10,8 @@ from zorse.card import Metric, ModelCard, read_card
 from zorse.errors import ExportError
 from zorse.registry import Progress
 from zorse.runtime.model_file import INPUT_NAME, read_onnx
+from zorse.runtime.names import plain_name
 from zorse.runtime.passes import one_pass_size
-from zorse_export.names import plain_name
 from zorse_export.npm import NpmPackage, members, tarball
 from zorse_export.owned import write_owned
 

@@ -44,7 +44,7 @@ class TrainingData(Frozen):
 class ModelCard(Frozen):
     """What a translation model is, what it expects, and how it came to be."""
 
-    name: str
+    name: str = Field(min_length=1)
     task: str
     """What the model does, in a few words: "horse to zebra"."""
     domain_a: str

@@ -26,7 +26,7 @@ def compare(
     """Lay two results of 'zorse evaluate' side by side and say where B is better or worse than A.
 
     A difference counts if its 95 % interval, by bootstrap over the same pictures for both, leaves out zero. Figures of
-    different protocols (other pictures, another network, another size) are shown, but not compared.
+    different protocols (other pictures, another network) are shown, but not compared.
     """
     require("Comparing", "train")
     from zorse.metrics.compare import compare as lay_side_by_side

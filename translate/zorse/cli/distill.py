@@ -78,6 +78,10 @@ def distill(
 
     if resume and out is None:
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
+    if resume and (kind or preset or direction):
+        raise typer.BadParameter(
+            "A distillation that goes on keeps its settings: leave --kind, --preset and --direction out with --resume."
+        )
     found = find_teacher(teacher, direction)
     if resume and out is not None and RunFolder(out).config.exists():
         source = _resumed(RunFolder(out), found)

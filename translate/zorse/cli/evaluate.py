@@ -11,7 +11,7 @@ from rich.console import Console
 from zorse.cli import app
 from zorse.cli.options import parse_size, shown
 from zorse.direction import Direction
-from zorse.errors import ConfigError, MissingExtraError, WeightsError, ZorseError
+from zorse.errors import ConfigError, MissingExtraError, WeightsError
 from zorse.extras import require
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def evaluate(
     """
     require("Evaluating", "train")
     from zorse import __version__
+    from zorse.imaging.write import write_file
     from zorse.metrics.evaluation import Report
+    from zorse.runtime.names import plain_name
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)
@@ -123,11 +125,12 @@ def evaluate(
         for evaluation in evaluations:
             _print(Console(highlight=False), evaluation)
     if out is not None:
-        _write(out, report.model_dump_json(indent=2) + "\n")
+        write_file(out, (report.model_dump_json(indent=2) + "\n").encode())
         console.print(f"Result written to {out}", markup=False)
     if grid is not None:
         for translator, rows in zip(translators, grids, strict=True):
-            file = grid if len(translators) == 1 else grid.with_stem(f"{grid.stem}_{translator.card.name}")
+            name = plain_name(translator.card.name)
+            file = grid if len(translators) == 1 else grid.with_stem(f"{grid.stem}_{name}")
             _write_grid(file, rows)
             console.print(f"Grid written to {file}", markup=False)
     if failures:
@@ -138,9 +141,10 @@ def _opened(model: str, checkpoint: "Checkpoint", device: "Device") -> "tuple[li
     """The translators of a run folder, with its settings, or the one of a model."""
     from zorse.loading import load
     from zorse.training.config import read_config
-    from zorse.training.files import RunFolder, names_a_folder
+    from zorse.training.files import RunFolder, check_of_run, names_a_folder
 
     if not names_a_folder(model):
+        check_of_run(model, checkpoint)
         return [load(model, device)], None
     run = RunFolder(Path(model))
     return [load(file, device) for file in run.generator_files(checkpoint)], read_config(run.config)
@@ -322,10 +326,3 @@ def _write_grid(file: Path, rows: "list[list[Picture]]") -> None:
     from zorse.metrics.grid import grid
 
     write_picture(file, WrittenPicture(grid(rows)))
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ZorseError(f"{file} could not be written ({error.strerror or error}). Choose another place.") from error

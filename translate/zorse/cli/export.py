@@ -177,8 +177,11 @@ def export(
         evaluation=evaluation_pictures(evaluate, card, run_config(source)) if evaluate is not None else None,
         keep_slower=keep_slower,
     )
-    lines = write_bundles(report.file, web, triton, web_runtime)
-    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join([_described(report), *lines]))
+    # First what was made: a folder that cannot be written to does not undo it.
+    typer.echo(report.model_dump_json(indent=2) if as_json else _described(report))
+    for line in write_bundles(report.file, web, triton, web_runtime):
+        if not as_json:
+            typer.echo(line)
 
 
 def _described(report: "ExportReport") -> str:

@@ -26,8 +26,8 @@ ArenaOption = Annotated[
 ]
 
 
-def parse_max_memory(text: str) -> int:
-    """The value of `--max-memory` in bytes.
+def parse_amount(text: str, option: str = "--max-memory") -> int:
+    """The value of an option that takes an amount of memory, in bytes.
 
     Raises:
         typer.BadParameter: it is no amount of memory.
@@ -38,7 +38,7 @@ def parse_max_memory(text: str) -> int:
     try:
         return parse_memory(text)
     except ConfigError as error:
-        raise typer.BadParameter(str(error), param_hint="--max-memory") from error
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def parse_size(text: str) -> "Size":

@@ -40,7 +40,7 @@ def sample(
             "-n",
             min=1,
             max=10_000,
-            help="Samples on the sheet; rows of --interpolate and --traverse; stops of a walk.",
+            help="Samples on the sheet, in whole rows of classes; rows of --interpolate, --traverse; stops of a walk.",
             show_default="64 pictures, 1024 points; 8 rows; 6 stops",
         ),
     ] = None,
@@ -90,10 +90,12 @@ def sample(
     if linear and not interpolate:
         raise typer.BadParameter("--linear goes with --interpolate.")
     moves = out.suffix.lower() == ".gif"
-    if moves != (film or (interpolate and moves)):
-        raise typer.BadParameter(
-            "--film needs an --out that ends with .gif." if film else "A .gif is for --interpolate or --film."
-        )
+    if film and not moves:
+        raise typer.BadParameter("--film needs an --out that ends with .gif.")
+    if moves and not (film or interpolate):
+        raise typer.BadParameter("A .gif is for --interpolate or --film.")
+    if film and (n is not None or label is not None or seed or checkpoint != "last"):
+        raise typer.BadParameter("--film shows the run's own sheets: leave -n, --label, --seed and --checkpoint out.")
     if film:
         frames, milliseconds = _film(model), FILM_MS
     else:
@@ -154,10 +156,11 @@ def _sheet(
 def _sampler(model: Path, checkpoint: "Checkpoint") -> "Sampler":
     from zorse.registry import sample_model_file
     from zorse.samples.sampler import Sampler
-    from zorse.training.files import RunFolder, names_a_folder
+    from zorse.training.files import RunFolder, check_of_run, names_a_folder
 
     if names_a_folder(model):
         return Sampler.load(RunFolder(model).generator_files(checkpoint)[0])
+    check_of_run(model, checkpoint)
     is_name = model == Path(model.name) and not model.suffix and not model.is_file()
     return Sampler.load(sample_model_file(model.name) if is_name else model)
 

@@ -3,7 +3,7 @@
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,6 +11,12 @@ from rich.console import Console
 from zorse.cli import app
 from zorse.cli.stopping import say_stopped
 from zorse.extras import require
+
+if TYPE_CHECKING:
+    from zorse.training.plan import Plan
+
+LONGEST = 60 * 24 * 365
+"""Minutes."""
 
 
 @app.command()
@@ -46,8 +52,9 @@ def train(
         float | None,
         typer.Option(
             min=0.1,
+            max=LONGEST,
             metavar="MINUTES",
-            help="Train for about so long: a trial tells how many iterations that are.",
+            help="Train for about so long, evaluations not counted: a trial tells how many iterations that are.",
             show_default=False,
         ),
     ] = None,
@@ -71,11 +78,14 @@ def train(
     """
     require("Training", "train")
     from zorse.cli.baselines import find_baseline, train_from_command
+    from zorse.data.doctor.before_training import check_before_training
     from zorse.training.config import read_config, with_overrides
+    from zorse.training.course import check_new
     from zorse.training.files import RunFolder
+    from zorse.training.plan import iterations_within, make_plan
     from zorse.training.presets import preset as find_preset
     from zorse.training.run import train as run_training
-    from zorse.training.start import settings_of, start_from
+    from zorse.training.start import Start, settings_of, start_from
 
     if as_json and not plan:
         raise typer.BadParameter("--json goes with --plan.")
@@ -104,31 +114,34 @@ def train(
         raise typer.BadParameter("--data is missing, the folder of the pictures.")
     if resume and out is not None:
         source = settings_of(RunFolder(out), source)
-    config = with_overrides(source, settings or [])
-    if models:
-        fixed_generator = any(setting.startswith("recipe.generator") for setting in settings or [])
-        config, remarks = start_from(config, models, fixed_generator=fixed_generator)
+    given, models = settings or [], models or []
+
+    def configured(settings: list[str]) -> Start:
+        config = with_overrides(source, settings)
+        fixed_generator = any(setting.startswith("recipe.generator") for setting in settings)
+        return start_from(config, models, fixed_generator=fixed_generator) if models else Start(config, ())
+
+    try:
+        config, remarks = configured(given)
+        if minutes is not None:
+            if not plan:  # What is wrong with folder or pictures is said before the trial, not after it.
+                check_new(folder)
+                if check:
+                    check_before_training(config.data, data, console)
+                check = False
+            iterations = iterations_within(minutes, config, data, folder, device)
+            config, remarks = configured([*given, f"training.iterations={iterations}"])
+            remarks = (*remarks, f"{iterations} iterations take about {minutes:g} minutes, as a trial tells.")
         for remark in [] if as_json else remarks:
             console.print(remark)
-    if minutes is not None:
-        from zorse.training.plan import as_long_as
-
-        config = as_long_as(minutes, config, data, folder, device)
-        if not as_json:
-            console.print(f"{config.training.iterations} iterations take about {minutes:g} minutes, as a trial tells.")
-    if plan:
-        from zorse.cli.planned import described
-        from zorse.training.plan import make_plan
-
-        planned = make_plan(config, data, folder, device)
-        if as_json:
-            typer.echo(planned.model_dump_json(indent=2))
-        else:
-            for line in described(planned):
-                console.print(line)
-        return
-    console.print(f"Training {config.name} in {folder}")
-    state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
+        if plan:
+            _say_plan(make_plan(config, data, folder, device), console, as_json=as_json)
+            return
+        console.print(f"Training {config.name} in {folder}")
+        state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
+    except KeyboardInterrupt:  # Later ones are the loop's.
+        console.print("Stopped before the first step, with nothing to lose: the same command starts again.")
+        raise typer.Exit(130) from None
     if state.interrupted:
         said_before = {"--from": bool(models), "--minutes": minutes is not None}
         say_stopped(state, folder, console, " and ".join(option for option, given in said_before.items() if given))
@@ -138,4 +151,18 @@ def train(
 
 
 def _sets_length(setting: str) -> bool:
-    return setting.split("=")[0].strip() in ("training.iterations", "training.epochs")
+    key, _, value = setting.partition("=")
+    names = ("iterations", "epochs")
+    return key.strip() in {f"training.{name}" for name in names} or (
+        key.strip() == "training" and any(name in value for name in names)
+    )
+
+
+def _say_plan(plan: "Plan", console: Console, *, as_json: bool) -> None:
+    from zorse.cli.planned import described
+
+    if as_json:
+        typer.echo(plan.model_dump_json(indent=2))
+        return
+    for line in described(plan):
+        console.print(line)

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption, parse_max_memory, parse_size
+from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
 from zorse.cli.stopping import stopping_cleanly
 
 if TYPE_CHECKING:
@@ -127,8 +127,10 @@ def translate(
     from zorse.runtime.jobs import plan
     from zorse.runtime.selection import Selection
 
+    if tiling == "whole" and max_memory is not None:
+        raise typer.BadParameter("One pass takes what it takes: --max-memory goes with --tiling auto, exact or fast.")
     wanted_size = parse_size(size)
-    memory = None if max_memory is None else parse_max_memory(max_memory)
+    memory = None if max_memory is None else parse_amount(max_memory)
     name = model or _only_model()
     selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
     jobs = plan(inputs, out, Path(name).stem, selection)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli import app
-from zorse.cli.options import ArenaOption, DeviceOption
+from zorse.cli.options import ArenaOption, DeviceOption, parse_amount
 from zorse.cli.stopping import stopping_cleanly
 from zorse.errors import ConfigError
 from zorse.runtime.devices import Setting
@@ -67,17 +67,16 @@ def ui(
     ] = None,
 ) -> None:
     """Open the page: drop a picture or draw a sketch, compare before and after, download. There is an API, too."""
-    from zorse.runtime.memory import parse_memory
     from zorse_app import Limits, is_local, launch
 
     if max_seconds is None:
         max_seconds = 0 if is_local(host) and not share else _SHARED_SECONDS
     limits = Limits(
-        file_bytes=parse_memory(max_file),
+        file_bytes=parse_amount(max_file, "--max-file"),
         pixels=int(max_pixels * 10**6),
         queue=max_queue,
         seconds=max_seconds or None,
-        memory=None if max_memory is None else parse_memory(max_memory),
+        memory=None if max_memory is None else parse_amount(max_memory),
     )
     credentials = _credentials(user)
     console = Console(highlight=False, soft_wrap=True)

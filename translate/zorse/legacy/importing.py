@@ -11,7 +11,7 @@ from zorse import __version__
 from zorse.architecture import UnetConfig
 from zorse.card import ModelCard
 from zorse.direction import Direction
-from zorse.errors import IncompatibleWeights, WeightsError
+from zorse.errors import ConfigError, IncompatibleWeights, WeightsError
 from zorse.generator_file import blank_generator
 from zorse.legacy.files import Found, networks_in
 from zorse.legacy.reading import file_sha256
@@ -37,6 +37,7 @@ def import_generator(
         dropout: whether a U-Net was trained with dropout, which cannot be seen; None: if it has BatchNorm.
 
     Raises:
+        ConfigError: the card says what the network has no layers for.
         WeightsError: there is no generator, or several that may be meant.
         IncompatibleWeights: it is none that Zorse knows, or not one of colour pictures.
     """
@@ -56,6 +57,10 @@ def import_generator(
                 "--no-dropout out: they are for U-Nets, which do not show it."
             )
         architecture = architecture.model_copy(update={"dropout": dropout})
+    if card.get("norm_at_test") == "running" and architecture.norm != "batch":
+        raise ConfigError(f"{found.where} has no BatchNorm with running statistics: leave --norm-at-test out.")
+    if card.get("dropout_at_test") and not architecture.dropout:
+        raise ConfigError(f"{found.where} has no dropout: leave --dropout-at-test out.")
     network = blank_generator(architecture)
     network.load_state_dict(generator.state, assign=True)
     domains = _domains(found.model_name)

@@ -11,6 +11,16 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³])(?=\s*(\.|
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 
 
+def plain_name(name: str, otherwise: str = "model") -> str:
+    """Letters, digits, "_", "-" and, not as the first, ".": neither hidden nor in another folder.
+
+    Args:
+        name: a card's.
+        otherwise: taken where nothing of the name can be.
+    """
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".") or otherwise
+
+
 def safe_path(path: Path) -> Path:
     """A relative path with each part changed as little as Windows needs: `aux.png` -> `aux_.png`, `a:b` -> `a_b`."""
     return Path(*(_safe_part(part) for part in path.parts))

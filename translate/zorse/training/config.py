@@ -114,9 +114,9 @@ class RunConfig(Frozen):
 class TrainConfig(RunConfig):
     """Everything that makes a run what it is."""
 
-    name: str
+    name: str = Field(min_length=1)
     """Of the model: "horse2zebra" for the direction A to B."""
-    name_reverse: str | None = None
+    name_reverse: str | None = Field(default=None, min_length=1)
     """Of the model for the direction B to A, for recipes that learn both."""
     domain_a: str
     """What the pictures of domain A show."""
@@ -155,6 +155,10 @@ class TrainConfig(RunConfig):
         crop, generator = self.data.crop_size, self.recipe.generator
         if (generator.in_channels, generator.out_channels) != (3, 3):
             raise ValueError("pictures have 3 channels, so the generator's in_channels and out_channels must be 3")
+        if self.name_reverse == self.name:
+            raise ValueError(
+                f"name and name_reverse are both {self.name!r}: the models of both directions need names of their own"
+            )
         for side in (crop, *(stage.crop_size for stage in self.data.stages)):
             if side % generator.size_multiple:
                 raise ValueError(

@@ -1,5 +1,6 @@
 """The course of every run, whatever its method: made ready, trained to its end, rolled back where it fails."""
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +29,23 @@ Watch = Callable[[TrainingState, SummaryWriter, FlightRecorder | None], Iterable
 
 
 def check_new(out: Path) -> None:
-    """A fresh run needs a folder of its own.
+    """A fresh run needs a folder of its own, or one of a run that ended before it could save anything.
 
     Raises:
         ConfigError: there are files in it.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (out.is_dir() and _holds_nothing_saved(out)):
         raise ConfigError(
             f"{out} is a file or already holds files. Add --resume to go on with the run in it, or choose another "
             "folder with --out."
         )
+
+
+def _holds_nothing_saved(out: Path) -> bool:
+    run = RunFolder(out)
+    left = {path.name for path in out.iterdir()}
+    begun = {path.name for path in (run.config, run.metrics, run.tensorboard, run.samples, run.last_checkpoint.parent)}
+    return not left or (run.config.name in left and left <= begun and not run.last_checkpoint.exists())
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class Course:
         if not self.accelerator.is_main_process:
             return
         forget_after(self.run.metrics, state.iteration)
+        if state.iteration == 0:  # Of a run that ended before it could save anything.
+            shutil.rmtree(self.run.samples, ignore_errors=True)
         text = to_toml(self.config)
         write_atomically(self.run.config, text.encode())
         if self.config.training.rollback and not self.run.healthy_checkpoint.exists():

@@ -160,6 +160,23 @@ class RunFolder:
         )
 
 
+def check_of_run(model: str | Path, checkpoint: Checkpoint) -> None:
+    """See that a choice among a run's checkpoints is made for a run.
+
+    Args:
+        model: that is no folder.
+        checkpoint: the choice.
+
+    Raises:
+        ConfigError: the best one was asked for.
+    """
+    if checkpoint == "best":
+        raise ConfigError(
+            f"--checkpoint best chooses one of a training run, but {model} is a single model. Leave it out, or name "
+            "the run's folder."
+        )
+
+
 def check_same_method(run: RunFolder, saved: str, named: str) -> None:
     """See that a run is gone on with as what it is.
 

@@ -15,7 +15,7 @@ from zorse.data.layout import find_two_folders, list_pictures
 from zorse.errors import ConfigError
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.runtime.memory import format_memory
-from zorse.training.config import TrainConfig, validated
+from zorse.training.config import TrainConfig
 from zorse.training.loop import TrainingDevice, TrainingState, device_of, make_accelerator
 from zorse.training.run import fresh_state, total_iterations
 from zorse.training.stages import spans
@@ -125,28 +125,24 @@ def make_plan(
     )
 
 
-def as_long_as(
+def iterations_within(
     minutes: float, config: TrainConfig, data: Path, out: Path, device: TrainingDevice = "auto"
-) -> TrainConfig:
-    """The config with as many iterations as fit into a time, as far as a trial tells.
+) -> int:
+    """How many iterations fit into a time, as far as a trial tells; evaluations and grids of samples come on top.
 
     What is a share of the run, such as `training.decay_from` and the stages of the crops, stays that share.
-    Evaluations and grids of samples come on top.
 
     Args:
         minutes: to train for.
         config, data, out, device: as in `make_plan`.
 
     Raises:
-        ConfigError: the run would be shorter than its warm-up, or there is too little memory or disk; or as in
-            `make_plan`.
+        ConfigError: there is too little memory or disk; or as in `make_plan`.
     """
     plan = make_plan(config, data, out, device, updates=_TIMED_UPDATES)
     if not plan.fits:
         raise ConfigError("This training does not fit. " + " ".join(plan.advice))
-    iterations = max(1, round(60 * minutes * plan.iterations / plan.seconds))
-    training = config.training.model_copy(update={"iterations": iterations})
-    return validated(config.model_copy(update={"training": training}).model_dump())
+    return max(1, round(60 * minutes * plan.iterations / plan.seconds))
 
 
 def _pictures(config: TrainConfig, data: Path, dataset: Dataset) -> dict[str, int]:

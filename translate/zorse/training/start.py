@@ -21,6 +21,7 @@ from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
+from zorse.training.baselines.config import check_translates, describes_baseline
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
 from zorse.training.files import RunFolder, check_same_method, names_a_folder
 
@@ -77,6 +78,7 @@ def read_model(model: str) -> list[Trained]:
     path = Path(model)
     if names_a_folder(model):
         run = RunFolder(path)
+        check_translates(run)
         for checkpoint in (run.best_checkpoint, run.last_checkpoint):
             if checkpoint.exists():
                 return _in_checkpoint(checkpoint)
@@ -138,14 +140,14 @@ def _in_foreign(path: Path) -> list[Trained]:
 # Before the run: who starts from what
 
 
-class Plan(NamedTuple):
+class Start(NamedTuple):
     """The config of a run that starts from models, and what there is to say about it."""
 
     config: TrainConfig
     remarks: tuple[str, ...]
 
 
-def start_from(config: TrainConfig, models: Sequence[str], *, fixed_generator: bool = False) -> Plan:
+def start_from(config: TrainConfig, models: Sequence[str], *, fixed_generator: bool = False) -> Start:
     """The config with the models' generator, and with `start` and `training.warm_up` filled in.
 
     In CycleGAN a generator takes the place that its model's direction says. What no model is given for starts fresh.
@@ -175,7 +177,7 @@ def start_from(config: TrainConfig, models: Sequence[str], *, fixed_generator: b
             for name, trained in (generators | discriminators).items()
         ),
     }
-    return Plan(validated(config.model_copy(update=changes).model_dump()), tuple(remarks))
+    return Start(validated(config.model_copy(update=changes).model_dump()), tuple(remarks))
 
 
 def _warm_up(settings: LoopConfig, discriminators_start: bool) -> int:
@@ -277,6 +279,11 @@ def settings_of(run: RunFolder, preset: TrainConfig) -> TrainConfig:
     """
     if not run.config.exists():
         return preset
+    if describes_baseline(run.config):
+        raise ConfigError(
+            f"The run in {run.root} draws samples from noise, but {preset.name}, which translates, was named for going "
+            "on with it. Name the preset that it was started with, or choose another --out."
+        )
     saved = read_config(run.config)
     check_same_method(run, saved.recipe.kind, preset.recipe.kind)
     return saved

@@ -15,6 +15,7 @@ from zorse.legacy.importing import import_generator
 from zorse.loading import PICKLES, locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.distillation import TeacherConfig
+from zorse.training.baselines.config import check_translates
 from zorse.training.config import read_config
 from zorse.training.files import RunFolder, names_a_folder
 
@@ -53,11 +54,17 @@ def find_teacher(model: str, direction: Direction | None = None) -> FoundTeacher
     """
     data, path = None, Path(model)
     if (run := RunFolder(path)).config.exists():
+        check_translates(run)
         data = read_config(run.config).data
         model = str(_of_direction(run, direction))
     elif path.exists():
         model = str(path.resolve())
     network, card = read_teacher(model)
+    if direction is not None and card.direction != direction:
+        raise WeightsError(
+            f"{model} translates {card.direction} ({card.source_domain} to {card.target_domain}), but --direction "
+            f"{direction} was asked for. Leave it out, or name the file of the other generator."
+        )
     config = TeacherConfig(
         model=model,
         weights_sha256=weights_sha256(stored_weights(network, "fp32")),

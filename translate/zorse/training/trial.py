@@ -90,7 +90,9 @@ class TrialBench:
         """Computed from the largest crop tried: the largest one that would fit; None if that cannot be told."""
         if self._last is None:
             return None
-        per_pixel = max(self._last.peak - self._fixed, 1) / self._last.crop**2
+        if self._last.peak <= self._fixed:  # Of so small crops the networks alone show.
+            return None
+        per_pixel = (self._last.peak - self._fixed) / self._last.crop**2
         multiple = self._config.recipe.generator.size_multiple
         side = sqrt(max(SAFE_SHARE * self.memory - self._fixed, 0) / per_pixel)
         return int(side // multiple * multiple)

@@ -103,6 +103,8 @@ def benchmark_gans(
     """
     names = presets or ((TRICK_BENCHMARK,) if tricks else (*POINT_BENCHMARKS, *(DIGIT_BENCHMARKS if data else ())))
     if iterations is not None:
+        if any(setting.partition("=")[0].strip() == "training.iterations" for setting in settings):
+            raise ConfigError("The iterations were given twice: with --iterations and with --set. Leave one out.")
         settings = [*settings, f"training.iterations={iterations}"]
     configs = [_config(name, data, settings) for name in names]  # All are checked before the first one is trained.
     first = configs[0].training.seed

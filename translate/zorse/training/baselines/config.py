@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from zorse.card import TrainingData
 from zorse.data.samples.config import Companion, SampleDataConfig
-from zorse.errors import ConfigError
+from zorse.errors import ConfigError, WeightsError
 from zorse.losses import decision_boundary
 from zorse.recipes.acgan import ACGANConfig
 from zorse.recipes.cdcgan import ConditionalDCGANConfig
@@ -164,6 +164,19 @@ def describes_baseline(path: Path) -> bool:
     """
     data = read_settings(path).get("data")
     return isinstance(data, dict) and data.get("kind") in ("mixture", "digits", "pictures")
+
+
+def check_translates(run: RunFolder) -> None:
+    """See that a run has generators that translate.
+
+    Raises:
+        WeightsError: it draws samples from noise.
+    """
+    if run.config.exists() and describes_baseline(run.config):
+        raise WeightsError(
+            f"The run in {run.root} draws samples from noise and translates nothing: a run of a CycleGAN, pix2pix, CUT "
+            "or distillation was wanted."
+        )
 
 
 def settings_of(run: RunFolder, preset: BaselineConfig) -> BaselineConfig:

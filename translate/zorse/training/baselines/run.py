@@ -9,6 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from zorse.card import Metric
 from zorse.data.samples.dataset import SampleBatch, SampleSet, open_samples, sample_batches
+from zorse.errors import ConfigError
 from zorse.sample_file import save_sample_generator
 from zorse.samples.sampler import Sampler
 from zorse.training.baselines.build import build_baseline, check_samples
@@ -56,6 +57,8 @@ def train_baseline(
         if not resume:
             check_new(out)
         accelerator = make_accelerator(config.training, device)
+        if config.data.kind == "mixture" and data is not None:
+            raise ConfigError(f"{config.name} draws its points by code and reads no pictures: leave --data out.")
         samples = open_samples(config.data, data, seed=config.training.seed)
         check_samples(config, samples)
         if config.training_data is None and data is not None:
