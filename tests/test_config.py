@@ -128,6 +128,13 @@ def test_settings_that_cannot_be_are_told_in_one_line(override, message):
     assert "cyclegan.generator" not in str(caught.value), "keys are named as users write them"
 
 
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[1] / "weights" / "trainings").glob("*.toml")), ids=lambda file: file.stem
+)
+def test_the_trainings_of_the_shipped_models_can_be_repeated(file):
+    assert read_config(file).name_reverse is not None
+
+
 def test_the_models_of_a_run_have_names_of_their_own():
     with pytest.raises(ConfigError, match="both 'zebra2horse'"):
         with_overrides(compact_horse2zebra(), ["name=zebra2horse"])
