@@ -195,6 +195,23 @@ def test_ctrl_c_saves_and_says_how_to_go_on(zorse, config, data, tmp_path):
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.parametrize(
+    ("saved_before", "says"),
+    [(False, "before anything was saved: the same command starts again"), (True, "Go on from the last checkpoint")],
+)
+def test_ctrl_c_outside_of_the_loop_says_how_to_go_on(zorse, config, data, tmp_path, monkeypatch, saved_before, says):
+    def interrupted(config, data, out, **_):
+        if saved_before:
+            (out / "checkpoints").mkdir(parents=True)
+            (out / "checkpoints" / "last.pt").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zorse.training.run.train", interrupted)
+    code, shown, errors = zorse("train", config, "--data", data, "--out", tmp_path / "run")
+    assert (code, errors) == (130, "")
+    assert says in shown
+
+
 def test_a_run_goes_on_with_its_own_settings_which_need_not_be_repeated(zorse, config, data, tmp_path):
     """`zorse train PRESET --data DIR --out RUN --resume`: PRESET alone would be other networks and another name."""
     out = tmp_path / "run"

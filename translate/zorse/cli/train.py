@@ -139,8 +139,11 @@ def train(
             return
         console.print(f"Training {config.name} in {folder}")
         state = run_training(config, data, folder, resume=resume, device=device, console=console, check=check)
-    except KeyboardInterrupt:  # Later ones are the loop's.
-        console.print("Stopped before the first step, with nothing to lose: the same command starts again.")
+    except KeyboardInterrupt:  # Before the first step, or the second one during a step: the loop takes the first.
+        if RunFolder(folder).last_checkpoint.exists():
+            console.print(f"Stopped at once. Go on from the last checkpoint with: --out {folder} --resume")
+        else:
+            console.print("Stopped before anything was saved: the same command starts again.")
         raise typer.Exit(130) from None
     if state.interrupted:
         said_before = {"--from": bool(models), "--minutes": minutes is not None}
