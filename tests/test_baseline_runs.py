@@ -415,6 +415,12 @@ def test_a_run_that_draws_samples_is_not_taken_for_one_that_translates(ring_run,
         assert "draws samples from noise" in str(result.exception)
 
 
+def test_a_single_generator_has_no_best_checkpoint(ring_run, tmp_path):
+    generator = ring_run / "generators" / "G.safetensors"
+    result = command("sample", generator, "--checkpoint", "best", "-o", tmp_path / "x.png")
+    assert "is a single model" in str(result.exception)
+
+
 def test_a_film_shows_what_the_run_has_drawn(ring_run, tmp_path):
     result = command("sample", ring_run, "--film", "-o", tmp_path / "film.gif", "--label", "3")
     assert result.exit_code == 2
@@ -465,6 +471,8 @@ def test_the_benchmark_measures_each_trick_against_the_same_seeds_without_it():
     ]
     assert "Seeds 7, 8" in lines[-1]
     assert command("benchmark", "gans", "--json", "--markdown").exit_code == 2
+    twice = command("benchmark", "gans", "--iterations", 3, "--set", "training.iterations=4")
+    assert "given twice" in str(twice.exception)
     wrong = command("benchmark", "gans", "--set", "recipe.learning_rat=1")
     assert "Did you mean 'learning_rate'" in str(wrong.exception)
 

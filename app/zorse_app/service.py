@@ -3,7 +3,6 @@
 import base64
 import binascii
 import io
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
 from zorse.imaging.io import Picture, encode_picture, encode_pictures, holds_frames, open_pictures, suffix_of
 from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
+from zorse.runtime.names import plain_name
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse_app import texts
@@ -306,4 +306,4 @@ def _shown(picture: Picture) -> bytes:
 
 def _plain(stem: str) -> str:
     """A file name that every system takes."""
-    return re.sub(r"[^\w.-]+", "_", stem)[:80].strip("._") or "picture"
+    return plain_name(stem, "picture")[:80].strip("._") or "picture"

@@ -8,7 +8,7 @@ from zorse.card import ModelCard
 from zorse.direction import Direction
 from zorse.errors import WeightsError
 from zorse.generator_file import load_generator
-from zorse.loading import locate, read_file_card
+from zorse.loading import check_direction, locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.registry import OFFICIAL
 from zorse.runtime.names import plain_name
@@ -32,7 +32,8 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
         check_of_run(source, checkpoint)
         is_name = not source.suffix and (len(source.parts) == 1 or source.as_posix().startswith(OFFICIAL))
         file = locate(source.as_posix()) if is_name else source
-        _check_direction(file, direction)
+        if direction is not None:
+            check_direction(file, read_file_card(file), direction)
         return file
     files = {read_file_card(file).direction: file for file in RunFolder(source).generator_files(checkpoint)}
     wanted = direction or ("AtoB" if "AtoB" in files else "BtoA")
@@ -66,14 +67,3 @@ def load_source(file: Path) -> tuple[nn.Module, ModelCard]:
 def default_target(source: Path, card: ModelCard) -> Path:
     """The model's name with .onnx, in the run folder or beside the .safetensors file."""
     return (source if names_a_folder(source) else source.parent) / f"{plain_name(card.name)}.onnx"
-
-
-def _check_direction(file: Path, direction: Direction | None) -> None:
-    if direction is None:
-        return
-    card = read_file_card(file)
-    if card.direction != direction:
-        raise WeightsError(
-            f"{file} translates {card.direction} ({card.source_domain} to {card.target_domain}), but --direction "
-            f"{direction} was asked for. Leave it out, or name the file of the other generator."
-        )

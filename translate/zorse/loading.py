@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 from zorse.card import ModelCard, read_card
+from zorse.direction import Direction
 from zorse.errors import WeightsError
 from zorse.extras import READS_TENSORS, require
 from zorse.registry import OFFICIAL, model_file
@@ -113,3 +114,21 @@ def safetensors_metadata(file: Path) -> dict[str, str]:
         return {str(key): str(value) for key, value in metadata.items()}
     except (OSError, ValueError, AttributeError, struct.error) as error:
         raise WeightsError(f"{file} is damaged or not a safetensors file ({error}). Get it again.") from error
+
+
+def check_direction(model: str | Path, card: ModelCard, direction: Direction | None) -> None:
+    """See that a single model translates as it was asked for.
+
+    Args:
+        model: what the user called it.
+        card: its card.
+        direction: that was asked for; None: whichever it has.
+
+    Raises:
+        WeightsError: it translates the other way.
+    """
+    if direction is not None and card.direction != direction:
+        raise WeightsError(
+            f"{model} translates {card.direction} ({card.source_domain} to {card.target_domain}), but --direction "
+            f"{direction} was asked for. Leave it out, or name the file of the other generator."
+        )

@@ -87,34 +87,21 @@ def train(
     from zorse.training.run import train as run_training
     from zorse.training.start import Start, settings_of, start_from
 
-    if as_json and not plan:
-        raise typer.BadParameter("--json goes with --plan.")
-    if plan and resume:
-        raise typer.BadParameter("--plan is for a run that has not begun: leave --resume out.")
-    if resume and out is None:
-        raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
-    if resume and minutes is not None:
-        raise typer.BadParameter("A run that goes on knows how long it is: leave --minutes out with --resume.")
-    if minutes is not None and any(_sets_length(setting) for setting in settings or []):
-        raise typer.BadParameter("--minutes and --set training.iterations or training.epochs exclude each other.")
-    if minutes is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise typer.BadParameter("--minutes is for a single process: each of several would measure its own length.")
-    if resume and models:
-        raise typer.BadParameter("A run that goes on knows what it started from: leave --from out with --resume.")
+    given, models = settings or [], models or []
+    _check_together(given, models, minutes, has_out=out is not None, resume=resume, plan=plan, as_json=as_json)
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     # Launched several times (torchrun), only the first process speaks.
     console = Console(soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")
     if baseline := find_baseline(preset):
         if plan or models or minutes is not None:
             raise typer.BadParameter("--plan, --minutes and --from are for translators: leave them out.")
-        train_from_command(baseline, settings or [], data, folder, console, resume=resume, device=device)
+        train_from_command(baseline, given, data, folder, console, resume=resume, device=device)
         return
     source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
     if data is None:
         raise typer.BadParameter("--data is missing, the folder of the pictures.")
     if resume and out is not None:
         source = settings_of(RunFolder(out), source)
-    given, models = settings or [], models or []
 
     def configured(settings: list[str]) -> Start:
         config = with_overrides(source, settings)
@@ -146,11 +133,38 @@ def train(
             console.print("Stopped before anything was saved: the same command starts again.")
         raise typer.Exit(130) from None
     if state.interrupted:
-        said_before = {"--from": bool(models), "--minutes": minutes is not None}
-        say_stopped(state, folder, console, " and ".join(option for option, given in said_before.items() if given))
+        not_again = [option for option, value in (("--from", models), ("--minutes", minutes)) if value]
+        say_stopped(state, folder, console, " and ".join(not_again))
     console.print(f"Done. Generators with their cards are in {folder / 'generators'}; next: zorse export {folder}")
     if (best := RunFolder(folder).best_generators).is_dir():
         console.print(f"The best ones by KID are in {best}: zorse export {folder} --checkpoint best")
+
+
+def _check_together(
+    settings: list[str],
+    models: list[str],
+    minutes: float | None,
+    *,
+    has_out: bool,
+    resume: bool,
+    plan: bool,
+    as_json: bool,
+) -> None:
+    """Raises typer.BadParameter where options exclude each other."""
+    if as_json and not plan:
+        raise typer.BadParameter("--json goes with --plan.")
+    if plan and resume:
+        raise typer.BadParameter("--plan is for a run that has not begun: leave --resume out.")
+    if resume and not has_out:
+        raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
+    if resume and minutes is not None:
+        raise typer.BadParameter("A run that goes on knows how long it is: leave --minutes out with --resume.")
+    if minutes is not None and any(_sets_length(setting) for setting in settings):
+        raise typer.BadParameter("--minutes and --set training.iterations or training.epochs exclude each other.")
+    if minutes is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise typer.BadParameter("--minutes is for a single process: each of several would measure its own length.")
+    if resume and models:
+        raise typer.BadParameter("A run that goes on knows what it started from: leave --from out with --resume.")
 
 
 def _sets_length(setting: str) -> bool:

@@ -12,7 +12,7 @@ from zorse.errors import ChecksumMismatch, WeightsError
 from zorse.generator_file import load_generator, stored_weights, weights_sha256
 from zorse.inference import as_tested
 from zorse.legacy.importing import import_generator
-from zorse.loading import PICKLES, locate, read_file_card
+from zorse.loading import PICKLES, check_direction, locate, read_file_card
 from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.distillation import TeacherConfig
 from zorse.training.baselines.config import check_translates
@@ -60,11 +60,7 @@ def find_teacher(model: str, direction: Direction | None = None) -> FoundTeacher
     elif path.exists():
         model = str(path.resolve())
     network, card = read_teacher(model)
-    if direction is not None and card.direction != direction:
-        raise WeightsError(
-            f"{model} translates {card.direction} ({card.source_domain} to {card.target_domain}), but --direction "
-            f"{direction} was asked for. Leave it out, or name the file of the other generator."
-        )
+    check_direction(model, card, direction)
     config = TeacherConfig(
         model=model,
         weights_sha256=weights_sha256(stored_weights(network, "fp32")),

@@ -88,9 +88,7 @@ class TrialBench:
 
     def largest_crop(self) -> int | None:
         """Computed from the largest crop tried: the largest one that would fit; None if that cannot be told."""
-        if self._last is None:
-            return None
-        if self._last.peak <= self._fixed:  # Of so small crops the networks alone show.
+        if self._last is None or self._last.peak <= self._fixed:  # Beside the networks so small crops do not show.
             return None
         per_pixel = (self._last.peak - self._fixed) / self._last.crop**2
         multiple = self._config.recipe.generator.size_multiple
