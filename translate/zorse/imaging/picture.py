@@ -1,6 +1,7 @@
 """What a picture is here: upright sRGB pixels, and everything that its file held beside them."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,18 @@ class Animation:
     """Whether the first frame of an APNG is only for viewers that do not play it."""
 
 
+@dataclass(frozen=True)
+class Note:
+    """What became of something that a file holds and its result cannot hold as it was."""
+
+    outcome: Literal["converted", "dropped"]
+    """Converted: it is there in another form. Dropped: it is gone."""
+    what: str
+    """What the file holds, as a noun: "gain map", "10 bits per channel"."""
+    detail: str
+    """One sentence for people: "The gain map is left out: the result holds the standard picture only."."""
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """An upright sRGB picture with what its file held beside the colours."""
@@ -79,6 +92,8 @@ class Picture:
     """How the file was compressed."""
     orientation: int = 1
     """EXIF orientation 1..8 that was applied to the file's pixels to make them upright."""
+    notes: tuple[Note, ...] = ()
+    """What reading the file has already converted or dropped; what writing does is added by the receipt."""
 
     @property
     def height(self) -> int:
