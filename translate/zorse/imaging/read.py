@@ -13,13 +13,15 @@ from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from zorse.errors import ImageError
 from zorse.imaging.colour import has_way_back, image_to_srgb, is_rgb, is_srgb, to_srgb
-from zorse.imaging.deep import DepthError, decode_deep, deep_grey
+from zorse.imaging.deep import Deep, DepthError, decode_deep, decoders_agree, deep_grey
 from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
 from zorse.imaging.metadata import read_metadata
 from zorse.imaging.orientation import upright
 from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels
 from zorse.imaging.profile import grey_to_srgb
+from zorse.imaging.tiff_structure import StructureError, check_structure
+from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
 Source = str | Path | bytes | BinaryIO
 """A path, the content of a file, or a file opened for reading in binary mode."""
@@ -103,12 +105,11 @@ class PictureFile:
             # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
             # follow its pixels.
             early = read_metadata(self._image) if self.format == "TIFF" else None
-            self._image.load()
+            data, page = self._stream.getvalue(), self._numbers[number]
+            deep = _loaded(self._image, data, page)
             self._durations[number] = float(self._image.info.get("duration") or 0)
-            return _picture(
-                self._image, early or read_metadata(self._image), self._stream.getvalue(), self._numbers[number]
-            )
-        except DepthError as error:
+            return _picture(self._image, early or read_metadata(self._image), data, deep)
+        except (DepthError, StructureError) as error:
             raise ImageError(f"{self._name}{place} {error}") from error
         except ImageError:
             raise
@@ -198,7 +199,7 @@ def picture_from_pil(image: Image.Image) -> Picture:
     if 0 in image.size:
         raise ImageError(f"The picture is {image.width}x{image.height} pixels; it needs at least 1x1.")
     try:
-        return _picture(image, read_metadata(image), None, 0)
+        return _picture(image, read_metadata(image), None, None)
     except DepthError as error:
         raise ImageError(f"The picture {error}") from error
     except ImageError:
@@ -252,6 +253,35 @@ def _opened(stream: io.BytesIO, name: str) -> Image.Image:
             raise _damaged(name, error) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
+    """Decodes the image, and where it has 16 bits of colour gives them and the alpha.
+
+    Raises:
+        StructureError: parts of it were never written.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        image.load()
+        return decode_deep(image, data, page)
+    check_structure(image, data)
+    with one_decoder:
+        with filled_memory(0):
+            before = _tiff_digest(data, page)
+        with filled_memory(1):
+            image.load()
+            deep = decode_deep(image, data, page)
+    if digest(image, deep) != before or not (deep is None or decoders_agree(image, deep)):
+        raise StructureError("is damaged: some of its pixels are missing. Get or save the file again.")
+    return deep
+
+
+def _tiff_digest(data: bytes, page: int) -> bytes:
+    """Of a page's pixels, decoded anew."""
+    with io.BytesIO(data) as stream, _opened(stream, "The picture") as image:
+        image.seek(page)
+        image.load()
+        return digest(image, decode_deep(image, data, page))
 
 
 def _is_rare_tiff(data: bytes) -> bool:
@@ -317,11 +347,11 @@ def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
-def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | None, frame: int) -> Picture:
-    """Decoded image -> Picture. `data` is the file's content where there is a file."""
+def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | None, deep: Deep | None) -> Picture:
+    """Decoded image -> Picture. `data` is the file's content where there is a file, `deep` its 16 bits of colour."""
     metadata, orientation = described
     turn = 1 if image.format == "TIFF" else orientation  # Pillow and OpenCV decode a TIFF upright
-    rgb, alpha, native, profile = _pixels(image, data, frame)
+    rgb, alpha, native, profile = _pixels(image, deep)
     return Picture(
         rgb=upright(rgb, turn),
         alpha=None if alpha is None else upright(alpha, turn),
@@ -334,9 +364,7 @@ def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | 
     )
 
 
-def _pixels(
-    image: Image.Image, data: bytes | None, frame: int
-) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
+def _pixels(image: Image.Image, deep: Deep | None) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
     """sRGB, alpha, colours in the profile, and the profile; 16 bits where the file has them."""
     if image.mode.startswith("I") or image.mode == "F":
         values = deep_grey(image)
@@ -344,7 +372,6 @@ def _pixels(
         alpha = np.where(values == clear, np.uint16(0), np.uint16(65535)) if isinstance(clear, int) else None
         grey = grey_to_srgb(values, image.info.get("icc_profile") or b"")
         return np.repeat(grey[:, :, None], 3, axis=2), alpha, None, None
-    deep = None if data is None else decode_deep(image, data, frame)
     if deep is not None:
         rgb, alpha = deep
         return _deep_to_srgb(rgb, alpha, image.info.get("icc_profile"))
