@@ -8,6 +8,7 @@
     decoders  what decodes the pictures
     encoders  what encodes them
     streams   sound and subtitles, copied or, where the new file cannot hold them, converted
+    output    frames, until they are written
     rewrite   from file to file
 
 Needs the extra `video`; only `formats` can be imported without it.

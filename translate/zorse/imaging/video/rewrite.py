@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.format import VideoFormat as PixelFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -23,19 +21,9 @@ from zorse.errors import ImageError
 from zorse.imaging.io import MAX_PIXELS, Pixels, writing
 from zorse.imaging.picture import Note, Picture
 from zorse.imaging.read import check_pixels
-from zorse.imaging.video.decoders import Decoder, is_alpha_tag
-from zorse.imaging.video.encoders import Encoding, choose_encoding
-from zorse.imaging.video.fields import Deinterlacer, is_interlaced, is_top_first, woven
+from zorse.imaging.video.decoders import Decoder
 from zorse.imaging.video.formats import VIDEO_FORMATS, VideoFormat
-from zorse.imaging.video.frames import (
-    DisplayMatrix,
-    bits,
-    can_be_transparent,
-    frame_like,
-    over_white,
-    tag_colours,
-    upright_picture,
-)
+from zorse.imaging.video.output import PictureStream, rate, time_base
 from zorse.imaging.video.streams import Carrier, carrier, codec_name
 from zorse.imaging.video.timeline import StreamClock, Timeline
 
@@ -147,12 +135,11 @@ class _Rewriting:
         self._begins = _start(old, self._video)
         self._timeline = Timeline(self._begins, may_jump_ahead=_is_joinable(old))
         self._decode = Decoder(self._video)
-        self._output: _Output | None = None
+        self._output: PictureStream | None = None
         self._carriers: dict[int, tuple[StreamClock, Carrier]] = {}  # by the streams' numbers
         self._sent: dict[int, int] = {}  # newest time stamps of new streams
         self._may_repeat = bool(new.format.flags & _TS_NONSTRICT)
         self._overlapping = 0
-        self._lost_transparency = False
         self._start = time.perf_counter()
 
     def run(self) -> Rewritten:
@@ -163,7 +150,7 @@ class _Rewriting:
                     if self._output is None:
                         self._output = self._begin(item)
                         self._new.mux([new for packet in early for new in self._carried(packet)])
-                    self._new.mux(self._placed(item, self._output))
+                    self._written(item, self._output)
                 elif self._output is None:
                     early.append(item)
                 else:
@@ -202,63 +189,34 @@ class _Rewriting:
             return 0.0
         return self._old.duration / av.time_base
 
-    def _placed(self, frame: VideoFrame, output: "_Output") -> "list[Packet[VideoStream]]":
-        """The next frame at its new time, encoded."""
-        time_base = _time_base(frame, self._video)
-        usual = 1 / (_rate(self._video) * time_base)
-        frame.pts = self._timeline.picture(frame.pts, time_base, max(1, frame.duration or round(usual)))
+    def _written(self, frame: VideoFrame, output: PictureStream) -> None:
+        """The next frame at its new time."""
+        step = time_base(frame, self._video)
+        usual = 1 / (rate(self._video) * step)
+        frame.pts = self._timeline.picture(frame.pts, step, max(1, frame.duration or round(usual)))
         if frame.pts is None:
-            return []
+            return
         if (frame.width, frame.height) != output.old_size:
             width, height = output.old_size
             raise ImageError(
-                f"{self._source} changes from {width}x{height} to {frame.width}x{frame.height} in the "
-                "middle, which no one file can hold. Cut it there first."
+                f"{self._source} changes from {width}x{height} to {frame.width}x{frame.height} in the middle, which no "
+                "one file can hold. Cut it there first."
             )
-        return self._encoded(output.deinterlaced(frame), output)
+        self._finished(output(frame))
 
-    def _encoded(self, frames: Iterable[VideoFrame], output: "_Output") -> "list[Packet[VideoStream]]":
-        packets = []
-        for frame in frames:
-            for new in output.woven(self._changed(frame, output)):
-                self._result.frames += 1
-                if self._report is not None:
-                    self._report(VideoProgress(self._result.frames, self._total(), time.perf_counter() - self._start))
-                packets += output.stream.encode(new)
-        return packets
+    def _finished(self, frames: "Iterable[list[Packet[VideoStream]]]") -> None:
+        for packets in frames:
+            self._result.frames += 1
+            if self._report is not None:
+                self._report(VideoProgress(self._result.frames, self._total(), time.perf_counter() - self._start))
+            self._new.mux(packets)
 
-    def _changed(self, frame: VideoFrame, output: "_Output") -> VideoFrame:
-        picture = upright_picture(frame, output.matrix)
-        if not output.encoding.has_alpha:
-            seen = over_white(picture)
-            self._lost_transparency |= picture.alpha is not None and seen.rgb is not picture.rgb
-            picture = seen
-        changed = Picture(self._change(picture), picture.alpha)
-        return frame_like(frame, changed, output.encoding.pixel_format, output.matrix, output.encoding.size)
-
-    def _begin(self, frame: VideoFrame) -> "_Output":
+    def _begin(self, frame: VideoFrame) -> PictureStream:
         """Makes the streams, for frames like this one."""
-        has_fields = is_interlaced(frame)
-        encoding = choose_encoding(
-            self._format, self._target, frame, self._quality, _has_alpha(frame, self._video), has_fields
+        matrix = self._decode.matrix()
+        output = PictureStream(
+            self._new, self._format, self._target, self._video, frame, matrix, self._change, self._quality
         )
-        stream = self._new.add_stream(encoding.encoder, rate=_rate(self._video), options=encoding.options)
-        if not isinstance(stream, VideoStream):
-            raise TypeError(f"{encoding.encoder} encodes no pictures")
-        output = _Output(stream, encoding, frame, self._decode.matrix(), has_fields)
-        stream.width, stream.height = encoding.size
-        stream.pix_fmt = encoding.pixel_format
-        stream.codec_context.time_base = _time_base(frame, self._video)
-        if self._video.sample_aspect_ratio:
-            stream.codec_context.sample_aspect_ratio = self._video.sample_aspect_ratio
-        if encoding.has_fields:
-            stream.codec_context.field_order = _TOP_FIRST if output.is_top_first else _BOTTOM_FIRST
-        stream.metadata.update({key: text for key, text in self._video.metadata.items() if not is_alpha_tag(key)})
-        if encoding.has_alpha and self._format.muxer in ("matroska", "webm"):
-            stream.metadata["alpha_mode"] = "1"
-        tag_colours(stream, frame)
-        stream.set_display_matrix(output.matrix)
-        self._result.notes += _differences(frame, encoding, has_fields, self._target.suffix)
         self._begin_others()
         return output
 
@@ -271,7 +229,7 @@ class _Rewriting:
                 continue
             name = f"{stream.type} ({codec_name(stream) or 'unknown'})"
             if stream.type not in ("audio", "subtitle"):
-                detail = f"The stream {name} is left out: videos are written with pictures, sound and subtitles."
+                detail = f"The stream {name} is left out: only the first pictures, sound and subtitles are written."
                 self._result.notes.append(Note("dropped", name, detail))
                 continue
             made = carrier(stream, self._new, self._format)
@@ -280,7 +238,7 @@ class _Rewriting:
                 self._result.notes.append(Note("dropped", name, detail))
                 continue
             if made.converts_to:
-                detail = f"The stream {name} is converted to {made.converts_to}: {self._target.suffix} cannot hold it."
+                detail = f"The stream {name} becomes {made.converts_to}: {self._target.suffix} cannot hold it."
                 self._result.notes.append(Note("converted", name, detail))
             self._carriers[stream.index] = self._timeline.clock(stream), made
 
@@ -311,74 +269,20 @@ class _Rewriting:
                 f"{self._result.damage}. Get or copy the file again."
             )
         with _telling(self._target):
-            self._new.mux(self._encoded(self._output.deinterlaced(None), self._output))
-            self._new.mux(self._output.stream.encode(None))
+            self._finished(self._output(None))
+            self._new.mux(self._output.last())
+        self._result.notes += self._output.notes()
         if self._timeline.jumps:
             detail = f"The time stamps jump at {_listed(self._timeline.jumps)}: joined there."
             self._result.notes.append(Note("converted", "time stamps", detail))
         if self._overlapping:
-            detail = f"{self._overlapping} packets of sound or subtitles are left out: they overlap with others."
+            detail = f"Sound that overlaps with other sound of its stream is left out (packets: {self._overlapping})."
             self._result.notes.append(Note("dropped", "overlapping sound", detail))
-        if self._lost_transparency:
-            detail = f"Transparency is replaced by white: {self._target.suffix} cannot hold it. Choose .webm or .mov."
-            self._result.notes.append(Note("dropped", "transparency", detail))
 
     def _total(self) -> int | None:
         if self._video.frames:
             return self._video.frames
-        return round(self._old.duration / av.time_base * _rate(self._video)) if self._old.duration else None
-
-
-class _Output:
-    """The stream of pictures that is written, and what frames go through on their way into it."""
-
-    def __init__(
-        self,
-        stream: VideoStream,
-        encoding: Encoding,
-        frame: VideoFrame,
-        matrix: DisplayMatrix | None,
-        has_fields: bool,
-    ) -> None:
-        self.stream, self.encoding, self.matrix = stream, encoding, matrix
-        self.old_size = frame.width, frame.height
-        self.is_top_first = has_fields and is_top_first(frame)
-        self._deinterlacer = Deinterlacer(frame, self.is_top_first, encoding.has_fields) if has_fields else None
-        self._first: VideoFrame | None = None
-
-    def deinterlaced(self, frame: VideoFrame | None) -> Iterable[VideoFrame]:
-        """What is to be changed of the next frame; None after the last one."""
-        if self._deinterlacer is not None:
-            return self._deinterlacer(frame)
-        return [] if frame is None else [frame]
-
-    def woven(self, changed: VideoFrame) -> Iterable[VideoFrame]:
-        """What is to be encoded when this one is changed."""
-        if not self.encoding.has_fields:
-            return [changed]
-        first, self._first = self._first, changed if self._first is None else None
-        return [] if first is None else [woven(first, changed, self.is_top_first)]
-
-
-def _differences(frame: VideoFrame, encoding: Encoding, has_fields: bool, suffix: str) -> Iterable[Note]:
-    """What the frames lose in that encoding, as far as their kind tells."""
-    width, height = encoding.size
-    if encoding.size != (frame.width, frame.height):
-        detail = (
-            f"The size {frame.width}x{frame.height} became {width}x{height}: H.264 in {suffix} takes even sizes only. "
-            "Choose .mkv or .webm to keep it."
-        )
-        yield Note("converted", "size", detail)
-    if has_fields and not encoding.has_fields:
-        yield Note(
-            "converted",
-            "interlaced pictures",
-            f"The interlaced pictures are made progressive: {encoding.encoder} in {suffix} has no fields.",
-        )
-    new_bits = PixelFormat(encoding.pixel_format).components[0].bits
-    if bits(frame) > new_bits:
-        detail = f"The {bits(frame)} bits per colour become {new_bits}: {encoding.encoder} in {suffix} takes no more."
-        yield Note("converted", f"{bits(frame)} bits per colour", detail)
+        return round(self._old.duration / av.time_base * rate(self._video)) if self._old.duration else None
 
 
 def _listed(times: Iterable[Fraction]) -> str:
@@ -396,8 +300,6 @@ def _moved(chapter: "Chapter", amount: Fraction) -> "Chapter":
     return chapter
 
 
-_TOP_FIRST, _BOTTOM_FIRST = 2, 3
-"""FFmpeg's numbers of the orders of fields."""
 _TS_DISCONT, _TS_NONSTRICT = 0x200, 0x20000
 """FFmpeg's flags of formats: their time stamps may jump; they may repeat."""
 _MOST_LISTED = 5
@@ -471,15 +373,6 @@ def _pictures(container: InputContainer, source: Path) -> VideoStream:
     return streams[0]
 
 
-def _time_base(frame: VideoFrame, stream: VideoStream) -> Fraction:
-    """Seconds in one step of the frame's time stamps."""
-    return frame.time_base or stream.time_base or 1 / _rate(stream)
-
-
-def _rate(stream: VideoStream) -> Fraction:
-    return stream.average_rate or stream.guessed_rate or Fraction(25)
-
-
 def _start(container: InputContainer, video: VideoStream) -> Fraction:
     """Seconds at which pictures and sound begin; what begins before 0 is cut off by intent, unless stamps wrap."""
     streams = (video, *container.streams.audio)
@@ -495,11 +388,3 @@ def _start(container: InputContainer, video: VideoStream) -> Fraction:
 def _is_joinable(container: InputContainer) -> bool:
     """Whether files of the format are put together one behind the other, with the time stamps of each."""
     return bool(container.format.flags & _TS_DISCONT)
-
-
-def _has_alpha(frame: VideoFrame, stream: VideoStream) -> bool:
-    """Whether transparency is meant: FFmpeg gives each GIF an alpha."""
-    if not can_be_transparent(frame) or stream.codec_context.codec.canonical_name != "gif":
-        return can_be_transparent(frame)
-    alpha = upright_picture(frame, None).alpha
-    return alpha is not None and bool(alpha.min() < np.iinfo(alpha.dtype).max)

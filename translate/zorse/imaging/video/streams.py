@@ -22,7 +22,7 @@ class Carrier(Protocol):
     """Brings the packets of one stream into the new file."""
 
     converts_to: str
-    """FFmpeg's name of the encoder; empty where the stream is copied."""
+    """FFmpeg's name of what the stream becomes; empty where it is copied."""
 
     def __call__(self, packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
         """What to write for a packet; the last one is empty.
@@ -69,7 +69,7 @@ class _Converted:
         made = output.add_stream(encoder, rate=rate, layout=layout)
         if not isinstance(made, AudioStream):
             raise TypeError(f"{encoder} encodes no sound")
-        self._source, self._stream, self.converts_to = stream, made, encoder
+        self._source, self._stream, self.converts_to = stream, made, codec_name(made)
         self._stream.metadata.update(stream.metadata)
 
     def __call__(self, packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":

@@ -10,6 +10,8 @@ _BACK = Fraction(1, 10)
 """Seconds back from which on time stamps jump: less is disorder."""
 _AHEAD = Fraction(10)
 """Seconds ahead from which on they jump, in formats that are joined by putting one behind the other."""
+_MOST_LATE, _LATE = 32, Fraction(1, 2)
+"""Pictures after a jump among which some may belong before it, and seconds by which these would have followed it."""
 _APART = Fraction(5)
 """Seconds that sound and pictures may begin apart from each other behind a jump."""
 _MOST_HELD = 1000
@@ -35,6 +37,8 @@ class Timeline:
         """New times at which parts begin, but for the first one."""
         self._now: Fraction | None = None
         self._duration = 0
+        self._late = 0
+        """How many of the next pictures may come from before the last jump."""
         self._others: list[StreamClock] = []
 
     def picture(self, stamp: int | None, time_base: Fraction, duration: int) -> int | None:
@@ -48,10 +52,14 @@ class Timeline:
         last = None if self._now is None else round(self._now / time_base)
         following = 0 if last is None else last + self._duration
         new = following if stamp is None else stamp + round(self.amounts[-1] / time_base)
-        if last is not None and self._jumps((new - last) * time_base):
+        if last is not None and self._is_late(new * time_base, following * time_base):
+            self.amounts[-1] += self._duration * time_base  # those to come make room
+            new = following
+        elif last is not None and self._jumps((new - last) * time_base):
             self.amounts.append(self.amounts[-1] + (following - new) * time_base)
             new = following
             self.jumps.append(new * time_base)
+            self._late = _MOST_LATE
         elif last is not None and new <= last:
             return None
         self._now, self._duration = new * time_base, duration
@@ -69,6 +77,17 @@ class Timeline:
         """The amount that brings an old time nearest to the newest picture."""
         now = self._now or Fraction(0)
         return min(reversed(self.amounts), key=lambda amount: abs(time + amount - now))
+
+    def _is_late(self, time: Fraction, following: Fraction) -> bool:
+        """Whether a picture with that new time, not the one that follows, belongs before the last jump.
+
+        Where parts begin in the middle of things, decoders give the last pictures of one after the first of the next.
+        """
+        self._late -= 1
+        if self._late < 0 or abs(time - following) <= _BACK:
+            return False
+        behind_the_jump = time - self.amounts[-1] + self.amounts[-2] - self.jumps[-1]
+        return -_BACK / 2 <= behind_the_jump <= _LATE
 
     def _jumps(self, step: Fraction) -> bool:
         if step < -_BACK:
@@ -139,8 +158,7 @@ class StreamClock:
 
     def _moved(self, packet: "Packet[Stream]") -> "Packet[Stream]":
         _move(packet, self._timeline.amounts[self._part] + self._own)
-        end = (_time(packet) or 0) + (packet.duration or 0) * packet.time_base
-        self.reached = end if self.reached is None else max(self.reached, end)
+        self.reached = (_time(packet) or 0) + (packet.duration or 0) * packet.time_base
         return packet
 
 
