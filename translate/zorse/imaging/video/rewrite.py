@@ -280,6 +280,8 @@ class _Rewriting:
             self._result.notes.append(Note("dropped", "overlapping sound", detail))
 
     def _total(self) -> int | None:
+        if self._timeline.jumps:  # the file knows of one part only, or counts the jumps in
+            return None
         if self._video.frames:
             return self._video.frames
         return round(self._old.duration / av.time_base * rate(self._video)) if self._old.duration else None
