@@ -258,7 +258,7 @@ class _Crew:
                 f"{job.source} is damaged: {made.damage}. What could be read, {made.frames} pictures, is translated in "
                 f"{job.target}."
             )
-        return f"{job.target} cannot hold {' and '.join(made.left_out)}: left out" if made.left_out else ""
+        return " ".join(note.detail for note in made.notes).removesuffix(".")
 
     def _copy(self, job: Job) -> None:
         try:
