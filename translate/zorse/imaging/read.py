@@ -12,8 +12,19 @@ import numpy as np
 from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from zorse.errors import ImageError
-from zorse.imaging.colour import has_way_back, image_to_srgb, is_rgb, is_srgb, to_srgb
+from zorse.imaging.colour import (
+    has_way_back,
+    image_to_srgb,
+    is_rgb,
+    is_srgb,
+    tagged_to_srgb,
+    to_srgb,
+    unkept_profile,
+)
+from zorse.imaging.colour_tags import read_colour_tags
 from zorse.imaging.deep import Deep, DepthError, decode_deep, decoders_agree, deep_grey
+from zorse.imaging.deep_heif import decode_deep_heif
+from zorse.imaging.depth import reading_loss
 from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
 from zorse.imaging.metadata import read_metadata
@@ -263,7 +274,7 @@ def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
     """
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         image.load()
-        return decode_deep(image, data, page)
+        return decode_deep(image, data, page) or decode_deep_heif(image, data)
     check_structure(image, data)
     with one_decoder:
         with filled_memory(0):
@@ -351,16 +362,26 @@ def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | 
     """Decoded image -> Picture. `data` is the file's content where there is a file, `deep` its 16 bits of colour."""
     metadata, orientation = described
     turn = 1 if image.format == "TIFF" else orientation  # Pillow and OpenCV decode a TIFF upright
+    tags, notes = read_colour_tags(image, data)
+    if tags is not None:
+        image.info.pop("icc_profile", None)  # a PNG's cICP goes before its profile
     rgb, alpha, native, profile = _pixels(image, deep)
+    if tags is not None:
+        rgb, native, profile = tagged_to_srgb(rgb, tags)
+    elif profile is None and image.info.get("icc_profile", b"") != b"":
+        notes += (unkept_profile(image),)
+    lost = reading_loss(image, data, rgb)
     return Picture(
         rgb=upright(rgb, turn),
         alpha=None if alpha is None else upright(alpha, turn),
         icc_profile=profile,
+        colour_tags=tags,
         native=None if native is None else upright(native, turn),
         metadata=metadata,
         format=_format(image),
         encoding=Encoding() if data is None else read_encoding(image, data),
         orientation=orientation,
+        notes=notes if lost is None else (*notes, lost),
     )
 
 
