@@ -333,7 +333,7 @@ def broken(tmp_path, pixels):
         ("cut.jpg", "damaged or cut off"),
         ("cut.png", "damaged or cut off"),
         ("text.png", "not a picture"),
-        ("script.png", "not a picture"),
+        ("script.png", "a PostScript file"),
         ("missing.jpg", "no picture"),
         (".", "folder"),
     ],

@@ -1,0 +1,106 @@
+"""PNG: what Pillow leaves undone, bounds of texts and transparent greys of few bits."""
+
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, PngImagePlugin
+
+MAX_TEXT = 64 * 2**20
+"""Bytes of all texts and profiles of a PNG, unpacked. Longer ones are left out: a small file can unfold to more than
+the memory holds."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+
+_bounds = threading.Lock()
+_readers = 0
+_usual = (0, 0)
+
+
+def without_long_texts(data: bytes) -> tuple[bytes, bool]:
+    """A PNG without the texts that go beyond `MAX_TEXT`, and whether there are such; other files as they are."""
+    if not data.startswith(_PNG):
+        return data, False
+    left, kept, start = MAX_TEXT, [], 0
+    for name, place, end in _chunks(data):
+        if name not in _TEXTS:
+            continue
+        size = _unpacked(name, data[place + 8 : end - 4], left)
+        if size <= left:
+            left -= size
+        else:
+            kept.append(data[start:place])
+            start = end
+    return (b"".join([*kept, data[start:]]), True) if kept else (data, False)
+
+
+@contextmanager
+def long_texts() -> Iterator[None]:
+    """Pillow reads texts up to `MAX_TEXT`. Its bounds are those of all threads: the last to leave resets them."""
+    global _readers, _usual
+    with _bounds:
+        if _readers == 0:
+            _usual = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+            PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
+        _readers += 1
+    try:
+        yield
+    finally:
+        with _bounds:
+            _readers -= 1
+            if _readers == 0:
+                PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _usual
+
+
+def scale_transparency(image: Image.Image, data: bytes) -> None:
+    """Puts the transparent colour of a PNG, which is in the file's depth, into the depth of Pillow's pixels.
+
+    Args:
+        image: the decoded PNG; its `info["transparency"]` is changed.
+        data: content of the file.
+    """
+    clear = image.info.get("transparency")
+    bits = data[24]  # after signature (8), chunk head (8), width and height (8)
+    if image.mode == "L" and isinstance(clear, int) and bits <= 8:
+        most = 2**bits - 1
+        image.info["transparency"] = (clear & most) * 255 // most
+    elif image.mode == "RGB" and isinstance(clear, tuple) and bits == 8:
+        image.info["transparency"] = tuple(level & 255 for level in clear)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of each chunk."""
+    place = len(_PNG)
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        yield data[place + 4 : place + 8], place, end
+        place = end
+
+
+def _unpacked(name: bytes, content: bytes, limit: int) -> int:
+    """Bytes of a text, counted up to a little more than the limit."""
+    packed = _packed(name, content)
+    if packed is None:
+        return len(content)
+    unfolding, size = zlib.decompressobj(), 0
+    try:
+        while packed and size <= limit:
+            size += len(unfolding.decompress(packed, 2**20))
+            packed = unfolding.unconsumed_tail
+    except zlib.error:  # Pillow leaves it out
+        pass
+    return size
+
+
+def _packed(name: bytes, content: bytes) -> bytes | None:
+    """The packed part of a chunk; None where nothing is packed."""
+    if name == b"tEXt":
+        return None
+    _, _, rest = content.partition(b"\0")
+    if name != b"iTXt":
+        return rest[1:]
+    if rest[:1] != b"\1":
+        return None
+    return rest[2:].split(b"\0", 2)[-1]
