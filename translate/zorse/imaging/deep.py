@@ -14,6 +14,7 @@ from PIL import Image, TiffImagePlugin
 
 from zorse.errors import ImageError
 from zorse.imaging.picture import Pixels
+from zorse.imaging.png import pixels_only
 from zorse.imaging.tiff_planes import decode_planes, is_planar
 
 _ASSOCIATED_ALPHA = 1
@@ -56,7 +57,7 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels
         return None
     if has_deep_planes(image):
         return _planes(image, data)
-    content = np.frombuffer(data, np.uint8)
+    content = np.frombuffer(pixels_only(data) if image.format == "PNG" else data, np.uint8)
     with _quiet():
         if frame == 0:
             pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)

@@ -51,7 +51,7 @@ _TEXTS = ((re.compile(rb"<svg[\s>]", re.I), "an SVG drawing"), (re.compile(rb"<(
 _TEXT_HEAD = 1024
 """Bytes in which a text says what it is."""
 
-_HEIC = re.compile(rb"ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)")
+_HEIF = re.compile(rb"ftyp(hei[cxms]|hev[cx]|avif|avis|mif1|msf1)")
 
 _BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\0\0\0\x0cjP  ")
 """Of TIFF, PNG, JPEG, GIF and JPEG 2000 files: what begins so and is no picture is what is left of one."""
@@ -93,10 +93,16 @@ def not_a_picture(name: str, data: bytes) -> ImageError:
     for pattern, kind in _TEXTS:
         if pattern.search(data[:_TEXT_HEAD]):
             return _other_kind(name, kind)
-    if _HEIC.match(data, 4) and "HEIF" not in readable_formats():
+    heif = _HEIF.match(data, 4)
+    if heif and heif[1].startswith(b"he") and "HEIF" not in readable_formats():
         return ImageError(f"{name} is a HEIC picture. Install what reads it: pip install pillow-heif.")
-    if data.startswith(_BEGINNINGS):
-        return reading_failed(name, data, ValueError("its directory is missing"))
+    if heif:
+        return ImageError(
+            f"{name} is an AVIF or HEIC picture that is damaged or cut off, or of a kind that Zorse does not read. Get the file "
+            "again, or save it as PNG, JPEG or TIFF first."
+        )
+    if data.startswith(_BEGINNINGS) or (data.startswith(b"RIFF") and data.startswith(b"WEBP", 8)):
+        return reading_failed(name, data, ValueError("its head is incomplete"))
     return ImageError(
         f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, TGA or "
         "PNM (HEIC with the package pillow-heif)."

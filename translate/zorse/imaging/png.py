@@ -1,4 +1,4 @@
-"""PNG: what Pillow leaves undone, bounds of texts and transparent greys of few bits."""
+"""PNG: what Pillow and libpng leave undone, bounds of texts and transparent greys of few bits."""
 
 import threading
 import zlib
@@ -12,6 +12,7 @@ MAX_TEXT = 64 * 2**20
 the memory holds."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 _bounds = threading.Lock()
@@ -68,6 +69,23 @@ def scale_transparency(image: Image.Image, data: bytes) -> None:
         image.info["transparency"] = (clear & most) * 255 // most
     elif image.mode == "RGB" and isinstance(clear, tuple) and bits == 8:
         image.info["transparency"] = tuple(level & 255 for level in clear)
+
+
+def pixels_only(data: bytes) -> bytes:
+    """A PNG without everything beside its pixels: libpng prints what it thinks of the rest.
+
+    Raises:
+        ValueError: the check sum of a chunk is wrong, or the file ends too early.
+    """
+    kept = [data[: len(_PNG)]]
+    for name, start, end in _chunks(data):
+        if name in _PIXELS:
+            if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+                raise ValueError(f"the check sum of its {name.decode()} is wrong")
+            kept.append(data[start:end])
+        if name == b"IEND":
+            return b"".join(kept)
+    raise ValueError("it ends too early")
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -1,10 +1,8 @@
 """Reading pictures: every common file becomes upright sRGB pixels, frame by frame where it has several."""
 
 import io
-import logging
 import struct
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +26,7 @@ from zorse.imaging.orientation import upright
 from zorse.imaging.picture import Animation, Encoding, Metadata, Note, Picture, Pixels
 from zorse.imaging.png import MAX_TEXT, long_texts, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
+from zorse.imaging.quiet import silence_pillow
 
 Source = str | Path | bytes | BinaryIO
 """A path, the content of a file, or a file opened for reading in binary mode."""
@@ -52,9 +51,7 @@ _LONG_TEXTS = Note(
     f"Texts or a profile are left out: unpacked they take more than {MAX_TEXT // 2**20} MB.",
 )
 
-# Pillow says beside its errors what it thinks of a file: nothing that who translates a folder could do anything about.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+silence_pillow()
 
 _pillow_limit = threading.Lock()
 
