@@ -20,7 +20,7 @@ _KNOWN_MASKS = {
     (0xFF, 0xFF00, 0xFF0000, 0xFF000000),
 }
 """Red, green, blue and alpha, of those layouts that Pillow reads."""
-_BGRA = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+_BGR = (0xFF0000, 0xFF00, 0xFF)
 _V3_HEADER = 56
 """Bytes of the first header that has a mask for alpha."""
 
@@ -90,7 +90,8 @@ def _bitfields(data: bytes, start: int, size: int, width: int, height: int, bits
     channels = [_channel(pixels, mask) for mask in (blue, green, red)]
     # Without a mask for it there is no alpha: the picture is opaque.
     channels.append(_channel(pixels, alpha) if alpha else np.full_like(channels[0], 255))
-    return _bmp(data, height, 32, b"", np.stack(channels, axis=2).tobytes(), _BGRA)
+    masks = (*_BGR, 0xFF000000 if alpha else 0)
+    return _bmp(data, height, 32, b"", np.stack(channels, axis=2).tobytes(), masks)
 
 
 def _channel(pixels: NDArray[np.unsignedinteger], mask: int) -> NDArray[np.uint8]:
@@ -99,7 +100,7 @@ def _channel(pixels: NDArray[np.unsignedinteger], mask: int) -> NDArray[np.uint8
         return np.zeros(pixels.shape, np.uint8)
     lowest = (mask & -mask).bit_length() - 1
     values = (pixels.astype(np.uint32) & np.uint32(mask)) >> np.uint32(lowest)
-    return np.rint(values * (255 / (mask >> lowest))).astype(np.uint8)
+    return np.asarray(np.rint(values * (255 / (mask >> lowest))), dtype=np.uint8)
 
 
 def _bmp(data: bytes, height: int, bits: int, palette: bytes, pixels: bytes, masks: tuple[int, ...] = ()) -> bytes:

@@ -114,7 +114,7 @@ def _planes(image: Image.Image, data: bytes) -> tuple[Pixels, Pixels | None]:
     return _divided(rgb, alpha) if _is_multiplied(image) else rgb, alpha
 
 
-def _agrees(pixels: NDArray[np.uint16], image: Image.Image) -> bool:
+def _agrees(pixels: NDArray[Any], image: Image.Image) -> bool:
     """Whether Pillow reads the same in 8 bits, in some rows: OpenCV does not tell what it misunderstands."""
     if image.format not in ("TIFF", "PNG") or _is_multiplied(image):
         return True
@@ -211,13 +211,13 @@ def encode(suffix: str, rgb: Pixels, alpha: Pixels | None, options: Sequence[int
 def _white(image: Image.Image, data: bytes) -> int:
     """The number that is white in the file: 65535 of 16 bits; 255 also for what is not looked into."""
     if image.format == "PNG":
-        return 2 ** data[24] - 1  # bit depth: after signature (8), chunk head (8), width and height (8)
+        return (1 << data[24]) - 1  # bit depth: after signature (8), chunk head (8), width and height (8)
     if image.format == "PPM":
         head = _PPM_HEAD.match(data)
         return int(head[1]) if head else 255
     if image.format == "JPEG2000":
         place = data.find(_J2K_SIZES)
-        return 2 ** ((data[place + 42] & 0x7F) + 1) - 1 if 0 <= place < len(data) - 42 else 255
+        return (2 << (data[place + 42] & 0x7F)) - 1 if 0 <= place < len(data) - 42 else 255
     return 65535 if all(bits == 16 for bits in _tags(image).get(TiffImagePlugin.BITSPERSAMPLE, (8,))) else 255
 
 

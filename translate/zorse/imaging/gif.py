@@ -167,7 +167,7 @@ def _numbers(frame: _Frame) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def _picture_block(image: Image.Image, box: tuple[int, int, int, int], duration: int, disposal: int) -> bytes:
+def _picture_block(image: Image.Image, box: tuple[int, int, int, int], duration: float, disposal: int) -> bytes:
     """A picture with its head and a table of its own, compressed by Pillow."""
     buffer = io.BytesIO()
     image.save(buffer, "GIF", interlace=0)

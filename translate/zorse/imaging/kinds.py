@@ -98,8 +98,8 @@ def not_a_picture(name: str, data: bytes) -> ImageError:
         return ImageError(f"{name} is a HEIC picture. Install what reads it: pip install pillow-heif.")
     if heif:
         return ImageError(
-            f"{name} is an AVIF or HEIC picture that is damaged or cut off, or of a kind that Zorse does not read. Get the file "
-            "again, or save it as PNG, JPEG or TIFF first."
+            f"{name} is an AVIF or HEIC picture that is damaged or cut off, or of a kind that Zorse does not read. Get "
+            "the file again, or save it as PNG, JPEG or TIFF first."
         )
     if data.startswith(_BEGINNINGS) or (data.startswith(b"RIFF") and data.startswith(b"WEBP", 8)):
         return reading_failed(name, data, ValueError("its head is incomplete"))

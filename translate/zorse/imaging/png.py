@@ -1,5 +1,6 @@
 """PNG: what Pillow and libpng leave undone, bounds of texts and transparent greys of few bits."""
 
+import struct
 import threading
 import zlib
 from collections.abc import Iterator
@@ -62,13 +63,15 @@ def scale_transparency(image: Image.Image, data: bytes) -> None:
         image: the decoded PNG; its `info["transparency"]` is changed.
         data: content of the file.
     """
-    clear = image.info.get("transparency")
-    bits = data[24]  # after signature (8), chunk head (8), width and height (8)
-    if image.mode == "L" and isinstance(clear, int) and bits <= 8:
-        most = 2**bits - 1
-        image.info["transparency"] = (clear & most) * 255 // most
-    elif image.mode == "RGB" and isinstance(clear, tuple) and bits == 8:
-        image.info["transparency"] = tuple(level & 255 for level in clear)
+    if "transparency" not in image.info or image.mode not in ("1", "L", "RGB"):
+        return
+    most = 2 ** data[24] - 1  # bit depth: after signature (8), chunk head (8), width and height (8)
+    content = next((data[start + 8 : end - 4] for name, start, end in _chunks(data) if name == b"tRNS"), b"")
+    levels = [level & most for level in struct.unpack(f">{len(content) // 2}H", content[: len(content) // 2 * 2])]
+    if image.mode == "RGB" and len(levels) >= 3 and most == 255:
+        image.info["transparency"] = tuple(levels[:3])
+    elif image.mode != "RGB" and levels:
+        image.info["transparency"] = levels[0] * 255 // most
 
 
 def pixels_only(data: bytes) -> bytes:

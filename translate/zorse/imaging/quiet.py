@@ -4,7 +4,7 @@ import ctypes
 import logging
 import warnings
 
-from PIL import Image
+import PIL._imaging
 
 
 def silence_pillow() -> None:
@@ -16,7 +16,7 @@ def silence_pillow() -> None:
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     try:
         # Pillow's module knows the functions of the libtiff that it is linked with.
-        set_handler = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        set_handler = ctypes.CDLL(PIL._imaging.__file__).TIFFSetErrorHandler
     except (AttributeError, OSError):  # on Windows libtiff is a part of the module, and its functions have no names
         return
     set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
