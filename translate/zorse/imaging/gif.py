@@ -13,11 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image
-
-Canvas = NDArray[np.uint8]
-"""(H, W, 4) RGBA."""
 
 _CLEAR, _RESTORE = 2, (3, 4)
 """Disposals: the frame's place becomes transparent, or what it was before. 4 is an old way of writing 3."""
@@ -45,6 +41,11 @@ class _Frame:
     duration: int
     """Milliseconds."""
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom on the canvas, which it may go beyond."""
+        return self.left, self.top, self.left + self.width, self.top + self.height
+
 
 class GifFrames:
     """The frames of a GIF, each the whole canvas.
@@ -62,8 +63,8 @@ class GifFrames:
 
     def __init__(self, data: bytes, width: int, height: int) -> None:
         self._frames, self.plays = _parsed(data)
-        self._canvas = np.zeros((height, width, 4), np.uint8)
-        self._next = 0
+        self._size = width, height
+        self._rewind()
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -71,7 +72,7 @@ class GifFrames:
     @property
     def largest(self) -> tuple[int, int]:
         """Width and height that hold the canvas and every picture, which may be larger than it."""
-        height, width = self._canvas.shape[:2]
+        width, height = self._size
         return (
             max(width, *(frame.width for frame in self._frames)),
             max(height, *(frame.height for frame in self._frames)),
@@ -82,34 +83,51 @@ class GifFrames:
         return self._frames[number].duration
 
     def frame(self, number: int) -> Image.Image:
-        """What is seen while a frame is shown: RGB, or RGBA where something is transparent.
+        """What is seen while a frame is shown: RGB, or RGBA where something is transparent. The next call changes it.
 
         Raises:
             OSError: a picture is damaged or cut off.
         """
         if number < self._next:
-            self._canvas[:] = 0
-            self._next = 0
-        while True:
-            shown = self._advance()
-            if self._next > number:
-                break
-        return Image.fromarray(shown if shown[:, :, 3].min() < 255 else np.ascontiguousarray(shown[:, :, :3]))
+            self._rewind()
+        while self._next <= number:
+            self._advance()
+        return self._canvas
 
-    def _advance(self) -> Canvas:
-        """Draws the next frame, and leaves the canvas as the one after it finds it."""
+    def _rewind(self) -> None:
+        self._canvas = Image.new("RGBA", self._size)
+        self._behind: Image.Image | None = None
+        self._next = 0
+
+    def _advance(self) -> None:
+        """Takes the frame that is shown off the canvas, as it says, and draws the next."""
+        before = self._frames[self._next - 1] if self._next else None
+        if before is not None and before.disposal == _CLEAR:
+            self._canvas = self._canvas.convert("RGBA")
+            self._canvas.paste((0, 0, 0, 0), before.box)
+        elif self._behind is not None:
+            self._canvas = self._behind
         frame = self._frames[self._next]
-        rows, columns = slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width)
-        place = self._canvas[rows, columns]
-        before = place.copy() if frame.disposal in _RESTORE else None
-        if place.size:
-            _draw(place, frame)
+        self._behind = self._canvas.copy() if frame.disposal in _RESTORE else None
         self._next += 1
-        shown = self._canvas
-        if before is not None or frame.disposal == _CLEAR:
-            shown = self._canvas.copy()
-            place[:] = 0 if before is None else before
-        return shown
+        left, top, right, bottom = frame.box
+        if left < min(right, self._size[0]) and top < min(bottom, self._size[1]):
+            self._draw(frame)
+
+    def _draw(self, frame: _Frame) -> None:
+        """Lays a picture onto its place on the canvas, whose edge may cut it."""
+        numbers = _numbers(frame)
+        picture = numbers.copy()
+        picture.putpalette(frame.colours.ljust(768, b"\0"))
+        if frame.transparent is None and frame.box == (0, 0, *self._size):
+            self._canvas = picture.convert("RGB")
+            return
+        mask = None
+        if frame.transparent is not None:
+            mask = numbers.point([0 if number == frame.transparent else 255 for number in range(256)])
+        self._canvas.paste(picture.convert(self._canvas.mode), frame.box[:2], mask)
+        if self._canvas.mode == "RGBA" and self._canvas.getchannel("A").getextrema()[0] == 255:
+            self._canvas = self._canvas.convert("RGB")
 
 
 def join_frames(images: Sequence[Image.Image], durations: Sequence[float], plays: int, comment: bytes = b"") -> bytes:
@@ -143,28 +161,14 @@ def join_frames(images: Sequence[Image.Image], durations: Sequence[float], plays
     return bytes(content) + b";"
 
 
-def _draw(place: Canvas, frame: _Frame) -> None:
-    """Lays a picture onto its place on the canvas, whose edge may cut it."""
-    numbers = _numbers(frame)[: place.shape[0], : place.shape[1]]
-    table = np.zeros((256, 4), np.uint8)
-    table[:, 3] = 255
-    colours = np.frombuffer(frame.colours, np.uint8).reshape(-1, 3)
-    table[: len(colours), :3] = colours
-    # One take of four bytes is several times as fast as four of one.
-    pixels = table.view(np.uint32)[:, 0][numbers].view(np.uint8).reshape(*numbers.shape, 4)
-    if frame.transparent is None:
-        place[:] = pixels
-    else:
-        np.copyto(place, pixels, where=(numbers != frame.transparent)[:, :, None])
-
-
-def _numbers(frame: _Frame) -> NDArray[np.uint8]:
-    """The decoded numbers of a picture, (height, width)."""
+def _numbers(frame: _Frame) -> Image.Image:
+    """The decoded numbers of a picture, mode "L"."""
     size = struct.pack("<HH", frame.width, frame.height)
     flags = _INTERLACED if frame.is_interlaced else 0
     alone = b"GIF87a" + size + b"\0\0\0," + b"\0\0\0\0" + size + bytes([flags]) + frame.pixels + b";"
     with GifImagePlugin.GifImageFile(io.BytesIO(alone)) as image:  # without a table numbers come as they are
-        return np.asarray(image)
+        image.load()
+        return image
 
 
 def _picture_block(image: Image.Image, box: tuple[int, int, int, int], duration: float, disposal: int) -> bytes:

@@ -80,14 +80,16 @@ def pixels_only(data: bytes) -> bytes:
     Raises:
         ValueError: the check sum of a chunk is wrong, or the file ends too early.
     """
-    kept = [data[: len(_PNG)]]
+    kept, is_plain = [data[: len(_PNG)]], True
     for name, start, end in _chunks(data):
-        if name in _PIXELS:
-            if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-                raise ValueError(f"the check sum of its {name.decode()} is wrong")
-            kept.append(data[start:end])
+        if name not in _PIXELS:
+            is_plain = False
+            continue
+        if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise ValueError(f"the check sum of its {name.decode()} is wrong")
+        kept.append(data[start:end])
         if name == b"IEND":
-            return b"".join(kept)
+            return data if is_plain else b"".join(kept)
     raise ValueError("it ends too early")
 
 
