@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import GifImagePlugin, Image
 
+from zorse.imaging.limits import own_limits
+
 _CLEAR, _RESTORE = 2, (3, 4)
 """Disposals: the frame's place becomes transparent, or what it was before. 4 is an old way of writing 3."""
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
@@ -156,7 +158,9 @@ def join_frames(images: Sequence[Image.Image], durations: Sequence[float], plays
                 image = image.copy()
                 image.paste(transparent, mask=Image.fromarray(np.where(same, 255, 0).astype(np.uint8)))
             box = Image.fromarray(np.where(same, 0, 255).astype(np.uint8)).getbbox() or (0, 0, 1, 1)
-        content += _picture_block(image.crop(box), box, durations[number], _CLEAR if is_uncovered else 1)
+        with own_limits():
+            part = image.crop(box)
+        content += _picture_block(part, box, durations[number], _CLEAR if is_uncovered else 1)
         canvas = np.zeros_like(canvas) if is_uncovered else seen[number]
     return bytes(content) + b";"
 

@@ -102,7 +102,7 @@ def not_a_picture(name: str, data: bytes) -> ImageError:
             "the file again, or save it as PNG, JPEG or TIFF first."
         )
     if data.startswith(_BEGINNINGS) or (data.startswith(b"RIFF") and data.startswith(b"WEBP", 8)):
-        return reading_failed(name, data, ValueError("its head is incomplete"))
+        return reading_failed(name, data, ValueError("its head is incomplete or wrong"))
     return ImageError(
         f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, TGA or "
         "PNM (HEIC with the package pillow-heif)."

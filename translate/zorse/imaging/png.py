@@ -1,12 +1,10 @@
 """PNG: what Pillow and libpng leave undone, bounds of texts and transparent greys of few bits."""
 
 import struct
-import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 MAX_TEXT = 64 * 2**20
 """Bytes of all texts and profiles of a PNG, unpacked. Longer ones are left out: a small file can unfold to more than
@@ -15,10 +13,6 @@ the memory holds."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
-
-_bounds = threading.Lock()
-_readers = 0
-_usual = (0, 0)
 
 
 def without_long_texts(data: bytes) -> tuple[bytes, bool]:
@@ -36,24 +30,6 @@ def without_long_texts(data: bytes) -> tuple[bytes, bool]:
             kept.append(data[start:place])
             start = end
     return (b"".join([*kept, data[start:]]), True) if kept else (data, False)
-
-
-@contextmanager
-def long_texts() -> Iterator[None]:
-    """Pillow reads texts up to `MAX_TEXT`. Its bounds are those of all threads: the last to leave resets them."""
-    global _readers, _usual
-    with _bounds:
-        if _readers == 0:
-            _usual = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
-            PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
-        _readers += 1
-    try:
-        yield
-    finally:
-        with _bounds:
-            _readers -= 1
-            if _readers == 0:
-                PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _usual
 
 
 def scale_transparency(image: Image.Image, data: bytes) -> None:

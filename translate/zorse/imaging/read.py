@@ -2,7 +2,6 @@
 
 import io
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,10 +20,11 @@ from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, TGA_SUFFIXES, readable_formats
 from zorse.imaging.gif import GifFrames
 from zorse.imaging.kinds import not_a_picture, reading_failed, refuse_other_kinds
+from zorse.imaging.limits import own_limits
 from zorse.imaging.metadata import read_metadata
 from zorse.imaging.orientation import upright
 from zorse.imaging.picture import Animation, Encoding, Metadata, Note, Picture, Pixels
-from zorse.imaging.png import MAX_TEXT, long_texts, scale_transparency, without_long_texts
+from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 
@@ -52,8 +52,6 @@ _LONG_TEXTS = Note(
 )
 
 silence_pillow()
-
-_pillow_limit = threading.Lock()
 
 
 class PictureFile:
@@ -148,11 +146,11 @@ class PictureFile:
         # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
         # follow its pixels.
         early = read_metadata(image) if self.format == "TIFF" else None
-        if not has_deep_planes(image):
-            with long_texts():
+        with own_limits():
+            if not has_deep_planes(image):
                 image.load()
-        self._durations[number] = float(image.info.get("duration") or 0)
-        picture = _picture(image, early or read_metadata(image), data, self._numbers[number])
+            self._durations[number] = float(image.info.get("duration") or 0)
+            picture = _picture(image, early or read_metadata(image), data, self._numbers[number])
         return replace(picture, notes=self._notes + picture.notes) if self._notes else picture
 
     def only_frame(self) -> Iterator[Picture]:
@@ -278,19 +276,15 @@ def _content(source: Source) -> tuple[str, bytes]:
 def _opened(data: bytes, name: str) -> tuple[io.BytesIO, Image.Image]:
     """The file, and its header read, its pixels not yet decoded."""
     stream = io.BytesIO(data)
-    # Pillow warns at its own limit, a process-wide variable: it is lifted only while the header is read.
-    with _pillow_limit, long_texts():
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
+    try:
+        with own_limits():
             return stream, _identified(stream, name)
-        except UnidentifiedImageError as error:
-            repaired = avif.repaired(data)
-            if repaired is None:
-                raise _not_identified(name, data) from error
-        except Exception as error:  # as in `PictureFile.frame`
-            raise reading_failed(name, data, error) from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+    except UnidentifiedImageError as error:
+        repaired = avif.repaired(data)
+        if repaired is None:
+            raise _not_identified(name, data) from error
+    except Exception as error:  # as in `PictureFile.frame`
+        raise reading_failed(name, data, error) from error
     return _opened(repaired, name)
 
 
