@@ -37,7 +37,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int]:
     Args:
         image: decoded, since some formats hold metadata after the pixels.
     """
-    exif = image.getexif()
+    exif = _exif(image)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     orientation = orientation if orientation in range(1, 9) else 1
     metadata = Metadata(
@@ -120,6 +120,17 @@ def info(picture: Picture) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value}
 
 
+def _exif(image: Image.Image) -> Image.Exif:
+    """The image's EXIF; an empty one where it is damaged: the picture is worth more."""
+    try:
+        exif = image.getexif()
+        exif.get(ExifTags.Base.Orientation)
+        dict(exif.items())  # values are decoded when they are asked for
+    except Exception:  # Pillow raises everything from struct.error to ValueError for a damaged block
+        return Image.Exif()
+    return exif
+
+
 def _upright_exif(exif: Image.Exif, orientation: int) -> bytes:
     return _serialised(_turned(_plain_tags(exif), orientation)) if exif else b""
 
@@ -148,9 +159,12 @@ def _turned(tags: dict[int, Any], orientation: int) -> dict[int, Any]:
 
 
 def _group(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    group = dict(exif.get_ifd(tag))
-    if ExifTags.IFD.Interop in group:
-        group[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+    try:
+        group = dict(exif.get_ifd(tag))
+        if ExifTags.IFD.Interop in group:
+            group[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+    except Exception:  # as in `_exif`
+        return {}
     return group
 
 
