@@ -78,7 +78,7 @@ def translate_file(
         ImageError: not a picture, or damaged.
         UnknownModel: no such model.
         ConfigError: size or strength make no sense.
-        Busy, TimeUsedUp: see `Gate.work`.
+        Busy, TimeUsedUp, TakesTooLong: see `GatedTranslator.translate`.
     """
     shelf.gate.limits.check_bytes(file.n_bytes)
     translator = shelf.translator(wish.model)

@@ -99,7 +99,7 @@ class Service:
         with open_pictures(_content(photo, self.limits), max_pixels=None) as file:
             suffix = suffix_of(file.format)
             count = len(file) if holds_frames(suffix) else 1
-            self.limits.check_pixels(count * file.pixels)
+            translator.needed(file.height, file.width, {"size": size}, count)  # may refuse it, before it is decoded
             start = time.perf_counter()
             translated = []
             for number in range(count):
@@ -293,7 +293,7 @@ def _decoded(url: str, limits: Limits) -> Picture:
 
 def _picture(file: io.BytesIO, limits: Limits) -> Picture:
     with open_pictures(file, max_pixels=None) as pictures:
-        limits.check_pixels(pictures.pixels)
+        limits.check_picture(pictures.height, pictures.width)
         return pictures.frame(0)
 
 

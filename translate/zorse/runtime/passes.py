@@ -209,10 +209,10 @@ def padded_side(side: int, multiple: int) -> int:
 
 def one_pass_size(card: ModelCard, height: int, width: int) -> int:
     """Bytes that one pass of a network over a picture of that height and width takes, estimated rather too high."""
-    return whole_pass_size(generator_program(card, _All()), height, width)
+    return whole_pass_size(generator_program(card, AllNames()), height, width)
 
 
-class _All:
+class AllNames:
     """Contains every name: for estimates, weights need not be read."""
 
     def __contains__(self, name: object) -> bool:
