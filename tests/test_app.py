@@ -23,7 +23,7 @@ from live_page import live_page
 from page_models import write_page_models
 from zorse.architecture import ResnetConfig
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
-from zorse.imaging.io import open_pictures, read_picture
+from zorse.imaging.io import PictureFile, open_pictures, read_picture
 from zorse_app import Service, Shelf, examples, launch, service
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits, TooLarge
@@ -278,6 +278,20 @@ def test_limits(models, tmp_path):
         translate(file_bytes=100)
     with pytest.raises(TooLarge, match="smaller size to work at"):
         translate(400, pixels=300 * 300)
+
+
+def test_what_is_too_much_work_is_refused_before_it_is_decoded(zorse_service, tmp_path, monkeypatch):
+    Image.new("RGB", (70_000, 2)).save(tmp_path / "strip.png")
+    frames = [Image.new("RGB", (4, 4), (shade, 0, 0)) for shade in range(20)]
+    frames[0].save(tmp_path / "frames.gif", save_all=True, append_images=frames[1:])
+    monkeypatch.setattr(PictureFile, "frame", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(TooLarge, match="sides of at most"):
+        zorse_service.translate_photo(upload(tmp_path / "strip.png"), "horse2zebra")
+    with pytest.raises(TooLarge, match="sides of at most"):
+        zorse_service.translate_sketch(upload(tmp_path / "strip.png"), "edges2shoes")
+    monkeypatch.setattr("zorse_app.limits._PRODUCTS", 1)
+    with pytest.raises(TooLarge, match="fewer frames"):
+        zorse_service.translate_photo(upload(tmp_path / "frames.gif"), "horse2zebra")
 
 
 def test_nothing_drawn_is_said(zorse_service, tmp_path):

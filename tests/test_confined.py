@@ -31,8 +31,12 @@ def picture():
     return Picture(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8), rng.integers(1, 256, (40, 60), dtype=np.uint8))
 
 
+def accept(height: int, width: int, frames: int) -> None:
+    """No picture is too large."""
+
+
 def through(content: bytes, change=lambda picture: picture, memory: int = MEMORY) -> bytes:
-    with open_confined(content, "a file", memory, lambda _: None) as file:
+    with open_confined(content, "a file", memory, accept) as file:
         return file.translated(change)
 
 
@@ -78,7 +82,7 @@ def test_every_frame_of_an_animation_is_handed_over(picture):
     frames = [replace(picture, rgb=np.roll(picture.rgb, step, axis=1)) for step in range(3)]
     seen = []
     content = encode_pictures(frames, ".webp")
-    with open_confined(content, "a file", MEMORY, lambda _: None) as file:
+    with open_confined(content, "a file", MEMORY, accept) as file:
         assert (len(file), file.height, file.width, file.suffix) == (3, 40, 60, ".webp")
         file.translated(lambda frame: seen.append(frame) or frame)
     assert len(seen) == 3
@@ -99,7 +103,7 @@ def test_a_videos_frames_go_through(tmp_path):
         done.append((frame.done, frame.total))
         return Picture(255 - frame.picture.rgb)
 
-    translate_confined_video(source, target, MEMORY, lambda _: None, translate)
+    translate_confined_video(source, target, MEMORY, accept, translate)
     assert done == [(0, None), (1, 5), (2, 5), (3, 5), (4, 5)]
     with av.open(str(target)) as file:
         assert next(file.decode(video=0)).to_ndarray(format="rgb24").mean() > 200
@@ -116,15 +120,15 @@ def test_what_the_caller_checks_is_asked_before_anything_is_decoded(picture):
     class TooMany(ImageError):
         pass
 
-    def check(count: int) -> None:
-        raise TooMany(str(count))
+    def check(*size: int) -> None:
+        raise TooMany(str(size))
 
-    with pytest.raises(TooMany, match="2400"), open_confined(encode_picture(picture, ".png"), "a", MEMORY, check):
+    with pytest.raises(TooMany, match="40, 60, 1"), open_confined(encode_picture(picture, ".png"), "a", MEMORY, check):
         pass
 
 
 def test_the_process_ends_with_its_file(picture):
-    with open_confined(encode_picture(picture, ".png"), "a file", MEMORY, lambda _: None):
+    with open_confined(encode_picture(picture, ".png"), "a file", MEMORY, accept):
         assert until(lambda: len(processes()) == 1)
     assert until(lambda: not processes())
 
@@ -169,7 +173,7 @@ def test_each_process_is_made_by_a_server_that_has_no_file_open(picture):
     content = encode_picture(picture, ".png")
     numbers = set()
     for _ in range(2):
-        with open_confined(content, "a file", MEMORY, lambda _: None):
+        with open_confined(content, "a file", MEMORY, accept):
             assert until(processes)
             (process,) = processes()
             numbers.add(process.pid)

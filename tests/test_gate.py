@@ -8,14 +8,15 @@ import pytest
 import torch
 
 import tiny_onnx
-from zorse.architecture import CompactConfig
+from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.errors import ConfigError, ImageError
 from zorse.imaging.io import Picture
 from zorse.inference import TorchBackend
 from zorse.networks.build import build_generator
+from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Translator
 from zorse_app import gate as page_gate
-from zorse_app.gate import Busy, Gate, GatedTranslator, TimeUsedUp
+from zorse_app.gate import Busy, Gate, GatedTranslator, TakesTooLong, TimeUsedUp
 from zorse_app.limits import WINDOW, Limits, TooLarge
 from zorse_app.stops import Stopped
 
@@ -136,16 +137,49 @@ def test_a_visitors_time_comes_back_after_ten_minutes():
         pass
 
 
-def test_streamed_work_ends_when_it_takes_longer_than_a_visitors_time(tmp_path):
+FIRST, SECOND = Progress(0.1, 9.0), Progress(0.2, 8.0)
+
+
+def test_streamed_work_ends_when_it_takes_longer_than_a_visitors_time():
     clock = Clock()
     gate = Gate(Limits(seconds=10), lambda: "ann", clock)
     told = []
     report = gate.timed(told.append)
-    report("first tile")
+    report(FIRST)
     clock.now += 11
     with pytest.raises(TimeUsedUp):
-        report("second tile")
-    assert told == ["first tile"]
+        report(SECOND)
+    assert told == [FIRST]
+
+
+def test_work_that_would_take_much_longer_ends_as_soon_as_that_is_known():
+    clock, visitor = Clock(), "ann"
+    gate = Gate(Limits(seconds=10), lambda: visitor, clock)
+    report = gate.timed(None)
+    clock.now += 2
+    report(Progress(0.01, 200))  # the first tile says little
+    report(Progress(0.15, 11))  # the machine may become faster
+    with pytest.raises(TakesTooLong, match=r"about 42 seconds .* may have 10 .*smaller size"):
+        report(Progress(0.05, 40))
+    visitor = ""
+    gate.timed(None)(Progress(0.05, 40))
+
+
+def test_frames_that_are_let_in_together_share_a_visitors_time():
+    clock = Clock()
+    gate = Gate(Limits(seconds=10), lambda: "ann", clock)
+
+    def slow(tensor):
+        clock.now += 6
+        return tensor
+
+    translator = GatedTranslator(Translator(tiny_onnx.card(), slow), gate)
+    frame = Picture(np.full((32, 32, 3), 55, np.uint8))
+    with gate.work(UNIT):
+        translator.translate(frame)
+        translator.translate(frame)
+        with pytest.raises(TimeUsedUp):
+            translator.translate(frame)
 
 
 def test_a_translator_works_with_what_it_is_granted():
@@ -162,6 +196,43 @@ def test_a_translator_works_with_what_it_is_granted():
         translator(pixels=800_000).translate(large)
     with pytest.raises(TooLarge, match="smaller size to work at"):
         translator(pixels=10**6).translate(picture, size=5000)
+
+
+def translator_at(gate, **settings):
+    return GatedTranslator(Translator(tiny_onnx.card(**settings), np.negative), gate)
+
+
+@pytest.mark.parametrize("size", [(1, 70_000), (70_000, 1)])
+def test_sides_have_a_limit(size):
+    with pytest.raises(TooLarge, match=rf"{size[1]} x {size[0]} pixels; .* at most 65535 .* smaller"):
+        translator_at(Gate()).needed(*size, {})
+    translator_at(Gate(Limits(side=70_000))).needed(*size, {})
+
+
+def test_what_the_network_computes_has_a_limit():
+    """Small frames are enlarged for the network: their own pixels say nothing of the work."""
+    gate, light, heavy = Gate(), CompactConfig(), ResnetConfig()
+    translator_at(gate, architecture=light).needed(4, 4, {}, frames=200_000)
+    with pytest.raises(TooLarge, match=r"compute 307 million pixels .* at most 27\d million .* fewer frames"):
+        translator_at(gate, architecture=light).needed(4, 4, {}, frames=300_000)
+    photo = (4024, 6048)
+    translator_at(gate, architecture=heavy).needed(*photo, {"size": "keep"})
+    with pytest.raises(TooLarge, match="smaller size to work at"):
+        translator_at(gate, architecture=heavy).needed(*photo, {"size": "keep"}, frames=2)
+    translator_at(Gate(Limits(pixels=2 * 60 * 10**6)), architecture=heavy).needed(*photo, {"size": "keep"}, frames=2)
+
+
+def test_padding_counts():
+    wide = translator_at(Gate(), architecture=UnetConfig(), native_size=256)  # whose shortest side is 256
+    with pytest.raises(TooLarge, match="compute"):
+        wide.needed(16, 60_000, {"size": "keep"}, frames=20)
+
+
+@pytest.mark.parametrize("strip", [(1, 65_000), (200, 65_000), (65_000, 1)])
+@pytest.mark.parametrize("architecture", [CompactConfig(), UnetConfig()])
+def test_the_memory_of_a_strip_is_that_of_its_pixels(strip, architecture):
+    needed = translator_at(Gate(), architecture=architecture, native_size=256).needed
+    assert needed(*strip, {}) < 1.5 * needed(2048, 2048, {"size": "keep"})
 
 
 class Whole:

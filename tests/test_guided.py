@@ -1,5 +1,7 @@
 """The change of a small picture comes back to a large one along its contours, and nothing of it is lost."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -82,6 +84,27 @@ def test_strips_do_not_show(monkeypatch):
     monkeypatch.setattr(guided, "STRIP", 1000)
     whole = linear_change(picture, change)
     np.testing.assert_allclose(in_strips.slopes, whole.slopes, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(75, 200), (1, 700), (70, 1)])
+def test_columns_do_not_change_a_bit(monkeypatch, shape):
+    rng = np.random.default_rng(0)
+    picture, change = (rng.uniform(-1, 1, (3, *shape)).astype(np.float32) for _ in range(2))
+    whole = linear_change(picture, change)
+    monkeypatch.setattr(guided, "COLUMNS", 32)
+    np.testing.assert_array_equal(linear_change(picture, change).slopes, whole.slopes)
+
+
+def test_a_wide_picture_takes_no_more_memory_than_a_tall_one():
+    def peak(height, width):
+        picture = np.zeros((3, height, width), np.float32)
+        tracemalloc.start()
+        linear_change(picture, picture)
+        amount = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return amount
+
+    assert peak(64, 8192) < 1.1 * peak(8192, 64) + 25e6
 
 
 def test_noise_of_a_flat_area_has_no_slope():

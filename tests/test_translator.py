@@ -13,6 +13,7 @@ from zorse.architecture import ResnetConfig
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.io import Picture, encode_picture
 from zorse.runtime.onnx import OnnxBackend
+from zorse.runtime.passes import MIN_SIDE
 from zorse.runtime.translator import Translator, working_size
 
 
@@ -109,6 +110,37 @@ def test_working_sizes():
     assert working_size(100, 800, "native", 256) == (128, 1024)
     assert working_size(9000, 1, 8, 256) == (9000, 1)
     assert working_size(3, 9000, 1, 256) == (1, 3000)
+
+
+STRIPS = [(1, 300_000), (1, 2_000_000), (8, 100_000), (200, 200_000), (256, 150_000), (1000, 100_000), (33, 1057)]
+
+
+@pytest.mark.parametrize("strip", STRIPS)
+@pytest.mark.parametrize("least", [MIN_SIDE, 256])
+def test_a_strip_costs_what_its_pixels_do(strip, least):
+    """The network pads to its shortest side; what it computes counts, not what it sees of the strip."""
+    seen = working_size(*strip, "auto", 256, least)
+    assert working_size(*strip[::-1], "auto", 256, least) == seen[::-1]
+    computed = max(seen[0], least) * max(seen[1], least)
+    usual = 4 * 256**2
+    assert computed <= 1.01 * max(usual, min(strip[0] * strip[1], 64 * 256**2))
+    assert max(seen) >= 1000, "and it is not lost"
+
+
+def test_a_strip_of_no_extreme_shape_is_seen_like_all_others():
+    assert working_size(1000, 32_000, "auto", 256) == (256, 8192)
+    assert working_size(1080, 50_000, "auto", 256) == (256, 11_852), "a long screenshot"
+    assert working_size(200, 6400, "auto", 256, least=256) == (200, 6400)
+    assert working_size(1, 300_000, "keep", 256) == (1, 300_000), "who asks for it gets it"
+
+
+@pytest.mark.parametrize("shape", [(1, 40_000), (40_000, 1)])
+def test_the_network_computes_no_more_than_a_strip_has(shape):
+    computed = []
+    spy = Translator(tiny_onnx.card(native_size=32), lambda tensor: computed.append(tensor[0, 0].size) or tensor)
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(spy(picture), picture)
+    assert sum(computed) <= 1.01 * picture[:, :, 0].size
 
 
 def test_a_smaller_working_size_keeps_the_detail(pixels):

@@ -31,7 +31,7 @@ from zorse.runtime.devices import usable_cores
 from zorse_app import texts
 from zorse_app.api_page import api_page
 from zorse_app.endpoints import add_endpoint, file_data
-from zorse_app.gate import Busy, TimeUsedUp
+from zorse_app.gate import Busy, TakesTooLong, TimeUsedUp
 from zorse_app.limits import TooLarge
 from zorse_app.parts import shown_error, told, upload
 from zorse_app.picture_files import PictureFile, Wish, size_of, translate_file
@@ -263,7 +263,7 @@ def _status(error: ZorseError) -> int:
             return 503
         case TimeUsedUp():
             return 429
-        case TooLarge():
+        case TooLarge() | TakesTooLong():
             return 413
         case UnknownModel():
             return 404

@@ -13,10 +13,11 @@ from typing import Unpack
 
 from zorse.errors import ConfigError, ImageError, IncompatibleWeights, ZorseError
 from zorse.imaging.io import Picture
+from zorse.runtime.cost import pass_products
 from zorse.runtime.devices import usable_cores
 from zorse.runtime.guided import FIT_PLANES
 from zorse.runtime.memory import Returning, available_memory, parse_memory
-from zorse.runtime.passes import MIN_SIDE, Streamable, one_pass_size
+from zorse.runtime.passes import Streamable, one_pass_size, padded_side
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
 from zorse_app import texts
@@ -35,6 +36,12 @@ network's own memory."""
 _ONE_PASS = 2**19
 """Pixels that the network sees at once. Larger pictures go in tiles, which takes as long and gives the same: between
 two of them the page hears how far the picture is, and can stop it."""
+
+_SURE = 0.05
+"""Share of the work from which on the time of the rest is known well enough to be believed."""
+
+_LENIENT = 1.5
+"""And so many times a visitor's time it has to be before the work is given up: others may leave, and it go faster."""
 
 _UNUSED = 64 * 10**6
 """Freed bytes that the process may keep for itself: many threads with pictures of many sizes leave holes."""
@@ -58,6 +65,18 @@ class TimeUsedUp(ZorseError):
     def __init__(self, limit: float, wait: float) -> None:
         super().__init__(texts.TIME_USED_UP.format(limit=f"{limit:.0f}", wait=max(1, round(wait))))
         self.wait = wait
+
+
+class TakesTooLong(ZorseError):
+    """Work that is under way would take longer than a visitor's time in all.
+
+    Args:
+        limit: seconds of work in ten minutes.
+        seconds: what it would take.
+    """
+
+    def __init__(self, limit: float, seconds: float) -> None:
+        super().__init__(texts.TAKES_TOO_LONG.format(limit=f"{limit:.0f}", seconds=f"{seconds:.2g}"))
 
 
 class Gate:
@@ -88,6 +107,7 @@ class Gate:
         self._changed = threading.Condition()
         self._spent: defaultdict[str, deque[tuple[float, float]]] = defaultdict(deque)
         self._granted: ContextVar[int | None] = ContextVar("granted", default=None)
+        self._begun: ContextVar[float | None] = ContextVar("begun", default=None)
 
     @property
     def waiting(self) -> int:
@@ -126,11 +146,13 @@ class Gate:
         share = self._share(needed)
         self._check_time(visitor)
         self._enter(share)
-        token, start = self._granted.set(share), self._clock()
+        start = self._clock()
+        token, begun = self._granted.set(share), self._begun.set(start)
         try:
             yield share
         finally:
             self._granted.reset(token)
+            self._begun.reset(begun)
             self._leave(share)
             self._book(visitor, start)
             self._give_back()
@@ -138,18 +160,32 @@ class Gate:
     def timed(self, report: Report | None) -> Report:
         """A report of streamed work that also ends the work when it takes longer than a visitor's time in all.
 
+        What would take much longer ends as soon as that is known. Time counts from where the gate let the work in.
+
         Args:
             report: is told as well.
+
+        Raises:
+            TimeUsedUp: the work has taken that long already.
         """
-        start = self._clock()
+        begun = self._begun.get()
+        start = self._clock() if begun is None else begun
+        limit = self.limits.seconds if self._visitor() else None
+
+        def elapsed() -> float:
+            seconds = self._clock() - start
+            if limit is not None and seconds > limit:
+                raise TimeUsedUp(limit, WINDOW)
+            return seconds
 
         def told(progress: Progress) -> None:
-            limit = self.limits.seconds
-            if limit is not None and self._visitor() and self._clock() - start > limit:
-                raise TimeUsedUp(limit, WINDOW)
+            needed = elapsed() + progress.remaining
+            if limit is not None and progress.done >= _SURE and needed > _LENIENT * limit:
+                raise TakesTooLong(limit, needed)
             if report is not None:
                 report(progress)
 
+        elapsed()  # of many frames that are let in together
         return told
 
     def _enter(self, share: int) -> None:
@@ -226,9 +262,10 @@ class GatedTranslator(Translator):
         """Waits for its turn, then translates; see `Translator.translate`.
 
         Raises:
-            TooLarge: the picture, or the size to work at, is beyond the page's limits.
+            TooLarge: the picture, or the work for it, is beyond the page's limits.
             Busy: too many wait.
             TimeUsedUp: the visitor has used up the time that one may take.
+            TakesTooLong: the picture would take more than that.
         """
         with self._gate.work(self.needed(picture.height, picture.width, options)) as granted:
             wanted = options.get("max_memory")
@@ -250,20 +287,29 @@ class GatedTranslator(Translator):
             frames: of an animation, which is held as a whole.
 
         Raises:
-            TooLarge: the picture, or the size to work at, is beyond the page's limits.
+            TooLarge: the picture, or the work for it, is beyond the page's limits.
         """
         limit = self._gate.limits.pixels
-        self._gate.limits.check_pixels(height * width * frames)
+        self._gate.limits.check_picture(height, width, frames)
         size = self._seen_size(height, width, options)
         if size[0] * size[1] > limit:
             raise TooLarge(texts.WORK_TOO_LARGE.format(size=f"{size[1]}x{size[0]}", limit=f"{limit / 10**6:.3g}"))
+        if self._own_memory is None:
+            self._check_work(*size, frames)
         around = PIXEL_BYTES * height * width * frames + _SEEN_BYTES * size[0] * size[1]
         return around + (self._network_memory(*size) if self._own_memory is None else self._own_memory)
 
+    def _check_work(self, height: int, width: int, frames: int) -> None:
+        """What the network would have to compute; a visitor's own model has limits of its own."""
+        rows, columns = (padded_side(side, self.card.size_multiple) for side in (height, width))
+        products, most = frames * pass_products(self.card, height, width), self._gate.limits.products
+        if products > most:
+            came = frames * rows * columns / 10**6
+            raise TooLarge(texts.WORK_TOO_MUCH.format(came=f"{came:.3g}", limit=f"{came * most / products:.3g}"))
+
     def _network_memory(self, height: int, width: int) -> int:
         """Bytes of one pass; the network gets the picture with sides that it can halve."""
-        multiple = self.card.size_multiple
-        rows, columns = (-(-max(side, MIN_SIDE) // multiple) * multiple for side in (height, width))
+        rows, columns = (padded_side(side, self.card.size_multiple) for side in (height, width))
         return one_pass_size(self.card, rows, columns)
 
     def _goes_in_tiles(self, picture: Picture, options: Options) -> bool:
@@ -276,4 +322,5 @@ class GatedTranslator(Translator):
         """Height and width at which the network sees a picture; of a size that makes no sense `translate` tells."""
         wanted = options.get("size", "auto")
         is_size = wanted in ("auto", "native", "keep") or (isinstance(wanted, int) and wanted >= 1)
-        return working_size(height, width, wanted if is_size else "auto", self.card.native_size)
+        least = padded_side(1, self.card.size_multiple)
+        return working_size(height, width, wanted if is_size else "auto", self.card.native_size, least)

@@ -8,6 +8,13 @@ from zorse_app import texts
 WINDOW = 600.0
 """Seconds over which a visitor's time is added up."""
 
+USUAL_PIXELS = 60 * 10**6
+"""Of the largest picture, where nothing else is said."""
+
+_PRODUCTS = 320_000
+"""Multiplications for each of them: a ResNet-9, the heaviest usual network, may see a photo of 25 million pixels at its
+own size, the compact ones an animation of 2000 frames. Two cores take about ten minutes for that."""
+
 
 class TooLarge(ImageError):
     """A file, a picture or a request beyond the page's limits."""
@@ -19,8 +26,11 @@ class Limits:
 
     file_bytes: int = 50 * 10**6
     """Larger files are refused."""
-    pixels: int = 60 * 10**6
+    pixels: int = USUAL_PIXELS
     """Larger pictures are refused, of animations all frames together."""
+    side: int = 65_535
+    """Pictures with a longer side, in pixels, are refused. JPEG and GIF files hold no longer one, and nor do the
+    panoramas of cameras and phones, of 10,000 to 50,000."""
     queue: int = 64
     """Pictures that may wait for their turn, of all visitors together; further ones are refused."""
     seconds: float | None = None
@@ -39,12 +49,19 @@ class Limits:
         own colours and copies of each pixel."""
         return 10**9 + 48 * self.pixels
 
+    @property
+    def products(self) -> int:
+        """Most multiplications of the network for one file; more where larger pictures are let in than usual."""
+        return _PRODUCTS * max(self.pixels, USUAL_PIXELS)
+
     def check_bytes(self, count: int) -> None:
         """Raises TooLarge for a file of more bytes than allowed."""
         if count > self.file_bytes:
             raise TooLarge(texts.FILE_TOO_LARGE.format(limit=f"{self.file_bytes / 10**6:.3g}"))
 
-    def check_pixels(self, count: int) -> None:
-        """Raises TooLarge for a picture, or all frames of one, of more pixels than allowed."""
-        if count > self.pixels:
+    def check_picture(self, height: int, width: int, frames: int = 1) -> None:
+        """Raises TooLarge for a picture with a longer side or, all frames together, more pixels than allowed."""
+        if max(height, width) > self.side:
+            raise TooLarge(texts.SIDE_TOO_LONG.format(width=width, height=height, limit=self.side))
+        if height * width * frames > self.pixels:
             raise TooLarge(texts.PICTURE_TOO_LARGE.format(limit=f"{self.pixels / 10**6:.3g}"))

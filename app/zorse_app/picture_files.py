@@ -100,7 +100,7 @@ def translate_file(
         ImageError: not a picture, or damaged.
         UnknownModel: no such model.
         ConfigError: size or strength make no sense.
-        Busy, TimeUsedUp: see `Gate.work`.
+        Busy, TimeUsedUp, TakesTooLong: see `GatedTranslator.translate`.
     """
     shelf.gate.limits.check_bytes(file.n_bytes)
     work = _Work(shelf.translator(wish.model), wish, check, tell)
@@ -117,7 +117,7 @@ def translate_file(
 
 def open_file(file: PictureFile, limits: Limits) -> AbstractContextManager[ConfinedPicture]:
     """The file, with its header read; see `open_confined`."""
-    return open_confined(file.content(), file.name, limits.file_memory, limits.check_pixels)
+    return open_confined(file.content(), file.name, limits.file_memory, limits.check_picture)
 
 
 class _Work:

@@ -117,7 +117,7 @@ class Service:
 
         require(f"Reading the video {video.name}", "video")
         try:
-            translate_confined_video(video.path, target, self.limits.file_memory, self.limits.check_pixels, translated)
+            translate_confined_video(video.path, target, self.limits.file_memory, self.limits.check_picture, translated)
         except ImageError as error:  # must not name a path of this computer
             raise ImageError(str(error).replace(str(video.path), video.name)) from error
         return target

@@ -559,11 +559,24 @@ WORK_TOO_LARGE = (
     "work at; the result keeps your picture's size."
 )
 
+WORK_TOO_MUCH = (
+    "This model would have to compute {came} million pixels for that; this page lets it compute at most {limit} "
+    "million for one file. Choose a smaller size to work at, or send fewer frames."
+)
+TAKES_TOO_LONG = (
+    "This would take about {seconds} seconds of work here, but one visitor may have {limit} in ten minutes. Choose a "
+    "smaller size to work at; the result keeps your picture's size."
+)
+
 # Pictures and videos
 
 NOT_UPLOADED = "No picture came. Upload a file and try again."
 FILE_TOO_LARGE = "The file is larger than {limit} MB. Save the picture smaller or as a JPEG, then try again."
 PICTURE_TOO_LARGE = "The picture has more than {limit} million pixels. Make it smaller, then try again."
+SIDE_TOO_LONG = (
+    "The picture is {width} x {height} pixels; this page takes sides of at most {limit} pixels. Make it smaller or cut "
+    "it into parts, then try again."
+)
 NO_LINES = "No lines were found in this picture. Draw dark lines on a light ground, or choose more detail for a photo."
 NO_DRAWING = "The drawing is no PNG picture written as a data URL (data:image/png;base64,...). Draw it on the page."
 DRAWING = "The drawing"

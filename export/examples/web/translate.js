@@ -8,6 +8,7 @@ import { resize, resizeColumns, resizeRows } from "./resize.js";
 import { throughNetwork } from "./tiles.js";
 
 const MAX_ENLARGED = 4; // a long side is enlarged to this many times the wanted short side, not further
+const STRIPS = { longest: 32, most: 64, least: 16 }; // see zorse/runtime/strips.py
 const STRIP = 64; // rows that are worked on at a time: full-size numbers are what takes memory
 
 /**
@@ -36,7 +37,16 @@ export function workingSize(height, width, size) {
   if (size === "keep") return [height, width];
   let scale = size / Math.min(height, width);
   if (scale > 1) scale = Math.max(1, Math.min(scale, (MAX_ENLARGED * size) / Math.max(height, width)));
+  scale *= stripScale(height, width, scale, size);
   return [height, width].map((side) => Math.max(1, roundHalfEven(side * scale)));
+}
+
+/** By how much a strip is seen smaller, so that its work stays in proportion to its pixels. */
+function stripScale(height, width, scale, size) {
+  const [short, long] = [Math.min(height, width), Math.max(height, width)];
+  if (long <= STRIPS.longest * short) return 1;
+  const most = Math.max(MAX_ENLARGED * size ** 2, Math.min(height * width, STRIPS.most * size ** 2));
+  return Math.min(1, Math.sqrt(most / (short * scale * (long * scale))), most / (STRIPS.least * (long * scale)));
 }
 
 /** The translation at the picture's own size. */

@@ -37,8 +37,8 @@ _LARGEST_RESULT = 2**31
 """Bytes of a picture file."""
 
 
-CheckPixels = Callable[[int], None]
-"""Raises what the caller wants for files with so many pixels, all frames together."""
+CheckPicture = Callable[[int, int, int], None]
+"""Is given height, width and number of frames of a picture; raises what it wants for one that is too large."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class ConfinedPicture:
     """A picture file that is open in another process. Its frames come one after the other, and each goes back
     translated before the next one comes."""
 
-    def __init__(self, line: socket.socket, header: Opened, check_pixels: CheckPixels) -> None:
-        self._line, self._check_pixels = line, check_pixels
+    def __init__(self, line: socket.socket, header: Opened, check_picture: CheckPicture) -> None:
+        self._line, self._check_picture = line, check_picture
         self.suffix = header.suffix
         self.height, self.width = header.height, header.width
         self._frames = header.frames
@@ -104,20 +104,20 @@ class ConfinedPicture:
     def _frame(self) -> Picture:
         match _answer(self._line):
             case Frame() as frame:
-                self._check_pixels(frame.height * frame.width)
+                self._check_picture(frame.height, frame.width, 1)
                 return receive_frame(self._line, frame)
         raise Gone
 
 
 @contextmanager
-def open_confined(content: bytes, name: str, memory: int, check_pixels: CheckPixels) -> Iterator[ConfinedPicture]:
+def open_confined(content: bytes, name: str, memory: int, check_picture: CheckPicture) -> Iterator[ConfinedPicture]:
     """A picture file whose header is read, in a process of its own that ends with the block.
 
     Args:
         content: of the file.
         name: what errors call it.
         memory: bytes that the process may take.
-        check_pixels: is asked before pixels are decoded, and again before they are taken over.
+        check_picture: is asked before anything is decoded, and again before they are taken over.
 
     Raises:
         ImageError: empty, damaged, or not a picture.
@@ -129,8 +129,8 @@ def open_confined(content: bytes, name: str, memory: int, check_pixels: CheckPix
         match _answer(line):
             case Opened() as header:
                 line.settimeout(_PATIENCE)
-                check_pixels(header.frames * header.height * header.width)
-                yield ConfinedPicture(line, header, check_pixels)
+                check_picture(header.height, header.width, header.frames)
+                yield ConfinedPicture(line, header, check_picture)
             case _:
                 raise Gone
 
@@ -139,7 +139,7 @@ def translate_confined_video(
     source: Path,
     target: Path,
     memory: int,
-    check_pixels: CheckPixels,
+    check_picture: CheckPicture,
     translate: Callable[[VideoFrame], Picture],
 ) -> None:
     """Rewrites a video in a process of its own.
@@ -148,7 +148,7 @@ def translate_confined_video(
         source: the video.
         target: the new file.
         memory: bytes that the process may take.
-        check_pixels: is asked before a frame is taken over.
+        check_picture: is asked before a frame is taken over.
         translate: the translation of one frame, with how far the video is.
 
     Raises:
@@ -160,7 +160,7 @@ def translate_confined_video(
         while True:
             match _answer(line):
                 case Frame() as frame:
-                    check_pixels(frame.height * frame.width)
+                    check_picture(frame.height, frame.width, 1)
                     picture = receive_frame(line, frame)
                     new = translate(VideoFrame(picture, frame.done, frame.total, frame.seconds))
                     send(line, Translated(), new.rgb)

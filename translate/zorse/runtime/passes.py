@@ -202,12 +202,17 @@ class _Job:
         return to_tensor(self.seen.pixels(window))
 
 
+def padded_side(side: int, multiple: int) -> int:
+    """The side, in pixels, that a network gets of a picture with that side: a multiple, and not below `MIN_SIDE`."""
+    return -(-max(side, MIN_SIDE) // multiple) * multiple
+
+
 def one_pass_size(card: ModelCard, height: int, width: int) -> int:
     """Bytes that one pass of a network over a picture of that height and width takes, estimated rather too high."""
-    return whole_pass_size(generator_program(card, _All()), height, width)
+    return whole_pass_size(generator_program(card, AllNames()), height, width)
 
 
-class _All:
+class AllNames:
     """Contains every name: for estimates, weights need not be read."""
 
     def __contains__(self, name: object) -> bool:

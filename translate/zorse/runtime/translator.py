@@ -17,10 +17,11 @@ from zorse.imaging.io import Picture, Pixels, picture_from_pil, picture_to_pil, 
 from zorse.imaging.tensor import Tensor, resize, to_pixels, to_tensor
 from zorse.runtime.guided import FIT_PLANES, LinearChange, linear_change
 from zorse.runtime.memory import parse_memory
-from zorse.runtime.passes import Backend, Limits, Seen, Tiling, translate_seen
+from zorse.runtime.passes import MIN_SIDE, Backend, Limits, Seen, Tiling, padded_side, translate_seen
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Report
 from zorse.runtime.streamed.geometry import Span, Window
+from zorse.runtime.strips import strip_scale
 from zorse.runtime.video import VideoOptions, translate_video
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ class Translator:
                 Coming back from a smaller size, the *change* is enlarged along the picture's own contours and added to
                 it, so that it keeps its detail, unless the card says that the domains do not share it
                 (`keeps_detail`). Small pictures are enlarged for the network, but not beyond 4 times the wanted short
-                side on the long one.
+                side on the long one; strips more than 32 times as long as their short side are seen smaller where
+                their work would be out of proportion to their pixels, except with "keep" (see `working_size`).
             strength: 0 gives the picture, 1 the translation, anything between a blend.
             max_memory: bytes, or an amount such as "2GB", that the process may take for this picture, the picture and
                 its translation included. None: half of what is free.
@@ -140,7 +142,8 @@ class Translator:
         """
         _check_settings(size, strength, tiling)
         limits = Limits(parse_memory(max_memory) if isinstance(max_memory, str) else max_memory, tiling, report)
-        height, width = working_size(picture.height, picture.width, size, self.card.native_size)
+        least = padded_side(1, self.card.size_multiple)
+        height, width = working_size(picture.height, picture.width, size, self.card.native_size, least)
         try:
             if (height, width) == (picture.height, picture.width):
                 rgb = self._translated(picture, strength, limits)
@@ -254,14 +257,19 @@ def _changed(picture: Picture, change: LinearChange, strength: float) -> Pixels:
     return rgb
 
 
-def working_size(height: int, width: int, size: Size, native_size: int) -> tuple[int, int]:
+def working_size(height: int, width: int, size: Size, native_size: int, least: int = MIN_SIDE) -> tuple[int, int]:
     """Height and width, in pixels, at which the network sees a picture.
+
+    The short side is the wanted one. Small pictures are enlarged to it, but the long side not beyond 4 times of it.
+    Pictures more than 32 times as long as their short side are seen smaller where the network would else compute more
+    than the picture has pixels, or more than 64 squares of the wanted side (of the model's own, where that is larger).
 
     Args:
         height: of the picture, pixels.
         width: of the picture, pixels.
         size: "keep", "auto" or "native", or the wanted short side in pixels.
         native_size: the model's own short side in pixels.
+        least: shortest side that the network computes, in pixels: thinner pictures are padded to it.
     """
     if size == "keep":
         return height, width
@@ -269,6 +277,9 @@ def working_size(height: int, width: int, size: Size, native_size: int) -> tuple
     scale = wanted / min(height, width)
     if scale > 1:
         scale = max(1.0, min(scale, MAX_ENLARGED * wanted / max(height, width)))
+    scale *= strip_scale(
+        (height, width), (height * scale, width * scale), max(wanted, native_size), least, MAX_ENLARGED
+    )
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
