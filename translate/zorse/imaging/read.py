@@ -16,9 +16,9 @@ from zorse.imaging.colour import has_way_back, image_to_srgb, is_rgb, is_srgb, t
 from zorse.imaging.deep import DepthError, decode_deep, deep_grey
 from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
-from zorse.imaging.metadata import read_metadata
+from zorse.imaging.metadata import Described, read_metadata
 from zorse.imaging.orientation import upright
-from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels
+from zorse.imaging.picture import Animation, Encoding, Picture, Pixels
 from zorse.imaging.profile import grey_to_srgb
 
 Source = str | Path | bytes | BinaryIO
@@ -102,12 +102,12 @@ class PictureFile:
             check_pixels(self._name, self._image.width, self._image.height, self._max_pixels)
             # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
             # follow its pixels.
-            early = read_metadata(self._image) if self.format == "TIFF" else None
+            data = self._stream.getvalue()
+            early = read_metadata(self._image, data) if self.format == "TIFF" else None
             self._image.load()
             self._durations[number] = float(self._image.info.get("duration") or 0)
-            return _picture(
-                self._image, early or read_metadata(self._image), self._stream.getvalue(), self._numbers[number]
-            )
+            described = early or read_metadata(self._image, data)
+            return _picture(self._image, described, data, self._numbers[number])
         except DepthError as error:
             raise ImageError(f"{self._name}{place} {error}") from error
         except ImageError:
@@ -317,9 +317,9 @@ def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
-def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | None, frame: int) -> Picture:
+def _picture(image: Image.Image, described: Described, data: bytes | None, frame: int) -> Picture:
     """Decoded image -> Picture. `data` is the file's content where there is a file."""
-    metadata, orientation = described
+    orientation = described.orientation
     turn = 1 if image.format == "TIFF" else orientation  # Pillow and OpenCV decode a TIFF upright
     rgb, alpha, native, profile = _pixels(image, data, frame)
     return Picture(
@@ -327,10 +327,11 @@ def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | 
         alpha=None if alpha is None else upright(alpha, turn),
         icc_profile=profile,
         native=None if native is None else upright(native, turn),
-        metadata=metadata,
+        metadata=described.metadata,
         format=_format(image),
         encoding=Encoding() if data is None else read_encoding(image, data),
         orientation=orientation,
+        notes=described.notes,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 from PIL import Image, TiffImagePlugin, TiffTags
 
+from zorse.imaging import iptc
 from zorse.imaging.deep import encode
 from zorse.imaging.picture import Pixels
 
@@ -60,6 +61,7 @@ def _page(page: Page) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, bytes]:
     method = page.compression if page.compression in (_NONE, _LZW, _PACKBITS) else _DEFLATE
     data = encode(".tif", page.rgb, page.alpha, [cv2.IMWRITE_TIFF_COMPRESSION, method])
     directory = TiffImagePlugin.ImageFileDirectory_v2(_HEADER + b"\0\0\0\0")
+    directory.tagtype[iptc.TIFF_TAG] = TiffTags.LONG  # Pillow takes it for bytes, which other readers do not
     for tag, value in page.tags.items():
         directory[tag] = value
     with Image.open(io.BytesIO(data)) as image:

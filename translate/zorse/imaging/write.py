@@ -18,7 +18,7 @@ from zorse.imaging.animation import paletted, timing_options
 from zorse.imaging.colour import own_colours
 from zorse.imaging.deep import encode_deep_png
 from zorse.imaging.encoding import encoding_options
-from zorse.imaging.formats import ANIMATED_FORMATS, WRITE_FORMATS
+from zorse.imaging.formats import ANIMATED_FORMATS, DEEP_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
 from zorse.imaging.metadata import PLAIN_FORMATS, info, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture, to_uint8
 from zorse.imaging.tiff import Page, encode_tiff
@@ -121,7 +121,7 @@ def encode_pictures(
             )
         if len(frames) > 1 and format in ANIMATED_FORMATS:
             return _encode_animation(frames, format, animation, quality)
-        if format == "PNG" and first.rgb.dtype == np.uint16:
+        if format in DEEP_FORMATS and first.rgb.dtype == np.uint16:
             return encode_deep_png(own_colours(first), first.alpha, save_options(first, format))
         return _saved(_image(first, format), format, **_options(first, format, quality))
     except (OSError, ValueError, struct.error) as error:
@@ -161,7 +161,7 @@ def _image(picture: Picture, format: str) -> Image.Image:
         picture = replace(picture, icc_profile=None, native=None)
     image = picture_to_pil(picture)
     image.info.clear()
-    if image.mode == "RGBA" and format in ("JPEG", "BMP"):
+    if image.mode == "RGBA" and format in OPAQUE_FORMATS:
         return _over_white(image)
     return paletted(image) if format == "GIF" else image
 
