@@ -58,6 +58,7 @@ def results(batch):
         return {
             name: np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB"))[0, 0, 0]
             for name in archive.namelist()
+            if name != "receipts.json"
         }
 
 

@@ -4,9 +4,11 @@ import io
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from zorse.errors import ConfigError
 from zorse.imaging.io import encode_pictures, open_pictures, suffix_of
+from zorse.imaging.receipt import Receipt, receipt_of
 from zorse.runtime.translator import Size
 from zorse_app import texts
 from zorse_app.gate import GatedTranslator
@@ -44,6 +46,8 @@ class TranslatedFile:
     content: bytes
     suffix: str
     """Of its format: ".jpg"."""
+    receipt: Receipt
+    """What the file held, and what became of it."""
 
 
 def size_of(text: str) -> Size:
@@ -89,7 +93,10 @@ def translate_file(
             check()
             frames.append(translator.translate(picture, size=wish.size, strength=wish.strength))
         suffix = suffix_of(pictures.format)
-        return TranslatedFile(encode_pictures(frames, suffix, pictures.animation()), suffix)
+        animation = pictures.animation()
+        content = encode_pictures(frames, suffix, animation)
+        receipt = receipt_of(frames, animation, suffix, len(pictures), PurePath(file.name).suffix)
+        return TranslatedFile(content, suffix, receipt)
 
 
 def _needed(translator: GatedTranslator, file: PictureFile, wish: Wish) -> int:

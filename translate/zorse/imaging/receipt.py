@@ -69,6 +69,8 @@ def receipt_of(
         *_frames(frames, animation, format, count_in_file),
     ]
     notes = dict.fromkeys(note for frame in frames for note in frame.notes)
+    if format == "GIF":  # has a palette again
+        notes = {note: None for note in notes if note.what != "palette"}
     entries += [Entry(note.what, note.outcome, note.detail) for note in notes]
     return Receipt(first.format, format, tuple(entries))
 
