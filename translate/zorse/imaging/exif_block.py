@@ -208,9 +208,10 @@ class _Block:
             end = start + self._number("I", entries[_PREVIEW_SIZE] + 8)
         except (struct.error, ValueError, KeyError):
             return
-        if start < 8 or any(begin < end and start < finish for begin, finish in self._used()):
+        used = list(self._used())
+        if start < 8 or any(begin < end and start < finish for begin, finish in used):
             return  # what is said of its place is not true
-        if end >= len(self._data):
+        if not any(self._data[end:]) and all(finish <= start for _, finish in used):
             del self._data[start:]
         else:
             self._data[start:end] = bytes(end - start)
@@ -265,10 +266,10 @@ class _Block:
     def _used(self) -> Iterator[tuple[int, int]]:
         """Begin and end of what the block's directories take, without the preview's."""
         yield 0, 8
-        groups = (self.directory(self.first), self.group(_EXIF), self.group(_GPS))
+        groups = [self.directory(self.first), self.group(_EXIF), self.group(_GPS)]
         interoperability = groups[1].get(_INTEROPERABILITY)
         if interoperability is not None:
-            groups = (*groups, self.directory(self._number("I", interoperability + 8)))
+            groups.append(self.directory(self._number("I", interoperability + 8)))
         for entries in groups:
             for place in entries.values():
                 yield place, place + 12

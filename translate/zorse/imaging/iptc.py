@@ -4,9 +4,7 @@ Source: IPTC-NAA Information Interchange Model 4.2; Adobe Photoshop File Formats
 """
 
 import struct
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+from collections.abc import Collection, Iterator
 
 TIFF_TAG, TIFF_RESOURCES = 33723, 34377
 """Tags of a TIFF: IPTC, and Photoshop's resources, which may hold it."""
@@ -17,6 +15,13 @@ _RESOURCE = 0x0404
 """Photoshop's number of the IPTC resource."""
 _COPYRIGHT, _ADDRESS, _PATHS = 0x040A, 0x040B, range(2000, 2999)
 """Further resources that people made."""
+
+_BIG = 43
+"""Second number of a BigTIFF."""
+_MOST_TAGS = 65_535
+_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of a value of TIFF's types, where it is not one."""
+_LONG, _UNDEFINED = 4, 7
 
 _HEAD = b"Photoshop 3.0\0"
 _SEGMENT = 65_000
@@ -39,19 +44,22 @@ def from_segments(segments: list[bytes]) -> tuple[bytes, tuple[str, ...]]:
     return _iptc(resources), tuple(name for name, there in others.items() if there)
 
 
-def from_tiff(tags: Any, order: str) -> bytes:
-    """IPTC out of the tags of a TIFF.
+def from_tiff(data: bytes, page: int) -> bytes:
+    """IPTC out of a page of a TIFF, from the tag itself: many writers call the bytes 32-bit numbers.
 
     Args:
-        tags: as Pillow gives them.
-        order: of the file's bytes, "<" or ">".
+        data: the file's content.
+        page: counted from 0.
     """
-    value = tags.get(TIFF_TAG, b"")
-    if isinstance(value, tuple):  # many writers call the bytes 32-bit numbers
-        value = next((data for data in _packed(value, order) if data.startswith(b"\x1c")), b"")
-    if not isinstance(value, bytes) or not value.startswith(b"\x1c"):
-        resources = tags.get(TIFF_RESOURCES, b"")
-        value = _iptc(list(_resources(resources))) if isinstance(resources, bytes) else b""
+    try:
+        values = _tag_bytes(data, page, (TIFF_TAG, TIFF_RESOURCES))
+    except (struct.error, KeyError):
+        return b""
+    value = values.get(TIFF_TAG, b"")
+    if not value.startswith(b"\x1c"):  # some writers exchange the bytes of the numbers
+        value = b"".join(value[start : start + 4][::-1] for start in range(0, len(value), 4))
+    if not value.startswith(b"\x1c"):
+        value = _iptc(list(_resources(values.get(TIFF_RESOURCES, b""))))
     return value[: _length(value)]
 
 
@@ -69,10 +77,20 @@ def segments(iptc: bytes) -> bytes:
     return b"".join(b"\xff\xed" + struct.pack(">H", 2 + len(_HEAD + piece)) + _HEAD + piece for piece in pieces)
 
 
-def tiff_values(iptc: bytes) -> tuple[int, ...]:
-    """The value of the tag of a little-endian TIFF: 32-bit numbers, as readers expect."""
-    padded = iptc + b"\0" * (-len(iptc) % 4)
-    return struct.unpack(f"<{len(padded) // 4}I", padded)
+def as_numbers(directory: bytes, iptc: bytes) -> bytes:
+    """A directory of a little-endian TIFF whose bytes of IPTC are called 32-bit numbers, as libtiff expects.
+
+    Args:
+        directory: its number of entries, the entries, and what follows.
+        iptc: as in the directory, padded to whole numbers.
+    """
+    entry = struct.pack("<HHI", TIFF_TAG, _UNDEFINED, len(iptc))
+    return directory.replace(entry, struct.pack("<HHI", TIFF_TAG, _LONG, len(iptc) // 4), 1)
+
+
+def padded(iptc: bytes) -> bytes:
+    """IPTC with zeros up to the next whole 32-bit number."""
+    return iptc + b"\0" * (-len(iptc) % 4)
 
 
 def png_text(iptc: bytes) -> str:
@@ -91,11 +109,27 @@ def raw_profile(text: str) -> bytes:
         return b""
 
 
-def _packed(numbers: tuple[int, ...], order: str) -> Iterator[bytes]:
-    """32-bit numbers as bytes, in the file's order, and in the other one: some writers forget to exchange them."""
-    for way in (order, ">" if order == "<" else "<"):
-        with suppress(struct.error):
-            yield struct.pack(f"{way}{len(numbers)}I", *numbers)
+def _tag_bytes(data: bytes, page: int, wanted: Collection[int]) -> dict[int, bytes]:
+    """What tags of a page of a TIFF or BigTIFF hold; raises struct.error or KeyError where the file is damaged."""
+    order = {b"II": "<", b"MM": ">"}[data[:2]]
+    (kind,) = struct.unpack_from(f"{order}H", data, 2)
+    number, count, inline = ("Q", "Q", 8) if kind == _BIG else ("I", "H", 4)
+    entry, counted = 4 + 2 * inline, struct.calcsize(f"={count}")
+
+    def read(format: str, place: int) -> int:
+        (value,) = struct.unpack_from(f"{order}{format}", data, place)
+        return int(value)
+
+    start = read(number, inline)
+    for _ in range(page):
+        start = read(number, start + counted + entry * read(count, start))
+    found = {}
+    for place in range(start + counted, start + counted + entry * min(read(count, start), _MOST_TAGS), entry):
+        if read("H", place) in wanted:
+            size = _SIZES.get(read("H", place + 2), 1) * read(number, place + 4)
+            value = place + 4 + inline if size <= inline else read(number, place + 4 + inline)
+            found[read("H", place)] = data[value : value + size]
+    return found
 
 
 def _resource(iptc: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,17 +58,15 @@ def read_metadata(image: Image.Image, data: bytes = b"") -> Described:
     """
     xmp = clean_xmp(_xmp(image))
     notes = list(attachments(image, data, xmp))
-    try:
+    orientation, block, more = 1, b"", [_DAMAGED]
+    with suppress(Exception):  # Pillow raises everything from SyntaxError to struct.error for a damaged block
         exif = image.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow raises everything from SyntaxError to struct.error for a damaged block
-        exif, orientation = Image.Exif(), 1
-        notes.append(Note("dropped", "EXIF", "The EXIF block is damaged, and is left out."))
-    orientation = orientation if orientation in range(1, 9) else 1
-    block, more = _upright_exif(image, exif, orientation, data, GAIN_MAP in notes)
-    iptc_block, others = _iptc(image)
+        orientation = orientation if orientation in range(1, 9) else 1
+        block, more = _upright_exif(image, exif, orientation, data, GAIN_MAP in notes)
+    iptc_block, others = _iptc(image, data)
     notes += [*more, *others]
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and _LAYERS in image.tag_v2:
+    if _LAYERS in getattr(image, "tag_v2", ()):
         notes.append(Note("dropped", "layers", "Photoshop's layers are left out: they show the old picture."))
     comments = _comments(image)
     if len(comments) > 1:
@@ -75,7 +74,7 @@ def read_metadata(image: Image.Image, data: bytes = b"") -> Described:
     metadata = Metadata(
         exif=block,
         xmp=_with_xmp_orientation(xmp.xmp, 1),
-        dpi=None if _is_invented(image, exif) else _dpi(image.info.get("dpi")),
+        dpi=None if _is_invented(image, block) else _dpi(image.info.get("dpi")),
         comment=b"\n".join(comments),
         texts=_texts(image),
         iptc=iptc_block,
@@ -129,7 +128,7 @@ def tiff_tags(picture: Picture) -> dict[int, Any]:
     if comment:
         tags.setdefault(ExifTags.Base.ImageDescription, comment.decode("utf-8", "replace"))
     if metadata.iptc:
-        tags[iptc.TIFF_TAG] = iptc.tiff_values(metadata.iptc)
+        tags[iptc.TIFF_TAG] = iptc.padded(metadata.iptc)
     if metadata.xmp:
         tags[TiffImagePlugin.XMP] = metadata.xmp
     if picture.icc_profile is not None:
@@ -167,10 +166,10 @@ def _upright_exif(
         data: the file's content.
         has_gain_map: whether one is left out.
     """
-    if not exif:
-        return b"", []
-    notes = []
     raw = _raw_exif(image)
+    if not exif:
+        return b"", [_DAMAGED] if raw and exif_block.upright(raw, 1) is None else []
+    notes = []
     held = exif_block.parts(raw)
     if held.preview:
         notes.append(PREVIEW)
@@ -188,6 +187,7 @@ def _upright_exif(
     return _serialised(_movable(tags)), notes
 
 
+_DAMAGED = Note("dropped", "EXIF", "The EXIF block is damaged, and is left out.")
 _MAKER_NOTE = Note(
     "dropped",
     "maker note",
@@ -221,9 +221,12 @@ def exif_for(block: bytes, format: str) -> bytes:
 
 def _exif_tags(block: bytes) -> dict[int, Any]:
     """What a block that is made anew holds."""
-    exif = _loaded(block)
-    tags = _movable(_plain_tags(exif))
-    orientation = exif.get(ExifTags.Base.Orientation, 1)
+    try:
+        exif = _loaded(block)
+        tags = _movable(_plain_tags(exif))
+        orientation = exif.get(ExifTags.Base.Orientation, 1)
+    except Exception:  # as in `read_metadata`
+        return {}
     return _writable(tags | ({ExifTags.Base.Orientation: orientation} if orientation != 1 else {}))
 
 
@@ -258,7 +261,7 @@ def _plain_tags(exif: Image.Exif) -> dict[int, Any]:
     """The tags that say something about the picture, without its orientation."""
     dropped = _STRUCTURE | _OTHERWISE | {ExifTags.Base.Orientation}
     groups = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-    return {tag: _group(exif, tag) if tag in groups else value for tag, value in exif.items() if tag not in dropped}
+    return {tag: _group(exif, tag) if tag in groups else exif[tag] for tag in exif if tag not in dropped}
 
 
 def _turned(tags: dict[int, Any], orientation: int) -> dict[int, Any]:
@@ -310,10 +313,10 @@ def _bytes(value: Any) -> bytes:
     return bytes(value) if isinstance(value, bytes | bytearray) else b""
 
 
-def _is_invented(image: Image.Image, exif: Image.Exif) -> bool:
+def _is_invented(image: Image.Image, exif: bytes) -> bool:
     """Whether nothing in the file says what Pillow gives as its resolution: 72 for a JPEG with EXIF."""
     is_jpeg = image.format in ("JPEG", "MPO")
-    return is_jpeg and not image.info.get("jfif_unit") and ExifTags.Base.XResolution not in exif
+    return is_jpeg and not image.info.get("jfif_unit") and not exif_block.holds_resolution(exif)
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
@@ -346,10 +349,11 @@ def _xmp(image: Image.Image) -> bytes:
     return xmp
 
 
-def _iptc(image: Image.Image) -> tuple[bytes, list[Note]]:
+def _iptc(image: Image.Image, data: bytes) -> tuple[bytes, list[Note]]:
     """IPTC, and what else Photoshop's resources hold that people made. Most describe the old pixels."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return iptc.from_tiff(image.tag_v2, image.tag_v2._endian), []
+        is_there = iptc.TIFF_TAG in image.tag_v2 or iptc.TIFF_RESOURCES in image.tag_v2
+        return iptc.from_tiff(data, image.tell()) if is_there else b"", []
     if isinstance(image, PngImagePlugin.PngImageFile):
         profiles = (iptc.raw_profile(image.text.get(key, "")) for key in iptc.PNG_KEYWORDS)
         return next((found for profile in profiles if (found := iptc.from_png(profile))), b""), []

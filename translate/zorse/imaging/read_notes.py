@@ -219,7 +219,8 @@ class _Links:
         while attribute := _ATTRIBUTE.match(self._xmp, place):
             place = attribute.end()
             prefix, _, local = attribute[1].decode("utf-8", "replace").rpartition(":")
-            if prefix and self._is_link(f"{self._prefixes.get(prefix, '')} {local}", ""):
+            value = attribute[2][1:-1].decode("utf-8", "replace")
+            if prefix and self._is_link(f"{self._prefixes.get(prefix, '')} {local}", value):
                 found.append((attribute.start(), place))
         return found
 

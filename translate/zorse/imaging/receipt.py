@@ -68,10 +68,11 @@ def receipt_of(
         *_metadata(first, format),
         *_frames(frames, animation, format, count_in_file),
     ]
-    notes = dict.fromkeys(note for frame in frames for note in frame.notes)
-    if format == "GIF":  # has a palette again
-        notes = {note: None for note in notes if note.what != "palette"}
-    entries += [Entry(note.what, note.outcome, note.detail) for note in notes]
+    for note in dict.fromkeys(note for frame in frames for note in frame.notes):
+        if note.what == "palette" and format == "GIF":
+            entries.append(Entry("palette", "kept", "The result has a palette, too."))
+        else:
+            entries.append(Entry(note.what, note.outcome, note.detail))
     return Receipt(first.format, format, tuple(entries))
 
 
@@ -180,17 +181,16 @@ def _frames(frames: Sequence[Picture], animation: Animation | None, format: str,
         lost = count_in_file - written
         detail = f"{_name(format)} holds one picture: {lost} further {things if lost > 1 else things[:-1]} left out."
         yield Entry(things, "dropped", detail)
+    elif animation is None and format != "TIFF":
+        detail = f"The {count_in_file} pages become frames that are shown for 0.1 seconds each."
+        yield Entry("pages", "converted", detail)
     else:
         yield Entry(things, "kept", f"All {count_in_file} {things} are in the result.")
-    if written > 1:
+    if written > 1 and animation is not None:
         yield from _timing(frames, animation, format)
 
 
-def _timing(frames: Sequence[Picture], animation: Animation | None, format: str) -> Iterator[Entry]:
-    if animation is None:
-        if format != "TIFF":
-            yield Entry("pages", "converted", "The pages become frames that are shown for 0.1 seconds each.")
-        return
+def _timing(frames: Sequence[Picture], animation: Animation, format: str) -> Iterator[Entry]:
     if format == "TIFF":
         yield Entry("timing", "dropped", "A TIFF holds pages, without times.")
         return

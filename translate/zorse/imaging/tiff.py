@@ -51,7 +51,10 @@ def encode_tiff(pages: Sequence[Page]) -> bytes:
         start = len(content)
         content[link : link + 4] = start.to_bytes(4, "little")
         link = start + 2 + 12 * len(directory)
-        content += directory.tobytes(start) + strips
+        written = directory.tobytes(start)
+        if iptc.TIFF_TAG in directory:
+            written = iptc.as_numbers(written, directory[iptc.TIFF_TAG])
+        content += written + strips
         content += b"\0" * (len(content) % 2)
     return bytes(content)
 
@@ -61,7 +64,6 @@ def _page(page: Page) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, bytes]:
     method = page.compression if page.compression in (_NONE, _LZW, _PACKBITS) else _DEFLATE
     data = encode(".tif", page.rgb, page.alpha, [cv2.IMWRITE_TIFF_COMPRESSION, method])
     directory = TiffImagePlugin.ImageFileDirectory_v2(_HEADER + b"\0\0\0\0")
-    directory.tagtype[iptc.TIFF_TAG] = TiffTags.LONG  # Pillow takes it for bytes, which other readers do not
     for tag, value in page.tags.items():
         directory[tag] = value
     with Image.open(io.BytesIO(data)) as image:

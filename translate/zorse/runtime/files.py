@@ -275,7 +275,7 @@ class _Crew:
             )
         detail = f"{job.target} cannot hold {' and '.join(made.left_out)}: left out."
         entries = (Entry("streams", "dropped", detail),) if made.left_out else ()
-        return Receipt(*(name.suffix[1:].upper() for name in (job.source, job.target)), entries)
+        return Receipt(job.source.suffix[1:].upper(), job.target.suffix[1:].upper(), entries)
 
     def _copy(self, job: Job) -> None:
         try:
