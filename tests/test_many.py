@@ -1,6 +1,7 @@
 """Many pictures at once: names and folders stay, one that fails stops nothing, hostile zips are refused."""
 
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -79,6 +80,10 @@ def test_names_and_folders_stay(service, tmp_path):
     }
     assert (batch.done, batch.total, batch.failures, batch.missing) == (5, 5, [], 0)
     assert "Not in the zip" not in told_of(batch)
+    with zipfile.ZipFile(batch.download) as archive:
+        receipts = json.loads(archive.read("receipts.json"))
+    assert set(receipts) == set(results(batch))
+    assert receipts["photo.jpeg"]["entries"][0]["what"] == "format"
     assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert batch.download.name == "tiny.zip"
 

@@ -195,7 +195,7 @@ def test_a_receipt_says_what_the_file_holds(seen):
 def table(seen):
     """The table of the documentation."""
     words = {"kept": "kept", "converted": "converted, said", "dropped": "dropped, said"}
-    columns = list(FORMATS)
+    columns = list(reversed(FORMATS))
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for what in sources():
         cells = [words[seen[what, format][1]] if seen[what, format][0] else "-" for format in columns]
@@ -412,6 +412,20 @@ def test_further_pictures_and_gain_maps_are_noticed(smooth):
     ultra = jpeg(smooth, xmp=XMP % (b" " + HDRGM + b' hdrgm:Version="1.0"'))
     assert entries(receipt_for(ultra, ".jpg"))["gain map"] == "dropped"
     assert b"hdrgm:Version" not in encode_picture(read_picture(ultra), ".jpg")
+
+
+@pytest.mark.skipif("HEIF" not in FORMATS, reason="the package pillow-heif is missing")
+def test_what_a_heic_holds_beside_its_picture_is_noticed(smooth):
+    image, other = Image.fromarray(smooth), Image.fromarray(smooth[:32, :32])
+    plain = saved(image, "HEIF")
+    assert set(entries(receipt_for(plain, ".heic"))) == {"format"}
+    two = saved(image, "HEIF", save_all=True, append_images=[other])
+    assert entries(receipt_for(two, ".heic"))["further pictures"] == "dropped"
+    film = plain + struct.pack(">I", 16) + b"mpvd" + b"a film.."
+    assert entries(receipt_for(film, ".heic"))["film"] == "dropped"
+    brands = plain[: plain.index(b"meta")]
+    toned = brands[:16] + brands[16:].replace(b"mif1", b"tmap", 1) + plain[len(brands) :]
+    assert entries(receipt_for(toned, ".heic"))["gain map"] == "dropped"
 
 
 def test_xmp_is_cleaned_without_touching_the_rest():
