@@ -25,7 +25,7 @@ from zorse.imaging.io import (
     read_picture,
 )
 from zorse.imaging.read_notes import clean_xmp
-from zorse.imaging.receipt import Receipt, receipt_of
+from zorse.imaging.receipt import Entry, Receipt, receipt_of
 from zorse.imaging.tiff import Page, encode_tiff
 from zorse_app.receipts import header_value
 
@@ -468,17 +468,31 @@ def test_a_receipt_goes_through_json(smooth):
 
 
 def test_a_header_is_short_and_ascii(smooth):
-    texts = {f"Text {number} é": "x" for number in range(300)}
+    def value(fates):
+        return header_value(Receipt("PNG", "PNG", tuple(Entry(f"thing {n}", f, "é" * 60) for n, f in enumerate(fates))))
+
+    few, kept, lost, many = (
+        value(fates) for fates in (["kept"], ["kept"] * 7 + ["dropped"], ["dropped"] * 20, ["dropped"] * 999)
+    )
+    for text in (few, kept, lost, many):
+        assert text.isascii()
+        assert len(text) <= 4000
+    assert json.loads(few)["entries"][0] == {"what": "thing 0", "outcome": "kept", "detail": "é" * 60}
+    assert "shortened" not in json.loads(few)
+    assert [entry["what"] for entry in json.loads(kept)["entries"]] == [f"thing {n}" for n in range(8)]
+    assert [set(entry) for entry in json.loads(lost)["entries"]] == [{"what", "outcome"}] * 20
+    assert json.loads(lost)["shortened"]
+    assert json.loads(many)["shortened"]
+    shorter = json.loads(value(["kept"] * 30 + ["dropped"]))
+    assert [entry["what"] for entry in shorter["entries"]] == ["thing 30"]
+    assert shorter["entries"][0]["detail"] == "é" * 60
+
+
+def test_names_of_texts_are_short_and_do_not_steer_a_terminal(smooth):
+    texts = {f"\x1b[2J {number} é": "x" for number in range(300)}
     picture = Picture(smooth, metadata=Metadata(texts=tuple(texts.items())), format="PNG")
-    receipt = receipt_of([picture], None, ".png", 1)
-    assert len(json.dumps([entry.detail for entry in receipt.entries])) > 4000
-    value = header_value(receipt)
-    assert value.isascii()
-    assert len(value) <= 4000
-    assert json.loads(value)["shortened"]
-    lost = json.loads(header_value(receipt_of([picture], None, ".jpg", 1)))
-    assert {"what": "texts", "outcome": "dropped"} in lost["entries"]
-    assert "shortened" not in json.loads(header_value(receipt_of([Picture(smooth)], None, ".jpg", 1)))
+    (told,) = receipt_of([picture], None, ".png", 1, ".png").entries[1:]
+    assert told.detail == "Texts (?[2J 0 é, ?[2J 1 é, ?[2J 2 é, ?[2J 3 é, ?[2J 4 é, ...) are in the result."
 
 
 def test_comments_and_damaged_exif_are_said(smooth):

@@ -99,6 +99,11 @@ class Gate:
         """How many are inside."""
         return self._inside
 
+    def has_room(self, needed: int) -> bool:
+        """Whether work that takes so many bytes would be let in at once."""
+        with self._changed:
+            return not self._line and self._has_room(self._share(needed))
+
     @contextmanager
     def work(self, needed: int) -> Iterator[int]:
         """Waits for a turn; work inside of work that was let in goes on with what it has.
@@ -118,7 +123,7 @@ class Gate:
             yield had
             return
         visitor = self._visitor()
-        share = min(max(needed, _LEAST), self.memory)
+        share = self._share(needed)
         self._check_time(visitor)
         self._enter(share)
         token, start = self._granted.set(share), self._clock()
@@ -160,6 +165,9 @@ class Gate:
                 self._changed.notify_all()
             self._used += share
             self._inside += 1
+
+    def _share(self, needed: int) -> int:
+        return min(max(needed, _LEAST), self.memory)
 
     def _has_room(self, share: int) -> bool:
         return self._inside < self._places and self._used + share <= self.memory

@@ -15,6 +15,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
+from zorse.confined.launch import fork_server
 from zorse.errors import ConfigError
 from zorse.extras import is_installed
 from zorse.runtime.devices import Setting
@@ -96,6 +97,7 @@ def launch(
     _check_address(host, port)
     choose_provider((setting or Setting()).device)  # What is not there is told now, and not to each visitor.
     limits = limits or Limits()
+    fork_server.warm_up()
     shelf = Shelf(models, Gate(limits, current_visitor), setting)
     hosts = LOCAL_HOSTS | {host.lower()} if is_local(host) and not share else None
     with folder_for_visitors() as folder:

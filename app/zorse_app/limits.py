@@ -33,6 +33,12 @@ class Limits:
         """Larger uploads are refused: several files, a zip of pictures, or a model."""
         return 20 * self.file_bytes
 
+    @property
+    def file_memory(self) -> int:
+        """Bytes that the process which holds a visitor's file may take: the decoders, and 16 bits, alpha, the file's
+        own colours and copies of each pixel."""
+        return 10**9 + 48 * self.pixels
+
     def check_bytes(self, count: int) -> None:
         """Raises TooLarge for a file of more bytes than allowed."""
         if count > self.file_bytes:

@@ -14,8 +14,8 @@ from zorse_app import receipts, texts
 from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimits, count_files, is_zip, read_pictures
 from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import Limits
-from zorse_app.picture_files import PictureFile, TranslatedFile, Wish, translate_file
-from zorse_app.service import Service, Tell, silence
+from zorse_app.picture_files import PictureFile, Tell, TranslatedFile, Wish, silence, translate_file
+from zorse_app.service import Service
 from zorse_app.stops import Stopped
 from zorse_app.uploads import Upload
 

@@ -13,7 +13,8 @@ from gradio.utils import get_upload_folder
 
 from zorse.errors import ImageError, ZorseError
 from zorse_app import texts
-from zorse_app.service import Outcome, Service, Tell
+from zorse_app.picture_files import Tell
+from zorse_app.service import Outcome, Service
 from zorse_app.stops import Stopped
 from zorse_app.uploads import Upload
 

@@ -2,36 +2,31 @@
 
 import base64
 import binascii
-import io
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zorse.card import ModelCard
+from zorse.confined.files import VideoFrame, translate_confined_video
 from zorse.errors import ConfigError, ImageError
+from zorse.extras import require
 from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
-from zorse.imaging.io import Picture, encode_picture, encode_pictures, holds_frames, open_pictures, suffix_of
+from zorse.imaging.io import Picture, encode_picture
 from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
 from zorse.runtime.names import plain_name
-from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse_app import texts
 from zorse_app.limits import Limits
+from zorse_app.picture_files import PictureFile, Tell, Wish, open_file, silence, translate_file
 from zorse_app.shelf import Shelf
 from zorse_app.sketch import clean_lines, colour_strokes, over_white
 from zorse_app.stops import Stops
 from zorse_app.uploads import Upload
-
-if TYPE_CHECKING:
-    from zorse.imaging.video.rewrite import VideoProgress
 
 MAX_VIDEO_FRAMES = 900
 """Longer videos are refused: half a minute of them takes minutes."""
@@ -40,14 +35,6 @@ SHOWN_SIDE = 1600
 """Long side, in pixels, of the pictures in the before/after slider; the download has the full size."""
 
 _PNG_URL = "data:image/png;base64,"
-
-Tell = Callable[[float, float | None], None]
-"""Is told which share of the work is done, 0 to 1, and how many seconds the rest will take, if that is known. What it
-raises ends the work."""
-
-
-def silence(done: float, remaining: float | None) -> None:
-    """Told how far the work is, for who does not want to know."""
 
 
 @dataclass(frozen=True)
@@ -95,22 +82,12 @@ class Service:
             UnknownModel: no such model.
             ConfigError: size or strength make no sense.
         """
+        file = _sent(photo)
+        translated = translate_file(self.shelf, file, Wish(model, size, strength), tell=tell)
         translator = self.shelf.translator(model)
-        with open_pictures(_content(photo, self.limits), max_pixels=None) as file:
-            suffix = suffix_of(file.format)
-            count = len(file) if holds_frames(suffix) else 1
-            self.limits.check_pixels(count * file.pixels)
-            start = time.perf_counter()
-            translated = []
-            for number in range(count):
-                report = partial(_tell_of_frame, tell, number, count)
-                translated.append(translator.translate(file.frame(number), size=size, strength=strength, report=report))
-                tell((number + 1) / count, None)
-            seconds = time.perf_counter() - start
-            before = file.frame(0)
-            content = encode_pictures(translated, suffix, file.animation())
-        name = f"{_plain(Path(photo.name).stem)}_{_plain(translator.card.name)}{suffix}"
-        return self._outcome(before, translated[0], content, name, translator, seconds)
+        name = f"{_plain(Path(photo.name).stem)}_{_plain(translator.card.name)}{translated.suffix}"
+        before, after = translated.before, translated.after
+        return self._outcome(before, after, translated.content, name, translator, translated.seconds)
 
     def translate_video(self, video: Upload, model: str, strength: float = 1.0, tell: Tell = silence) -> Path:
         """Translates a short video with its sound.
@@ -133,8 +110,14 @@ class Service:
         self.limits.check_bytes(video.path.stat().st_size)
         suffix = ".webm" if Path(video.name).suffix.lower() == ".webm" else ".mp4"
         target = self.new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
+
+        def translated(frame: VideoFrame) -> Picture:
+            _tell_of_video(tell, frame)
+            return translator.translate(frame.picture, strength=strength)
+
+        require(f"Reading the video {video.name}", "video")
         try:
-            translator.video(video.path, target, strength=strength, progress=partial(_tell_of_video, tell))
+            translate_confined_video(video.path, target, self.limits.file_memory, self.limits.check_pixels, translated)
         except ImageError as error:  # must not name a path of this computer
             raise ImageError(str(error).replace(str(video.path), video.name)) from error
         return target
@@ -150,7 +133,7 @@ class Service:
             ImageError: not a picture, damaged, too large, or without lines.
             UnknownModel: no such model.
         """
-        picture = _read(sketch, self.limits)
+        picture = _first_frame(_sent(sketch), self.limits)
         translator = self.shelf.translator(model)
         return self._from_sketch(picture, translator, Path(sketch.name).stem)
 
@@ -166,7 +149,7 @@ class Service:
             UnknownModel: no such model.
         """
         translator = self.shelf.translator(model)
-        return self._from_sketch(_decoded(drawing, self.limits), translator, "drawing")
+        return self._from_sketch(_first_frame(_drawn(drawing), self.limits), translator, "drawing")
 
     def lines_of(
         self, photo: Upload, model: str, detail: float = 0.5, shortest: int = 8, method: EdgeMethod = "canny"
@@ -192,7 +175,7 @@ class Service:
             raise ConfigError(texts.NO_DETAIL.format(detail=detail))
         if method not in EDGE_METHODS:
             raise ConfigError(texts.NO_METHOD.format(method=method, known=", ".join(EDGE_METHODS)))
-        picture = _read(photo, self.limits)
+        picture = _first_frame(_sent(photo), self.limits)
         native_size = self.shelf.translator(model).card.native_size
         height, width = working_size(picture.height, picture.width, "native", native_size)
         return extract_edges(resize(over_white(picture), height, width), method, detail, shortest)
@@ -256,45 +239,32 @@ def caption(card: ModelCard, provider: str, seconds: float) -> str:
     return texts.CAPTION.format(task=card.task, state=texts.STATES[card.state], took=took)
 
 
-def _tell_of_frame(tell: Tell, number: int, count: int, progress: Progress) -> None:
-    """Of the frames before only their number is known; a picture tells of its own tiles."""
-    tell((number + progress.done) / count, progress.remaining if count == 1 else None)
-
-
-def _tell_of_video(tell: Tell, progress: "VideoProgress") -> None:
-    frames = max(progress.frames, progress.total or 0)
+def _tell_of_video(tell: Tell, frame: VideoFrame) -> None:
+    frames = max(frame.done + 1, frame.total or 0)
     if frames > MAX_VIDEO_FRAMES:
         raise ImageError(texts.VIDEO_TOO_LONG.format(frames=frames, limit=MAX_VIDEO_FRAMES))
-    tell(min(progress.frames / progress.total, 1.0) if progress.total else 0.0, progress.remaining)
+    tell(min(frame.done / frame.total, 1.0) if frame.total else 0.0, frame.remaining)
 
 
-def _content(upload: Upload, limits: Limits) -> io.BytesIO:
-    """Read into memory, so that no error can name a path of this computer."""
-    limits.check_bytes(upload.path.stat().st_size)
-    file = io.BytesIO(upload.path.read_bytes())
-    file.name = upload.name  # what errors call it
-    return file
+def _sent(upload: Upload) -> PictureFile:
+    """Its name is the visitor's, so that no error can name a path of this computer."""
+    return PictureFile(upload.path.read_bytes, upload.name, upload.path.stat().st_size)
 
 
-def _read(upload: Upload, limits: Limits) -> Picture:
-    return _picture(_content(upload, limits), limits)
+def _first_frame(file: PictureFile, limits: Limits) -> Picture:
+    limits.check_bytes(file.n_bytes)
+    with open_file(file, limits) as opened:
+        return opened.first_frame()
 
 
-def _decoded(url: str, limits: Limits) -> Picture:
+def _drawn(url: str) -> PictureFile:
     if not url.startswith(_PNG_URL):
         raise ImageError(texts.NO_DRAWING)
     try:
-        file = io.BytesIO(base64.b64decode(url.removeprefix(_PNG_URL), validate=True))
+        content = base64.b64decode(url.removeprefix(_PNG_URL), validate=True)
     except binascii.Error:
         raise ImageError(texts.NO_DRAWING) from None
-    file.name = texts.DRAWING
-    return _picture(file, limits)
-
-
-def _picture(file: io.BytesIO, limits: Limits) -> Picture:
-    with open_pictures(file, max_pixels=None) as pictures:
-        limits.check_pixels(pictures.pixels)
-        return pictures.frame(0)
+    return PictureFile(lambda: content, texts.DRAWING, len(content))
 
 
 def _shown(picture: Picture) -> bytes:

@@ -14,8 +14,14 @@ from PIL import Image, TiffImagePlugin
 from zorse.errors import ImageError
 from zorse.imaging.picture import Pixels
 
+Deep = tuple[NDArray[np.uint16], NDArray[np.uint16] | None]
+"""(H, W, 3) colour and, where there is one, (H, W) alpha."""
+
 _ASSOCIATED_ALPHA = 1
 """Value of TIFF's tag ExtraSamples: the colours are multiplied with the alpha."""
+
+_BAND = 256
+"""Rows at a time."""
 
 _level = threading.Lock()
 _quiet_threads = 0
@@ -26,7 +32,7 @@ class DepthError(ImageError):
     """Pixels that cannot be read in their depth. The message goes on after the file's name."""
 
 
-def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels, Pixels | None] | None:
+def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
     """16-bit colour, and alpha, of a PNG or of a page of a TIFF; None for everything else.
 
     Args:
@@ -54,8 +60,29 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> tuple[Pixels
     if pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint16), None
     rgb, alpha = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB).astype(np.uint16), pixels[:, :, 3].astype(np.uint16)
-    is_multiplied = _tags(image).get(TiffImagePlugin.EXTRASAMPLES) == (_ASSOCIATED_ALPHA,)
-    return _divided(rgb, alpha) if is_multiplied else rgb, alpha
+    return _divided(rgb, alpha) if _is_multiplied(image) else rgb, alpha
+
+
+def decoders_agree(image: Image.Image, deep: Deep) -> bool:
+    """Whether Pillow's 8 bits are the upper ones of OpenCV's 16: OpenCV goes on where a strip is damaged.
+
+    Args:
+        image: decoded by Pillow.
+        deep: the same, decoded by OpenCV.
+    """
+    rgb = deep[0]
+    if image.mode not in ("RGB", "RGBA") or _is_multiplied(image):
+        return True
+    bands = range(0, len(rgb), _BAND)
+    for top in bands:
+        seen = np.asarray(image.crop((0, top, image.width, min(top + _BAND, len(rgb)))))[:, :, :3]
+        if not np.array_equal(seen, rgb[top : top + _BAND] >> 8):
+            return False
+    return True
+
+
+def _is_multiplied(image: Image.Image) -> bool:
+    return bool(_tags(image).get(TiffImagePlugin.EXTRASAMPLES) == (_ASSOCIATED_ALPHA,))
 
 
 def _divided(rgb: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:

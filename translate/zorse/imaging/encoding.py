@@ -7,10 +7,13 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
+from zorse.imaging.deep_heif import bits_per_channel, subsampling
 from zorse.imaging.picture import Encoding, Picture
 
 _QUALITY = {"JPEG": 95, "WEBP": 90, "AVIF": 85, "HEIF": 90}
 """Where the file does not say: pictures from other formats, and AVIF and HEIC, which do not tell theirs."""
+
+_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 _LEAST_SUBSAMPLED = 95
 """JPEG quality from which on colour keeps its full resolution."""
@@ -36,6 +39,8 @@ def read_encoding(image: Image.Image, data: bytes) -> Encoding:
         return _webp_encoding(data)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return Encoding(tiff_compression=image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1))
+    if image.format in ("AVIF", "HEIF"):
+        return Encoding(bits=bits_per_channel(data), subsampling=subsampling(data))
     return Encoding()
 
 
@@ -49,7 +54,14 @@ def encoding_options(picture: Picture, format: str, quality: int | None) -> dict
         return {"lossless": True, "exact": True}  # exact: colours under full transparency stay
     if format == "WEBP":
         return {"quality": quality or encoding.quality or _QUALITY[format], "exact": True}
-    return {"quality": quality or _QUALITY[format]} if format in _QUALITY else {}
+    options: dict[str, Any] = {"quality": quality or _QUALITY[format]} if format in _QUALITY else {}
+    if format in ("AVIF", "HEIF") and encoding.subsampling in _SUBSAMPLINGS:
+        options["subsampling"] = _SUBSAMPLINGS[encoding.subsampling]
+    if format == "HEIF" and picture.colour_tags is not None and picture.colour_tags.cicp is not None:
+        primaries, transfer = picture.colour_tags.cicp
+        options |= {"color_primaries": primaries, "transfer_characteristics": transfer}
+        options |= {"matrix_coefficients": 6, "full_range_flag": 1}  # as pillow-heif writes them without tags
+    return options
 
 
 def _jpeg_options(encoding: Encoding, quality: int | None) -> dict[str, Any]:

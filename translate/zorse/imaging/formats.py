@@ -51,9 +51,6 @@ READ_SUFFIXES = frozenset({*WRITE_FORMATS, ".avif", ".ppm"})
 ANIMATED_FORMATS = frozenset({"GIF", "WEBP", "PNG", "AVIF", "TIFF"})
 """Formats with several frames; the frames of a TIFF are its pages."""
 
-DEEP_FORMATS = frozenset({"PNG", "TIFF"})
-"""Formats that are written with 16 bits per channel."""
-
 OPAQUE_FORMATS = frozenset({"JPEG", "BMP"})
 """Formats that are written without transparency: white shows through."""
 

@@ -28,13 +28,29 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class ColourTags:
+    """What a file says about its colours in numbers, without a profile: by code, or by gamma and primaries."""
+
+    cicp: tuple[int, int] | None = None
+    """Primaries and transfer function by ITU-T H.273: (12, 13) is Display P3, (9, 16) is HDR with PQ."""
+    gamma: float | None = None
+    """Where `cicp` is None: the exponent from light to level; 0.45455 is the usual one."""
+    chromaticities: tuple[float, ...] | None = None
+    """Beside `gamma`: x and y of white, red, green and blue; None for those of sRGB."""
+    peak: float = 1000.0
+    """cd/m² of the brightest that an HDR picture holds."""
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    """Name and content of the chunks that said so in a PNG; none in AVIF and HEIC."""
+
+
+@dataclass(frozen=True)
 class Encoding:
     """How a file was compressed, as far as it says; a result in the same format is compressed likewise."""
 
     quantization: tuple[tuple[int, ...], ...] = ()
     """Quantisation tables of a JPEG, 64 values each: they are its quality."""
     subsampling: int = -1
-    """Of a JPEG's colour: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0, -1 another or none."""
+    """Of the colour of a JPEG, AVIF or HEIC: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0, -1 another or none."""
     progressive: bool = False
     """Of a JPEG."""
     lossless: bool = False
@@ -43,6 +59,8 @@ class Encoding:
     """Of a lossy WebP, 0..100, reckoned back from its quantiser."""
     tiff_compression: int | None = None
     """TIFF's number of the method (tag 259)."""
+    bits: int = 8
+    """Per channel, of an AVIF or HEIC."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +98,12 @@ class Picture:
     alpha: Pixels | None = None
     """(H, W) of the same dtype as `rgb`, 0 is transparent; None where the file has no transparency."""
     icc_profile: bytes | None = None
-    """The file's RGB profile. `rgb` is sRGB already; writing converts it back into this profile."""
+    """The file's RGB profile, or one that says the same as `colour_tags`; None where no profile can (HDR). `rgb` is
+    sRGB already; writing converts it back into this profile."""
+    colour_tags: ColourTags | None = None
+    """How the file described its colours where not by a profile; formats that can say the same get it back."""
     native: Pixels | None = None
-    """(H, W, 3) pixels in `icc_profile` as the file holds them; None where that is sRGB. Writing needs them to give
+    """(H, W, 3) pixels in the file's own colours as it holds them; None where they are sRGB. Writing needs them to give
     back what sRGB cannot hold, where the picture was left as it was."""
     metadata: Metadata = field(default_factory=Metadata)
     """EXIF, XMP, resolution, comments."""

@@ -1,7 +1,8 @@
-"""16-bit colours between sRGB and the ICC profiles that are a matrix and three curves.
+"""Colours between sRGB and the spaces that are a matrix and three curves: in 16 bits, and those of HDR pictures.
 
 LittleCMS, as Pillow offers it, works on 8 bits. Display P3, Adobe RGB, ProPhoto, Rec. 2020 and nearly every other RGB
 working space are a tone curve for each channel and a 3 x 3 matrix into CIE XYZ: little enough to compute in full depth.
+The spaces of HDR pictures are the same, and a curve that dims them (`tone`) between the two.
 """
 
 import struct
@@ -13,8 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zorse.imaging.cicp import HLG, PRIMARIES, hdr_light, rgb_to_xyz
+from zorse.imaging.picture import Pixels, to_uint8
+from zorse.imaging.tone import TONE_TO_XYZ, ToneMapping
+
 Curve = NDArray[np.float32]
-"""(65536,) linear light in 0..1 of each 16-bit level, never falling."""
+"""(65536,) linear light of each 16-bit level, never falling: 0..1, and more in HDR spaces."""
 
 # Linear sRGB -> XYZ with the white of ICC, D50 (IEC 61966-2-1, adapted with Bradford's matrix as ICC asks).
 _SRGB_TO_XYZ = np.array(
@@ -36,19 +41,26 @@ class MatrixProfile:
 
     curves: tuple[Curve, Curve, Curve]
     to_xyz: NDArray[np.float64]
+    tone: ToneMapping | None = None
+    """Of an HDR space: how its light fits an ordinary display."""
+
+    @cached_property
+    def peak(self) -> float:
+        """The most light of a channel; 1 but in HDR spaces."""
+        return max(1.0, *(float(curve[-1]) for curve in self.curves))
 
     @cached_property
     def levels(self) -> list[NDArray[np.uint16]]:
-        """The curves the other way: the level of each linear light whose root is a multiple of 1 / `_ROOTS`."""
-        linear = np.linspace(0, 1, _ROOTS + 1) ** 2
+        """The curves the other way: the level of each share of `peak` whose root is a multiple of 1 / `_ROOTS`."""
+        linear = np.linspace(0, 1, _ROOTS + 1) ** 2 * self.peak
         return [np.rint(np.interp(linear, curve, np.arange(65536))).astype(np.uint16) for curve in self.curves]
 
-    def to_srgb(self, pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """(H, W, 3) pixels of this space -> sRGB; colours outside of it are clipped."""
+    def to_srgb(self, pixels: Pixels) -> Pixels:
+        """(H, W, 3) pixels of this space -> sRGB of the same dtype; colours outside of it are clipped."""
         return _converted(pixels, self, _srgb())
 
-    def from_srgb(self, pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """(H, W, 3) pixels of sRGB -> this space."""
+    def from_srgb(self, pixels: Pixels) -> Pixels:
+        """(H, W, 3) pixels of sRGB -> this space, of the same dtype."""
         return _converted(pixels, _srgb(), self)
 
 
@@ -75,17 +87,49 @@ def grey_to_srgb(pixels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint1
     return _level(_encode_srgb(curve))[pixels]
 
 
-def _converted(pixels: NDArray[np.uint16], source: MatrixProfile, target: MatrixProfile) -> NDArray[np.uint16]:
-    matrix = np.linalg.inv(target.to_xyz) @ source.to_xyz
+@lru_cache(maxsize=8)
+def hdr_profile(transfer: int, primaries: int, peak: float) -> MatrixProfile:
+    """The space of an HDR picture.
+
+    Args:
+        transfer: one of `cicp.HDR_TRANSFERS`.
+        primaries: one of `cicp.PRIMARIES`.
+        peak: cd/m² of the brightest that the picture holds.
+    """
+    curve = hdr_light(transfer, _LEVELS).astype(np.float32)
+    return MatrixProfile((curve, curve, curve), rgb_to_xyz(PRIMARIES[primaries]), ToneMapping(peak, transfer == HLG))
+
+
+def _converted(pixels: Pixels, source: MatrixProfile, target: MatrixProfile) -> Pixels:
     result = np.empty_like(pixels)
     for top in range(0, len(pixels), _BAND):
-        band = pixels[top : top + _BAND]
-        linear = np.stack([curve[band[:, :, channel]] for channel, curve in enumerate(source.curves)], axis=2)
-        linear = np.clip(cv2.transform(linear, matrix.astype(np.float32)), 0, 1)
-        place = np.rint(np.sqrt(linear) * np.float32(_ROOTS)).astype(np.int32)
-        for channel, levels in enumerate(target.levels):
-            result[top : top + _BAND, :, channel] = levels[place[:, :, channel]]
+        band = _converted_light(_light(pixels[top : top + _BAND], source), source, target)
+        place = np.rint(np.sqrt(np.clip(band / np.float32(target.peak), 0, 1)) * np.float32(_ROOTS)).astype(np.int32)
+        for channel, table in enumerate(target.levels):
+            levels = table[place[:, :, channel]]
+            result[top : top + _BAND, :, channel] = levels if pixels.dtype == np.uint16 else to_uint8(levels)
     return result
+
+
+def _light(pixels: Pixels, source: MatrixProfile) -> NDArray[np.float32]:
+    levels = pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * np.uint16(257)
+    return np.stack([curve[levels[:, :, channel]] for channel, curve in enumerate(source.curves)], axis=2)
+
+
+def _converted_light(light: NDArray[np.float32], source: MatrixProfile, target: MatrixProfile) -> NDArray[np.float32]:
+    """Linear light in the primaries of the one -> of the other; HDR is dimmed or brightened between the two."""
+    if source.tone is not None:
+        display = source.tone.to_display(_mixed(light, source.to_xyz, TONE_TO_XYZ))
+        return _mixed(display, TONE_TO_XYZ, target.to_xyz)
+    if target.tone is not None:
+        scene = target.tone.from_display(_mixed(light, source.to_xyz, TONE_TO_XYZ))
+        return _mixed(scene, TONE_TO_XYZ, target.to_xyz)
+    return _mixed(light, source.to_xyz, target.to_xyz)
+
+
+def _mixed(light: NDArray[np.float32], source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float32]:
+    matrix = np.linalg.inv(target) @ source
+    return np.asarray(cv2.transform(light, matrix.astype(np.float32)), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -12,14 +12,27 @@ import numpy as np
 from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
 from zorse.errors import ImageError
-from zorse.imaging.colour import has_way_back, image_to_srgb, is_rgb, is_srgb, to_srgb
-from zorse.imaging.deep import DepthError, decode_deep, deep_grey
+from zorse.imaging.colour import (
+    has_way_back,
+    image_to_srgb,
+    is_rgb,
+    is_srgb,
+    tagged_to_srgb,
+    to_srgb,
+    unkept_profile,
+)
+from zorse.imaging.colour_tags import read_colour_tags
+from zorse.imaging.deep import Deep, DepthError, decode_deep, decoders_agree, deep_grey
+from zorse.imaging.deep_heif import decode_deep_heif
+from zorse.imaging.depth import reading_loss
 from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
 from zorse.imaging.metadata import Described, read_metadata
 from zorse.imaging.orientation import upright
 from zorse.imaging.picture import Animation, Encoding, Picture, Pixels
 from zorse.imaging.profile import grey_to_srgb
+from zorse.imaging.tiff_structure import StructureError, check_structure
+from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
 Source = str | Path | bytes | BinaryIO
 """A path, the content of a file, or a file opened for reading in binary mode."""
@@ -102,13 +115,12 @@ class PictureFile:
             check_pixels(self._name, self._image.width, self._image.height, self._max_pixels)
             # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
             # follow its pixels.
-            data = self._stream.getvalue()
+            data, page = self._stream.getvalue(), self._numbers[number]
             early = read_metadata(self._image, data) if self.format == "TIFF" else None
-            self._image.load()
+            deep = _loaded(self._image, data, page)
             self._durations[number] = float(self._image.info.get("duration") or 0)
-            described = early or read_metadata(self._image, data)
-            return _picture(self._image, described, data, self._numbers[number])
-        except DepthError as error:
+            return _picture(self._image, early or read_metadata(self._image, data), data, deep)
+        except (DepthError, StructureError) as error:
             raise ImageError(f"{self._name}{place} {error}") from error
         except ImageError:
             raise
@@ -198,7 +210,7 @@ def picture_from_pil(image: Image.Image) -> Picture:
     if 0 in image.size:
         raise ImageError(f"The picture is {image.width}x{image.height} pixels; it needs at least 1x1.")
     try:
-        return _picture(image, read_metadata(image), None, 0)
+        return _picture(image, read_metadata(image), None, None)
     except DepthError as error:
         raise ImageError(f"The picture {error}") from error
     except ImageError:
@@ -252,6 +264,35 @@ def _opened(stream: io.BytesIO, name: str) -> Image.Image:
             raise _damaged(name, error) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
+    """Decodes the image, and where it has 16 bits of colour gives them and the alpha.
+
+    Raises:
+        StructureError: parts of it were never written.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        image.load()
+        return decode_deep(image, data, page) or decode_deep_heif(image, data)
+    check_structure(image, data)
+    with one_decoder:
+        with filled_memory(0):
+            before = _tiff_digest(data, page)
+        with filled_memory(1):
+            image.load()
+            deep = decode_deep(image, data, page)
+    if digest(image, deep) != before or not (deep is None or decoders_agree(image, deep)):
+        raise StructureError("is damaged: some of its pixels are missing. Get or save the file again.")
+    return deep
+
+
+def _tiff_digest(data: bytes, page: int) -> bytes:
+    """Of a page's pixels, decoded anew."""
+    with io.BytesIO(data) as stream, _opened(stream, "The picture") as image:
+        image.seek(page)
+        image.load()
+        return digest(image, decode_deep(image, data, page))
 
 
 def _is_rare_tiff(data: bytes) -> bool:
@@ -317,27 +358,34 @@ def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
-def _picture(image: Image.Image, described: Described, data: bytes | None, frame: int) -> Picture:
-    """Decoded image -> Picture. `data` is the file's content where there is a file."""
+def _picture(image: Image.Image, described: Described, data: bytes | None, deep: Deep | None) -> Picture:
+    """Decoded image -> Picture. `data` is the file's content where there is a file, `deep` its 16 bits of colour."""
     orientation = described.orientation
     turn = 1 if image.format == "TIFF" else orientation  # Pillow and OpenCV decode a TIFF upright
-    rgb, alpha, native, profile = _pixels(image, data, frame)
+    tags, notes = read_colour_tags(image, data)
+    if tags is not None:
+        image.info.pop("icc_profile", None)  # a PNG's cICP goes before its profile
+    rgb, alpha, native, profile = _pixels(image, deep)
+    if tags is not None:
+        rgb, native, profile = tagged_to_srgb(rgb, tags)
+    elif profile is None and image.info.get("icc_profile", b"") != b"":
+        notes += (unkept_profile(image),)
+    lost = reading_loss(image, data, rgb)
     return Picture(
         rgb=upright(rgb, turn),
         alpha=None if alpha is None else upright(alpha, turn),
         icc_profile=profile,
+        colour_tags=tags,
         native=None if native is None else upright(native, turn),
         metadata=described.metadata,
         format=_format(image),
         encoding=Encoding() if data is None else read_encoding(image, data),
         orientation=orientation,
-        notes=described.notes,
+        notes=(*described.notes, *notes, *(() if lost is None else (lost,))),
     )
 
 
-def _pixels(
-    image: Image.Image, data: bytes | None, frame: int
-) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
+def _pixels(image: Image.Image, deep: Deep | None) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
     """sRGB, alpha, colours in the profile, and the profile; 16 bits where the file has them."""
     if image.mode.startswith("I") or image.mode == "F":
         values = deep_grey(image)
@@ -345,7 +393,6 @@ def _pixels(
         alpha = np.where(values == clear, np.uint16(0), np.uint16(65535)) if isinstance(clear, int) else None
         grey = grey_to_srgb(values, image.info.get("icc_profile") or b"")
         return np.repeat(grey[:, :, None], 3, axis=2), alpha, None, None
-    deep = None if data is None else decode_deep(image, data, frame)
     if deep is not None:
         rgb, alpha = deep
         return _deep_to_srgb(rgb, alpha, image.info.get("icc_profile"))

@@ -9,9 +9,14 @@ from PIL import ExifTags, TiffImagePlugin
 
 from zorse.imaging import exif_block, iptc
 from zorse.imaging.animation import time_step, timing_options
-from zorse.imaging.formats import ANIMATED_FORMATS, DEEP_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
+from zorse.imaging.colour import colour_loss, own_space
+from zorse.imaging.depth import depth_loss
+from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
 from zorse.imaging.metadata import comment_of, exif_for, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture
+
+_TEXTS, _LETTERS = 5, 40
+"""Names of texts that a receipt repeats, and letters of each."""
 
 Fate = Literal["kept", "converted", "dropped"]
 
@@ -63,8 +68,8 @@ def receipt_of(
     entries = [
         *_format(first, format, source_suffix),
         *_transparency(frames, format),
-        *_profile(first, format),
-        *_depth(first, format),
+        *_colours(first, format),
+        *_depth(first, format, len(_written(frames, format))),
         *_metadata(first, format),
         *_frames(frames, animation, format, count_in_file),
     ]
@@ -108,24 +113,23 @@ def _is_half(alpha: Any) -> bool:
     return bool(np.any((alpha > 0) & (alpha < np.iinfo(alpha.dtype).max)))
 
 
-def _profile(first: Picture, format: str) -> Iterator[Entry]:
-    if first.icc_profile is None:
-        return
-    if _held(first, format).get("icc_profile"):
-        yield Entry("colour profile", "kept", "The colours are in the file's own profile.")
-    else:
-        detail = f"{_name(format)} holds no colour profile: the colours are converted to sRGB."
-        yield Entry("colour profile", "converted", detail)
+def _colours(first: Picture, format: str) -> Iterator[Entry]:
+    loss = colour_loss(first, format)
+    if loss is not None:
+        yield Entry(loss.what, loss.outcome, loss.detail)
+    elif own_space(first) is not None:
+        yield Entry("colour profile", "kept", "The colours are those that the file describes.")
 
 
-def _depth(first: Picture, format: str) -> Iterator[Entry]:
+def _depth(first: Picture, format: str, count: int) -> Iterator[Entry]:
     if first.rgb.dtype != np.uint16:
         return
-    if format in DEEP_FORMATS:
-        yield Entry("16 bits per channel", "kept", "The result has 16 bits per channel.")
-    else:
-        detail = f"{_name(format)} is written with 8 bits per channel: 16 are rounded to 8. PNG and TIFF keep them."
-        yield Entry("16 bits per channel", "converted", detail)
+    loss = depth_loss(first, format, frames=count)
+    if loss is not None:
+        yield Entry(loss.what, loss.outcome, loss.detail)
+        return
+    bits = first.encoding.bits if first.encoding.bits > 8 else 16
+    yield Entry(f"{bits} bits per channel", "kept", f"The result has all {bits} bits per channel.")
 
 
 def _metadata(first: Picture, format: str) -> Iterator[Entry]:
@@ -142,7 +146,8 @@ def _metadata(first: Picture, format: str) -> Iterator[Entry]:
         yield _kept_or_not("comment", "comment" in held, format, "or has another description there")
     texts = [key for key, _ in metadata.texts if key != "Comment"]
     if texts:
-        yield _kept_or_not("texts", "texts" in held, format, what=f"Texts ({', '.join(texts)})")
+        named = ", ".join(_readable(key) for key in texts[:_TEXTS]) + ", ..." * (len(texts) > _TEXTS)
+        yield _kept_or_not("texts", "texts" in held, format, what=f"Texts ({named})")
     if metadata.dpi is not None:
         is_there = "dpi" in held or (bool(held.get("exif")) and exif_block.holds_resolution(metadata.exif))
         yield _kept_or_not("resolution", is_there, format)
@@ -254,6 +259,11 @@ def _kept_or_not(noun: str, is_kept: bool, format: str, otherwise: str = "", wha
         f"{what} {are} left out: {_name(format)} does not hold {'it' if are == 'is' else 'them'}"
         f"{', ' * bool(otherwise)}{otherwise}.",
     )
+
+
+def _readable(text: str) -> str:
+    """A text out of a file, short, and without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LETTERS])
 
 
 def _name(format: str) -> str:

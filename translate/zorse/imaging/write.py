@@ -5,7 +5,6 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,17 +14,26 @@ from PIL import Image
 from zorse.atomic import replacing
 from zorse.errors import DiskFull, ImageError
 from zorse.imaging.animation import paletted, timing_options
-from zorse.imaging.colour import own_colours
+from zorse.imaging.colour import fitted, own_colours
+from zorse.imaging.colour_tags import with_colour_tags
 from zorse.imaging.deep import encode_deep_png
+from zorse.imaging.deep_heif import encode_deep_heif
 from zorse.imaging.encoding import encoding_options
-from zorse.imaging.formats import ANIMATED_FORMATS, DEEP_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
-from zorse.imaging.metadata import PLAIN_FORMATS, info, save_options, tiff_tags
+from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
+from zorse.imaging.metadata import info, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture, to_uint8
 from zorse.imaging.tiff import Page, encode_tiff
 
 
 def picture_to_pil(picture: Picture) -> Image.Image:
-    """An 8-bit RGB or RGBA Pillow image in the picture's own profile, with profile and metadata in `info`."""
+    """An 8-bit RGB or RGBA Pillow image in the picture's own profile, with profile and metadata in `info`.
+
+    HDR has no profile: its image is sRGB.
+    """
+    return _pil(fitted(picture, ""))
+
+
+def _pil(picture: Picture) -> Image.Image:
     image = Image.fromarray(to_uint8(own_colours(picture)))
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(to_uint8(picture.alpha)))
@@ -110,6 +118,11 @@ def encode_pictures(
         ImageError: no format that Zorse writes has that suffix, or the format cannot hold the picture.
     """
     format = write_format(suffix)
+    frames = [fitted(frame, format) for frame in frames]
+    return with_colour_tags(_encoded(frames, format, animation, quality), frames[0].colour_tags, format)
+
+
+def _encoded(frames: Sequence[Picture], format: str, animation: Animation | None, quality: int | None) -> bytes:
     first = frames[0]
     try:
         if format == "TIFF":
@@ -121,8 +134,11 @@ def encode_pictures(
             )
         if len(frames) > 1 and format in ANIMATED_FORMATS:
             return _encode_animation(frames, format, animation, quality)
-        if format in DEEP_FORMATS and first.rgb.dtype == np.uint16:
+        if format == "PNG" and first.rgb.dtype == np.uint16:
             return encode_deep_png(own_colours(first), first.alpha, save_options(first, format))
+        if format == "HEIF" and first.rgb.dtype == np.uint16:
+            options = _options(first, format, quality)
+            return encode_deep_heif(own_colours(first), first.alpha, first.encoding.bits, options)
         return _saved(_image(first, format), format, **_options(first, format, quality))
     except (OSError, ValueError, struct.error) as error:
         size = f"{first.width}x{first.height}"
@@ -157,9 +173,7 @@ def _options(picture: Picture, format: str, quality: int | None) -> dict[str, An
 
 def _image(picture: Picture, format: str) -> Image.Image:
     """The picture as Pillow's encoder of a format takes it."""
-    if format in PLAIN_FORMATS:
-        picture = replace(picture, icc_profile=None, native=None)
-    image = picture_to_pil(picture)
+    image = _pil(picture)
     image.info.clear()
     if image.mode == "RGBA" and format in OPAQUE_FORMATS:
         return _over_white(image)

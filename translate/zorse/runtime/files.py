@@ -273,8 +273,7 @@ class _Crew:
                 f"{job.source} is damaged: {made.damage}. What could be read, {made.frames} pictures, is translated in "
                 f"{job.target}."
             )
-        detail = f"{job.target} cannot hold {' and '.join(made.left_out)}: left out."
-        entries = (Entry("streams", "dropped", detail),) if made.left_out else ()
+        entries = tuple(Entry(note.what, note.outcome, note.detail) for note in made.notes)
         return Receipt(job.source.suffix[1:].upper(), job.target.suffix[1:].upper(), entries)
 
     def _copy(self, job: Job) -> None:

@@ -57,7 +57,7 @@ def translate_video(
     options = options or VideoOptions()
     steady = Steady(options.steadiness)
 
-    def change(frame: Pixels) -> Pixels:
-        return steady(frame, translate(Picture(frame)).rgb)
+    def change(frame: Picture) -> Pixels:
+        return steady(frame.rgb, translate(frame).rgb)
 
     return rewrite_video(source, target, change, report, quality=options.quality, max_pixels=options.max_pixels)

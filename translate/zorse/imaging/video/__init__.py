@@ -2,7 +2,13 @@
 
     formats   which files are videos, and what is written into them
     frames    frames of a video <-> upright pixels
+    filters   FFmpeg's filters
+    fields    interlaced frames <-> progressive ones
+    timeline  new time stamps
+    decoders  what decodes the pictures
+    encoders  what encodes them
     streams   sound and subtitles, copied or, where the new file cannot hold them, converted
+    output    frames, until they are written
     rewrite   from file to file
 
 Needs the extra `video`; only `formats` can be imported without it.

@@ -17,17 +17,22 @@ class VideoFormat:
     """FFmpeg's names of encoders for the pictures, the best first."""
     sound_encoder: str
     """For sound that cannot be copied."""
+    alpha_encoders: tuple[str, ...] = ()
+    """For pictures with transparency, the best first; none where the format, or its players, cannot show it."""
+    keeps_odd_sizes: bool = False
+    """Whether its players are those that show H.264 with full colour resolution (4:4:4), which odd sizes need."""
 
 
 _H264 = ("libx264", "libopenh264", "h264_videotoolbox")
 _VP9 = ("libvpx-vp9", "libsvtav1", "libvpx")
+_VP9_ALPHA = ("libvpx-vp9", "libvpx")
 
 VIDEO_FORMATS = {
     ".mp4": VideoFormat("mp4", _H264, "aac"),
     ".m4v": VideoFormat("mp4", _H264, "aac"),
-    ".mov": VideoFormat("mov", _H264, "aac"),
-    ".mkv": VideoFormat("matroska", _H264, "aac"),
-    ".webm": VideoFormat("webm", _VP9, "libopus"),
+    ".mov": VideoFormat("mov", _H264, "aac", ("prores_ks",)),
+    ".mkv": VideoFormat("matroska", _H264, "aac", _VP9_ALPHA, keeps_odd_sizes=True),
+    ".webm": VideoFormat("webm", _VP9, "libopus", _VP9_ALPHA),
 }
 """Suffix of a file to write -> what goes into it."""
 

@@ -2,15 +2,14 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
-from av.codec import Codec
-from av.codec.codec import UnknownCodecError
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -20,23 +19,16 @@ from av.video.stream import VideoStream
 
 from zorse.errors import ImageError
 from zorse.imaging.io import MAX_PIXELS, Pixels, writing
+from zorse.imaging.picture import Note, Picture
 from zorse.imaging.read import check_pixels
+from zorse.imaging.video.decoders import Decoder
 from zorse.imaging.video.formats import VIDEO_FORMATS, VideoFormat
-from zorse.imaging.video.frames import bits, display_matrix, frame_like, is_rgb, tag_colours, upright_pixels
+from zorse.imaging.video.output import PictureStream, rate, time_base
 from zorse.imaging.video.streams import Carrier, carrier, codec_name
+from zorse.imaging.video.timeline import StreamClock, Timeline
 
-_OPTIONS: dict[str, dict[str, str]] = {
-    "libx264": {"preset": "medium"},
-    "libvpx-vp9": {"b": "0", "row-mt": "1", "cpu-used": "3"},
-    "libsvtav1": {"preset": "7"},
-    "libvpx": {"b": "8M"},
-}
-"""Of encoders, beside the quality."""
-_CRF = {"libx264": (50, 18), "libvpx-vp9": (62, 24), "libsvtav1": (62, 24), "libvpx": (62, 8)}
-"""What these encoders call the quality ("crf") at the quality 0 and at 80, where the pictures can hardly be told from
-what went in; others choose by themselves."""
-_USUAL_QUALITY = 80
-_BEST_CRF = 4
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 _SURE_FORMATS = ("mov,mp4", "matroska")
 """Beginnings of FFmpeg's names of containers that know how long they are."""
@@ -71,8 +63,8 @@ class Rewritten:
 
     frames: int = 0
     """In the new file."""
-    left_out: list[str] = field(default_factory=list)
-    """Streams that the new file cannot hold."""
+    notes: list[Note] = field(default_factory=list)
+    """What the new file holds in another form, or not at all."""
     damage: str = ""
     """What could not be read of the old file; empty for a whole one."""
 
@@ -80,7 +72,7 @@ class Rewritten:
 def rewrite_video(
     source: Path,
     target: Path,
-    change: Callable[[Pixels], Pixels],
+    change: Callable[[Picture], Pixels],
     report: Report | None = None,
     *,
     quality: int | None = None,
@@ -88,16 +80,21 @@ def rewrite_video(
 ) -> Rewritten:
     """Writes a video whose pictures are changed; the file appears complete or not at all.
 
-    Time stamps, size, rotation, pixel aspect, the colours' tags, sound, subtitles, chapters and metadata stay. The
-    pictures are encoded as H.264, in .webm as VP9; of sources with more than 8 bits also with 10. Sizes that are odd
-    are kept: in H.264 they need full colour resolution (4:4:4), which some players do not show. Only a few frames are
-    in memory at a time.
+    Distances of time, size, rotation, pixel aspect, the colours' tags, sound, subtitles, chapters and metadata stay.
+    The new file begins at 0 and goes on where the old one's time stamps jump, with the sound in sync.
+
+    The pictures are encoded as H.264, in .webm as VP9; of sources with more than 8 bits also with 10. H.264 is written
+    as players show it (4:2:0), which takes even sizes only: an odd width or height grows by one pixel that repeats its
+    neighbour, but not in .mkv, whose players show 4:4:4. Interlaced pictures stay interlaced in H.264, with the order
+    of their fields; VP9 gets progressive ones. Transparency is kept in .webm and .mkv as VP9 with 8 bits, in .mov as
+    ProRes 4444 with 10; elsewhere white shows through. Only a few frames are in memory at a time.
 
     Args:
         source: the video.
         target: ends in one of `VIDEO_FORMATS`.
-        change: takes and gives one picture, upright, (H, W, 3) of uint8, or of uint16 where the video has more than 8
-            bits; called in the frames' order.
+        change: takes a picture, upright, of uint8 or, where the video has more than 8 bits, uint16, with its alpha
+            where the new file keeps that; gives its colours, (H, W, 3) of the same dtype. Called in the frames' order,
+            for interlaced ones twice: for each field, completed to a whole picture.
         report: is told how far the work is.
         quality: 1..100; None for 80.
         max_pixels: larger frames are refused; None for no limit.
@@ -113,7 +110,7 @@ def rewrite_video(
     format = VIDEO_FORMATS.get(target.suffix.lower())
     if format is None:
         raise ImageError(f"{target} cannot be written: a video's name must end in one of {', '.join(VIDEO_FORMATS)}.")
-    with _opened(source) as old, writing(target) as file, _made(Path(file.name), format, target) as new:
+    with _opened(source) as old, writing(target) as file, _made(Path(file.name), format, target, old) as new:
         return _Rewriting(source, old, target, new, format, change, report, quality, max_pixels).run()
 
 
@@ -125,7 +122,7 @@ class _Rewriting:
         target: Path,
         new: OutputContainer,
         format: VideoFormat,
-        change: Callable[[Pixels], Pixels],
+        change: Callable[[Picture], Pixels],
         report: Report | None,
         quality: int | None,
         max_pixels: int | None,
@@ -135,9 +132,14 @@ class _Rewriting:
         self._video = _pictures(old, source)
         check_pixels(str(source), self._video.width, self._video.height, max_pixels)
         self._result = Rewritten()
-        self._output: VideoStream | None = None
-        self._carriers: dict[int, Carrier] = {}  # by the streams' numbers
-        self._last: int | None = None
+        self._begins = _start(old, self._video)
+        self._timeline = Timeline(self._begins, may_jump_ahead=_is_joinable(old))
+        self._decode = Decoder(self._video)
+        self._output: PictureStream | None = None
+        self._carriers: dict[int, tuple[StreamClock, Carrier]] = {}  # by the streams' numbers
+        self._sent: dict[int, int] = {}  # newest time stamps of new streams
+        self._may_repeat = bool(new.format.flags & _TS_NONSTRICT)
+        self._overlapping = 0
         self._start = time.perf_counter()
 
     def run(self) -> Rewritten:
@@ -148,7 +150,7 @@ class _Rewriting:
                     if self._output is None:
                         self._output = self._begin(item)
                         self._new.mux([new for packet in early for new in self._carried(packet)])
-                    self._new.mux(self._changed(item, self._output))
+                    self._written(item, self._output)
                 elif self._output is None:
                     early.append(item)
                 else:
@@ -168,89 +170,97 @@ class _Rewriting:
                     yield packet
                     continue
                 try:
-                    yield from self._video.decode(packet)
+                    yield from self._decode(packet)
                 except FFmpegError:
                     broken += 1
         except FFmpegError as error:
+            reached = max(0.0, reached - float(self._begins))
             self._result.damage = f"reading stopped after {reached:.1f} seconds ({error.strerror})"
-            yield from self._video.decode(None)
-        missing = self._length() - reached
+            yield from self._decode(None)
+        missing = self._end() - reached
         if broken and not self._result.damage:
             self._result.damage = f"{broken} pictures could not be read"
         elif missing > _LEAST_MISSING and not self._result.damage:
             self._result.damage = f"the last {missing:.1f} seconds are missing"
 
-    def _length(self) -> float:
-        """Seconds, where the file itself says so."""
+    def _end(self) -> float:
+        """Seconds at which the file ends, where it says so itself; these formats count from 0, not from their start."""
         if self._old.duration is None or not self._old.format.name.startswith(_SURE_FORMATS):
             return 0.0
-        return (self._old.duration + (self._old.start_time or 0)) / av.time_base
+        return self._old.duration / av.time_base
 
-    def _changed(self, frame: VideoFrame, output: VideoStream) -> "list[Packet[VideoStream]]":
-        if not self._is_timed(frame):
-            return []
-        if (frame.width, frame.height) != (output.width, output.height):
-            raise ImageError(
-                f"{self._source} changes from {output.width}x{output.height} to {frame.width}x{frame.height} in the "
-                "middle, which no one file can hold. Cut it there first."
-            )
-        new = frame_like(frame, self._change(upright_pixels(frame)), output.format.name)
-        self._result.frames += 1
-        if self._report is not None:
-            self._report(VideoProgress(self._result.frames, self._total(), time.perf_counter() - self._start))
-        return output.encode(new)
-
-    def _is_timed(self, frame: VideoFrame) -> bool:
-        """Makes sure that the frame comes after the last one; damaged files have others."""
+    def _written(self, frame: VideoFrame, output: PictureStream) -> None:
+        """The next frame at its new time."""
+        step = time_base(frame, self._video)
+        usual = 1 / (rate(self._video) * step)
+        frame.pts = self._timeline.picture(frame.pts, step, max(1, frame.duration or round(usual)))
         if frame.pts is None:
-            step = 1 / (_rate(self._video) * _time_base(frame, self._video))
-            frame.pts = 0 if self._last is None else self._last + max(1, round(step))
-        if self._last is not None and frame.pts <= self._last:
-            return False
-        self._last = frame.pts
-        return True
+            return
+        if (frame.width, frame.height) != output.old_size:
+            width, height = output.old_size
+            raise ImageError(
+                f"{self._source} changes from {width}x{height} to {frame.width}x{frame.height} in the middle, which no "
+                "one file can hold. Cut it there first."
+            )
+        self._finished(output(frame))
 
-    def _begin(self, frame: VideoFrame) -> VideoStream:
-        """Makes the stream of pictures for frames like this one."""
-        encoder = _encoder(self._format, self._target)
-        options = _encoder_options(encoder.name, self._quality, self._target)
-        stream = self._new.add_stream(encoder.name, rate=_rate(self._video), options=options)
-        if not isinstance(stream, VideoStream):
-            raise TypeError(f"{encoder.name} encodes no pictures")
-        stream.width, stream.height = frame.width, frame.height
-        stream.pix_fmt = _pixel_format(encoder, frame)
-        stream.codec_context.time_base = _time_base(frame, self._video)
-        if self._video.sample_aspect_ratio:
-            stream.codec_context.sample_aspect_ratio = self._video.sample_aspect_ratio
-        stream.metadata.update(self._video.metadata)
-        tag_colours(stream, frame)
-        stream.set_display_matrix(display_matrix(frame))
+    def _finished(self, frames: "Iterable[list[Packet[VideoStream]]]") -> None:
+        for packets in frames:
+            self._result.frames += 1
+            if self._report is not None:
+                self._report(VideoProgress(self._result.frames, self._total(), time.perf_counter() - self._start))
+            self._new.mux(packets)
+
+    def _begin(self, frame: VideoFrame) -> PictureStream:
+        """Makes the streams, for frames like this one."""
+        matrix = self._decode.matrix()
+        output = PictureStream(
+            self._new, self._format, self._target, self._video, frame, matrix, self._change, self._quality
+        )
         self._begin_others()
-        return stream
+        return output
 
     def _begin_others(self) -> None:
         """Makes the other streams, and what the file says of itself."""
         self._new.metadata.update({key: value for key, value in self._old.metadata.items() if key not in _OF_CONTAINER})
-        self._new.set_chapters(self._old.chapters())
-        for stream in (*self._old.streams.audio, *self._old.streams.subtitles):
+        self._new.set_chapters([_moved(chapter, -self._begins) for chapter in self._old.chapters()])
+        for stream in self._old.streams:
+            if stream.index == self._video.index:
+                continue
+            name = f"{stream.type} ({codec_name(stream) or 'unknown'})"
+            if stream.type not in ("audio", "subtitle"):
+                detail = f"The stream {name} is left out: only the first pictures, sound and subtitles are written."
+                self._result.notes.append(Note("dropped", name, detail))
+                continue
             made = carrier(stream, self._new, self._format)
             if made is None:
-                self._result.left_out.append(f"{stream.type} ({codec_name(stream)})")
-            else:
-                self._carriers[stream.index] = made
-        self._result.left_out += [
-            f"{stream.type} ({codec_name(stream) or 'unknown'})"
-            for stream in self._old.streams
-            if stream.type not in ("audio", "subtitle") and stream.index != self._video.index
-        ]
+                detail = f"The stream {name} is left out: {self._target.suffix} cannot hold it."
+                self._result.notes.append(Note("dropped", name, detail))
+                continue
+            if made.converts_to:
+                detail = f"The stream {name} becomes {made.converts_to}: {self._target.suffix} cannot hold it."
+                self._result.notes.append(Note("converted", name, detail))
+            self._carriers[stream.index] = self._timeline.clock(stream), made
 
     def _carried(self, packet: "Packet[Stream]") -> "list[Packet[Stream]]":
-        carrier = self._carriers.get(packet.stream.index)
+        if packet.stream.index not in self._carriers:
+            return []
+        clock, carrier = self._carriers[packet.stream.index]
         try:
-            return [] if carrier is None else list(carrier(packet))
+            return [new for moved in clock(packet) for new in carrier(moved) if self._is_in_order(new)]
         except FFmpegError as error:
             self._result.damage = f"a part of the sound could not be read ({error.strerror})"
             return []
+
+    def _is_in_order(self, packet: "Packet[Stream]") -> bool:
+        """Whether a packet may follow the last one of its stream; where parts are joined, their sound may overlap."""
+        last = self._sent.get(packet.stream.index)
+        if packet.dts is None or last is None or packet.dts > last or (packet.dts == last and self._may_repeat):
+            if packet.dts is not None:
+                self._sent[packet.stream.index] = packet.dts
+            return True
+        self._overlapping += 1
+        return False
 
     def _finish(self) -> None:
         if self._output is None:
@@ -259,16 +269,48 @@ class _Rewriting:
                 f"{self._result.damage}. Get or copy the file again."
             )
         with _telling(self._target):
-            self._new.mux(self._output.encode(None))
+            self._finished(self._output(None))
+            self._new.mux(self._output.last())
+        self._result.notes += self._output.notes()
+        if self._timeline.jumps:
+            detail = f"The time stamps jump at {_listed(self._timeline.jumps)}: joined there."
+            self._result.notes.append(Note("converted", "time stamps", detail))
+        if self._overlapping:
+            detail = f"Sound that overlaps with other sound of its stream is left out (packets: {self._overlapping})."
+            self._result.notes.append(Note("dropped", "overlapping sound", detail))
 
     def _total(self) -> int | None:
+        if self._timeline.jumps:  # the file knows of one part only, or counts the jumps in
+            return None
         if self._video.frames:
             return self._video.frames
-        return round(self._old.duration / av.time_base * _rate(self._video)) if self._old.duration else None
+        return round(self._old.duration / av.time_base * rate(self._video)) if self._old.duration else None
 
 
+def _listed(times: Iterable[Fraction]) -> str:
+    """Seconds, for people."""
+    words = [f"{float(time):.1f}" for time in times]
+    more = f" and {len(words) - _MOST_LISTED} more" if len(words) > _MOST_LISTED else ""
+    return f"{', '.join(words[:_MOST_LISTED])} s{more}"
+
+
+def _moved(chapter: "Chapter", amount: Fraction) -> "Chapter":
+    """A chapter at a later time, by seconds; none begins before 0."""
+    if chapter["time_base"]:
+        steps = round(amount / chapter["time_base"])
+        chapter["start"], chapter["end"] = max(0, chapter["start"] + steps), max(0, chapter["end"] + steps)
+    return chapter
+
+
+_TS_DISCONT, _TS_NONSTRICT = 0x200, 0x20000
+"""FFmpeg's flags of formats: their time stamps may jump; they may repeat."""
+_MOST_LISTED = 5
+"""Times of jumps that people are told."""
 _OF_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 """Metadata that say something of the old file only."""
+_OWN_TAGS = ("com.apple.", "com.android.")
+"""Beginnings of metadata of phones: place, date, make."""
+_TAKES_MOST = ".mkv"
 _OF_SYSTEM = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENOENT}
 )
@@ -291,9 +333,12 @@ def _opened(source: Path) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def _made(file: Path, format: VideoFormat, target: Path) -> Iterator[OutputContainer]:
+def _made(file: Path, format: VideoFormat, target: Path, old: InputContainer) -> Iterator[OutputContainer]:
     """The new file, closed when all went well."""
-    options = {"movflags": "+faststart"} if format.muxer in ("mp4", "mov") else {}
+    options = {}
+    if format.muxer in ("mp4", "mov"):  # whose usual tags have no room for those of Apple and Android
+        has_own_tags = any(key.startswith(_OWN_TAGS) for key in old.metadata)
+        options["movflags"] = "+faststart" + "+use_metadata_tags" * has_own_tags
     with _telling(target):
         container = av.open(str(file), "w", format=format.muxer, container_options=options)
     try:
@@ -311,9 +356,13 @@ def _telling(target: Path) -> Iterator[None]:
     except FFmpegError as error:
         if error.errno in _OF_SYSTEM:
             raise OSError(error.errno, error.strerror) from error
+        advice = (
+            "It may be damaged; see whether a player opens the source."
+            if target.suffix.lower() == _TAKES_MOST
+            else f"Try {_TAKES_MOST}, which takes nearly everything."
+        )
         raise ImageError(
-            f"{target} could not be written as a video: FFmpeg says {error.strerror or error}. Try .mkv, which takes "
-            "nearly everything."
+            f"{target} could not be written as a video: FFmpeg says {error.strerror or error}. {advice}"
         ) from error
 
 
@@ -323,50 +372,21 @@ def _pictures(container: InputContainer, source: Path) -> VideoStream:
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise ImageError(f"{source} has no video stream (it holds {kinds}). Choose a file with moving pictures.")
-    stream = streams[0]
-    stream.thread_type = "AUTO"
-    return stream
+    return streams[0]
 
 
-def _encoder(format: VideoFormat, target: Path) -> Codec:
-    for name in format.encoders:
-        try:
-            return Codec(name, "w")
-        except UnknownCodecError:
-            continue
-    raise ImageError(
-        f"{target} cannot be written: FFmpeg in the installed package av has none of the encoders "
-        f"{', '.join(format.encoders)}. Install av from PyPI (pip install --force-reinstall av), or choose another "
-        f"suffix: {', '.join(VIDEO_FORMATS)}."
-    )
+def _start(container: InputContainer, video: VideoStream) -> Fraction:
+    """Seconds at which pictures and sound begin; what begins before 0 is cut off by intent, unless stamps wrap."""
+    streams = (video, *container.streams.audio)
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in streams
+        if stream.start_time is not None and stream.time_base is not None
+    ]
+    start = min(starts, default=Fraction(0))
+    return start if _is_joinable(container) else max(start, Fraction(0))
 
 
-def _encoder_options(encoder: str, quality: int | None, target: Path) -> dict[str, str]:
-    if encoder not in _CRF:
-        if quality is None:
-            return {}
-        raise ImageError(
-            f"{target} cannot be written at a chosen quality: the installed package av encodes it with {encoder}, "
-            "which has none to choose. Leave --quality out, or install av from PyPI (pip install --force-reinstall av)."
-        )
-    worst, usual = _CRF[encoder]
-    crf = worst + (usual - worst) * (_USUAL_QUALITY if quality is None else quality) / _USUAL_QUALITY
-    return _OPTIONS[encoder] | {"crf": str(max(_BEST_CRF, round(crf)))}
-
-
-def _pixel_format(encoder: Codec, frame: VideoFrame) -> str:
-    """What every player shows, where the frame does not need more."""
-    known = {format.name for format in encoder.video_formats or []}
-    is_odd = frame.width % 2 or frame.height % 2
-    colour = "yuv444p" if is_odd and encoder.name == "libx264" else "yuv420p"
-    deep = f"{colour}10le"
-    return deep if bits(frame) > 8 and not is_rgb(frame) and deep in known else colour
-
-
-def _time_base(frame: VideoFrame, stream: VideoStream) -> Fraction:
-    """Seconds in one step of the frame's time stamps."""
-    return frame.time_base or stream.time_base or 1 / _rate(stream)
-
-
-def _rate(stream: VideoStream) -> Fraction:
-    return stream.average_rate or stream.guessed_rate or Fraction(25)
+def _is_joinable(container: InputContainer) -> bool:
+    """Whether files of the format are put together one behind the other, with the time stamps of each."""
+    return bool(container.format.flags & _TS_DISCONT)

@@ -9,6 +9,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from zorse.imaging.video.formats import VideoFormat
+from zorse.imaging.video.timeline import is_last
 
 _SOUND_RATES = {"libopus": 48000}
 """Samples per second, of encoders that do not take any."""
@@ -19,6 +20,9 @@ _LAYOUTS = {1: "mono", 2: "stereo"}
 
 class Carrier(Protocol):
     """Brings the packets of one stream into the new file."""
+
+    converts_to: str
+    """FFmpeg's name of what the stream becomes; empty where it is copied."""
 
     def __call__(self, packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
         """What to write for a packet; the last one is empty.
@@ -45,6 +49,8 @@ def codec_name(stream: Stream) -> str:
 
 
 class _Copied:
+    converts_to = ""
+
     def __init__(self, stream: Stream, output: OutputContainer) -> None:
         self._stream = output.add_stream_from_template(stream)
         self._stream.metadata.update(stream.metadata)
@@ -63,11 +69,11 @@ class _Converted:
         made = output.add_stream(encoder, rate=rate, layout=layout)
         if not isinstance(made, AudioStream):
             raise TypeError(f"{encoder} encodes no sound")
-        self._source, self._stream = stream, made
+        self._source, self._stream, self.converts_to = stream, made, codec_name(made)
         self._stream.metadata.update(stream.metadata)
 
     def __call__(self, packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
         for frame in self._source.decode(packet):
             yield from self._stream.encode(frame)
-        if packet.dts is None:
+        if is_last(packet):
             yield from self._stream.encode(None)

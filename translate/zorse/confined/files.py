@@ -1,0 +1,193 @@
+"""Strangers' pictures and videos, opened in processes of their own."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from zorse.confined.launch import Confines, fork_server
+from zorse.confined.messages import (
+    Failed,
+    Finished,
+    Frame,
+    Go,
+    Gone,
+    Message,
+    Opened,
+    PictureTask,
+    Translated,
+    VideoTask,
+    receive,
+    receive_bytes,
+    receive_frame,
+    send,
+)
+from zorse.errors import ImageError
+from zorse.imaging.io import Picture
+from zorse.imaging.receipt import Receipt
+
+_PICTURE_SECONDS = 600
+_VIDEO_SECONDS = 7200
+_GLANCE = 30.0
+"""Seconds that reading a header may take on a busy machine."""
+_PATIENCE = 600.0
+"""Seconds without an answer: large AVIFs take minutes to encode."""
+
+_LARGEST_RESULT = 2**31
+"""Bytes of a picture file."""
+
+
+CheckPixels = Callable[[int], None]
+"""Raises what the caller wants for files with so many pixels, all frames together."""
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One picture of a video."""
+
+    picture: Picture
+    done: int
+    """Frames that are finished."""
+    total: int | None
+    """Frames of the whole video, if that is known."""
+    seconds: float
+    """That the finished ones took."""
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that the rest will take."""
+        if self.total is None or not self.done:
+            return None
+        return self.seconds / self.done * max(self.total - self.done, 0)
+
+
+class ConfinedPicture:
+    """A picture file that is open in another process. Its frames come one after the other, and each goes back
+    translated before the next one comes."""
+
+    def __init__(self, line: socket.socket, header: Opened, check_pixels: CheckPixels) -> None:
+        self._line, self._check_pixels = line, check_pixels
+        self.suffix = header.suffix
+        self.height, self.width = header.height, header.width
+        self._frames = header.frames
+
+    def __len__(self) -> int:
+        return self._frames
+
+    def translated(self, translate: Callable[[Picture], Picture]) -> tuple[bytes, Receipt]:
+        """Every frame through a function, and then the whole as a file of the same kind, and what became of what the
+        file held.
+
+        Args:
+            translate: takes the pixels of a frame and gives others of the same size and depth.
+
+        Raises:
+            ImageError: the file is damaged.
+        """
+        send(self._line, Go())
+        for _ in range(self._frames):
+            picture = self._frame()
+            send(self._line, Translated(), translate(picture).rgb)
+        match _answer(self._line):
+            case Finished(n_bytes=count, receipt=Receipt() as receipt) if count <= _LARGEST_RESULT:
+                return receive_bytes(self._line, count), receipt
+        raise Gone
+
+    def first_frame(self) -> Picture:
+        """The pixels of the first frame.
+
+        Raises:
+            ImageError: the file is damaged.
+        """
+        send(self._line, Go())
+        return self._frame()
+
+    def _frame(self) -> Picture:
+        match _answer(self._line):
+            case Frame() as frame:
+                self._check_pixels(frame.height * frame.width)
+                return receive_frame(self._line, frame)
+        raise Gone
+
+
+@contextmanager
+def open_confined(content: bytes, name: str, memory: int, check_pixels: CheckPixels) -> Iterator[ConfinedPicture]:
+    """A picture file whose header is read, in a process of its own that ends with the block.
+
+    Args:
+        content: of the file.
+        name: what errors call it.
+        memory: bytes that the process may take.
+        check_pixels: is asked before pixels are decoded, and again before they are taken over.
+
+    Raises:
+        ImageError: empty, damaged, or not a picture.
+        CannotStart: the system starts no more processes.
+    """
+    with _process(name, Confines(memory, _PICTURE_SECONDS)) as line:
+        send(line, PictureTask(name=name, n_bytes=len(content)), content)
+        del content
+        match _answer(line):
+            case Opened() as header:
+                line.settimeout(_PATIENCE)
+                check_pixels(header.frames * header.height * header.width)
+                yield ConfinedPicture(line, header, check_pixels)
+            case _:
+                raise Gone
+
+
+def translate_confined_video(
+    source: Path,
+    target: Path,
+    memory: int,
+    check_pixels: CheckPixels,
+    translate: Callable[[VideoFrame], Picture],
+) -> None:
+    """Rewrites a video in a process of its own.
+
+    Args:
+        source: the video.
+        target: the new file.
+        memory: bytes that the process may take.
+        check_pixels: is asked before a frame is taken over.
+        translate: the translation of one frame, with how far the video is.
+
+    Raises:
+        ImageError: not a video, or damaged.
+    """
+    with _process(str(source), Confines(memory, _VIDEO_SECONDS)) as line:
+        send(line, VideoTask(source=str(source), target=str(target)))
+        line.settimeout(_PATIENCE)
+        while True:
+            match _answer(line):
+                case Frame() as frame:
+                    check_pixels(frame.height * frame.width)
+                    picture = receive_frame(line, frame)
+                    new = translate(VideoFrame(picture, frame.done, frame.total, frame.seconds))
+                    send(line, Translated(), new.rgb)
+                case Finished():
+                    return
+                case _:
+                    raise Gone
+
+
+@contextmanager
+def _process(name: str, confines: Confines) -> Iterator[socket.socket]:
+    with fork_server.connect(confines) as line:
+        line.settimeout(_GLANCE)
+        try:
+            yield line
+        except Gone as gone:
+            raise ImageError(
+                f"{name} could not be read: its decoder ended early, or needed more memory or time than it may take. "
+                "Save the file again in another format, or smaller."
+            ) from gone
+
+
+def _answer(line: socket.socket) -> Message:
+    match receive(line):
+        case Failed(reason=reason):
+            raise ImageError(reason[:2000])
+        case message:
+            return message

@@ -1,0 +1,83 @@
+"""The program that makes a process for each stranger's file; `zorse.confined.launch` starts it.
+
+It has loaded the decoders and has never seen a file. Each process is a fork of it: it is there within milliseconds, and
+its memory holds nothing of any other file, so that whatever a decoder leaves unwritten shows nothing of anybody's.
+
+    python -m zorse.confined.server fork FD          takes sockets from another one, a process for each
+    python -m zorse.confined.server once PORT KEY    works for the one file that the page sends to it
+"""
+
+import gc
+import os
+import signal
+import socket
+import struct
+import sys
+from contextlib import suppress
+
+from zorse.confined.work import work
+from zorse.extras import is_installed
+from zorse.imaging.formats import readable_formats
+
+CONFINES = struct.Struct(">QQ")
+"""Bytes of memory and seconds of processor time that a process may take."""
+
+READY = b"+"
+"""The first thing that a forked process says."""
+
+
+def main(arguments: list[str]) -> None:
+    """Works until the page closes its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page, which then closes its end
+    match arguments:
+        case ["fork", number]:
+            _load_decoders()
+            _fork_for_each(socket.socket(fileno=int(number)))
+        case ["once", port, key]:
+            with socket.create_connection(("127.0.0.1", int(port))) as line:
+                line.sendall(bytes.fromhex(key))
+                work(line)
+
+
+def _load_decoders() -> None:
+    readable_formats()
+    if is_installed("video"):
+        import zorse.imaging.video.rewrite  # noqa: F401  # for the processes to come
+
+
+def _fork_for_each(control: socket.socket) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system clears away those that have ended
+    gc.collect()
+    gc.freeze()  # shared pages stay shared
+    while True:
+        request, numbers, _, _ = socket.recv_fds(control, CONFINES.size, 1)
+        if len(request) < CONFINES.size or not numbers:
+            return
+        with (
+            socket.socket(fileno=numbers[0]) as line,
+            suppress(OSError),
+        ):  # no room for a process: the page sees the end
+            if os.fork() == 0:
+                try:
+                    control.close()
+                    _confine(*CONFINES.unpack(request))
+                    line.sendall(READY)
+                    work(line)
+                finally:
+                    os._exit(0)
+
+
+def _confine(memory: int, seconds: int) -> None:
+    import resource
+
+    for kind, limit in (
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # a lower limit is in force
+            resource.setrlimit(kind, (limit, limit))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,104 @@
+"""What the process that holds a stranger's file does: it opens the file, hands over frames, takes them back, encodes.
+
+Only pixels leave it before the end: profiles, metadata and whatever else the file holds are read and written here. At
+the end come the new file, and a receipt of what became of all that.
+"""
+
+import io
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zorse.confined.messages import (
+    Failed,
+    Finished,
+    Go,
+    Gone,
+    Opened,
+    PictureTask,
+    Translated,
+    VideoTask,
+    receive,
+    receive_bytes,
+    receive_pixels,
+    send,
+    send_frame,
+)
+from zorse.errors import ZorseError
+from zorse.imaging.io import Picture, encode_pictures, holds_frames, open_pictures, suffix_of
+from zorse.imaging.receipt import receipt_of
+from zorse.runtime.video import translate_video
+
+if TYPE_CHECKING:
+    from zorse.imaging.video.rewrite import VideoProgress
+
+
+def work(line: socket.socket) -> None:
+    """Does one task, and tells of its end."""
+    try:
+        match receive(line):
+            case PictureTask() as task:
+                _picture(line, task, receive_bytes(line, task.n_bytes))
+            case VideoTask() as task:
+                _video(line, task)
+    except Gone:
+        return  # the page wants no more of it
+    except ZorseError as error:
+        _fail(line, str(error))
+    except MemoryError:
+        _fail(line, "The file needs more memory than it may take. Use a smaller one.")
+
+
+def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
+    source = io.BytesIO(content)
+    source.name = task.name
+    del content
+    with open_pictures(source, max_pixels=None) as file:
+        suffix = suffix_of(file.format)
+        in_file = len(file)
+        count = in_file if holds_frames(suffix) else 1
+        send(line, Opened(suffix=suffix, height=file.height, width=file.width, frames=count))
+        _expect(line, Go)
+        frames = [_translated(line, picture) for picture in (file if count > 1 else file.only_frame())]
+        animation = file.animation()
+        result = encode_pictures(frames, suffix, animation)
+        receipt = receipt_of(frames, animation, suffix, in_file, Path(task.name).suffix)
+    send(line, Finished(n_bytes=len(result), receipt=receipt), result)
+
+
+def _video(line: socket.socket, task: VideoTask) -> None:
+    progress: VideoProgress | None = None
+
+    def report(now: "VideoProgress") -> None:
+        nonlocal progress
+        progress = now
+
+    def translate(frame: Picture) -> Picture:
+        done, total, seconds = (
+            (0, None, 0.0) if progress is None else (progress.frames, progress.total, progress.seconds)
+        )
+        return _translated(line, frame, done, total, seconds)
+
+    translate_video(translate, Path(task.source), Path(task.target), report=report)
+    send(line, Finished(n_bytes=0))
+
+
+def _translated(
+    line: socket.socket, picture: Picture, done: int = 0, total: int | None = None, seconds: float = 0
+) -> Picture:
+    send_frame(line, picture, done, total, seconds)
+    _expect(line, Translated)
+    return replace(picture, rgb=receive_pixels(line, picture.rgb.shape, picture.rgb.dtype.itemsize == 2))
+
+
+def _expect(line: socket.socket, kind: type[Go] | type[Translated]) -> None:
+    if not isinstance(receive(line), kind):
+        raise Gone
+
+
+def _fail(line: socket.socket, reason: str) -> None:
+    try:
+        send(line, Failed(reason=reason))
+    except Gone:
+        return
