@@ -290,10 +290,13 @@ def test_a_16_bit_cmyk_tiff_says_that_8_are_read():
     assert [note.what for note in picture.notes] == ["CMYK", "16 bits per channel"]
 
 
-def test_a_16_bit_ppm_says_that_8_are_read(pixels):
+def test_a_16_bit_ppm_in_letters_says_that_8_are_read(pixels):
     deep = pixels.astype(">u2") * 257
-    data = b"P6\n# a comment\n256 16\n65535\n" + deep.tobytes()
-    assert [note.what for note in read_picture(data).notes] == ["16 bits per channel"]
+    binary = read_picture(b"P6\n# a comment\n256 16\n65535\n" + deep.tobytes())
+    assert binary.rgb.dtype == np.uint16
+    assert not binary.notes
+    letters = b"P3\n# a comment\n256 16\n65535\n" + " ".join(map(str, deep.ravel())).encode()
+    assert [note.what for note in read_picture(letters).notes] == ["16 bits per channel"]
     assert not read_picture(b"P6 256 16 255\n" + pixels.tobytes()).notes
 
 

@@ -1,11 +1,10 @@
 """How frames are played, as arguments for Pillow's writers."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
 
-from zorse.imaging.picture import Animation, Picture
+from zorse.imaging.picture import Animation
 
 _GIF_COLOURS = 256
 
@@ -15,11 +14,11 @@ def time_step(format: str) -> int:
     return 10 if format == "GIF" else 1
 
 
-def timing_options(frames: Sequence[Picture], animation: Animation, format: str) -> dict[str, Any]:
+def timing_options(animation: Animation, format: str) -> dict[str, Any]:
     """Durations, repetitions and disposal.
 
     Frames come whole, as they are seen. How a file builds them up from parts is chosen anew, so that they look the
-    same: a GIF with transparency clears the frame before (disposal 2), all others leave it and overwrite what changed.
+    same: they leave the frame before and overwrite what changed. GIFs with transparency are written by `join_frames`.
     """
     durations = [round(duration) for duration in animation.durations]
     options: dict[str, Any] = {"duration": durations}
@@ -32,7 +31,7 @@ def timing_options(frames: Sequence[Picture], animation: Animation, format: str)
         if animation.default_image:
             options["duration"] = durations[1:]
     if format == "GIF":
-        options["disposal"] = 2 if any(frame.alpha is not None for frame in frames) else 1
+        options["disposal"] = 1
         if animation.plays != 1:  # a GIF counts repetitions; without a count it is played once
             options["loop"] = max(0, animation.plays - 1)
     return options
@@ -41,11 +40,12 @@ def timing_options(frames: Sequence[Picture], animation: Animation, format: str)
 def paletted(image: Image.Image) -> Image.Image:
     """RGB or RGBA -> 256 colours of its own, dithered; half transparent and more is transparent."""
     colours = image.convert("RGB")
-    if image.mode != "RGBA":
+    clear = image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0) if image.mode == "RGBA" else None
+    if clear is None or clear.getbbox() is None:
         return colours.quantize(palette=colours.quantize(_GIF_COLOURS), dither=Image.Dither.FLOYDSTEINBERG)
     few = colours.quantize(palette=colours.quantize(_GIF_COLOURS - 1), dither=Image.Dither.FLOYDSTEINBERG)
     transparent = _GIF_COLOURS - 1
     few.putpalette(((few.getpalette() or []) + [0] * 3 * _GIF_COLOURS)[: 3 * _GIF_COLOURS])
-    few.paste(transparent, mask=image.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0))
+    few.paste(transparent, mask=clear)
     few.info["transparency"] = transparent
     return few

@@ -1,6 +1,7 @@
 """16 bits per channel, which Pillow reduces to 8: read and written with OpenCV."""
 
 import io
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from PIL import Image, TiffImagePlugin
 
 from zorse.errors import ImageError
 from zorse.imaging.picture import Pixels
+from zorse.imaging.png import pixels_only
+from zorse.imaging.tiff_planes import decode_planes, is_planar
 
 Deep = tuple[NDArray[np.uint16], NDArray[np.uint16] | None]
 """(H, W, 3) colour and, where there is one, (H, W) alpha."""
@@ -22,6 +25,12 @@ _ASSOCIATED_ALPHA = 1
 
 _BAND = 256
 """Rows at a time."""
+_SIGNED, _FLOAT = 2, 3
+"""Values of TIFF's tag SampleFormat."""
+_PPM_HEAD = re.compile(rb"P6(?:(?:\s|#[^\n]*\n)+(\d{1,9})){3}\s")
+"""Magic number, width, height and, as the group, the number that is white."""
+_J2K_SIZES = b"\xff\x4f\xff\x51"
+"""Begin of a JPEG 2000 codestream; sizes and depths follow."""
 
 _level = threading.Lock()
 _quiet_threads = 0
@@ -33,7 +42,9 @@ class DepthError(ImageError):
 
 
 def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
-    """16-bit colour, and alpha, of a PNG or of a page of a TIFF; None for everything else.
+    """16-bit colour, and alpha, of a PNG, PPM or JPEG 2000 or of a page of a TIFF; None for everything else.
+
+    9 to 15 bits are spread over 16.
 
     Args:
         image: the opened file, at that frame.
@@ -43,9 +54,14 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
     Raises:
         DepthError: OpenCV does not know how the file is compressed.
     """
-    if image.mode not in ("RGB", "RGBA", "LA") or not _has_16_bits(image, data):
+    if image.mode not in ("RGB", "RGBA", "LA"):
         return None
-    content = np.frombuffer(data, np.uint8)
+    white = _white(image, data)
+    if white <= 255:
+        return None
+    if has_deep_planes(image):
+        return _planes(image, data)
+    content = np.frombuffer(pixels_only(data) if image.format == "PNG" else data, np.uint8)
     with _quiet():
         if frame == 0:
             pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
@@ -53,10 +69,9 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
             read, pages = cv2.imdecodemulti(content, cv2.IMREAD_UNCHANGED, range=(frame, frame + 1))
             pixels = pages[0] if read and pages else None
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != image.size:
-        raise DepthError(
-            "has 16 bits per channel, of which only 8 can be read here: its compression or its number of channels is "
-            "rare. Save it as RGB with LZW or deflate compression, or with 8 bits."
-        )
+        raise _too_deep()
+    if white < 65535:
+        pixels = (pixels.astype(np.uint32) * 65535 // white).astype(np.uint16)
     if pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint16), None
     rgb, alpha = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB).astype(np.uint16), pixels[:, :, 3].astype(np.uint16)
@@ -71,7 +86,7 @@ def decoders_agree(image: Image.Image, deep: Deep) -> bool:
         deep: the same, decoded by OpenCV.
     """
     rgb = deep[0]
-    if image.mode not in ("RGB", "RGBA") or _is_multiplied(image):
+    if image.mode not in ("RGB", "RGBA") or _is_multiplied(image) or has_deep_planes(image):
         return True
     bands = range(0, len(rgb), _BAND)
     for top in bands:
@@ -81,8 +96,59 @@ def decoders_agree(image: Image.Image, deep: Deep) -> bool:
     return True
 
 
+def has_deep_planes(image: Image.Image) -> bool:
+    """Whether a page of a TIFF has 16 bits and its channels apart: Pillow's pixels are then wrong."""
+    tags = _tags(image)
+    return is_planar(tags) and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8
+
+
+def check_samples(image: Image.Image) -> None:
+    """Makes sure that the numbers of a decoded TIFF stand for brightness from black to white.
+
+    Raises:
+        DepthError: they are signed, say.
+    """
+    formats = {*_tags(image).get(TiffImagePlugin.SAMPLEFORMAT, ())}
+    if not formats - {1, 4, _FLOAT}:  # unsigned, untyped; floats are refused with their range
+        return
+    values = np.asarray(image)
+    if _SIGNED in formats:
+        values = values.view(f"i{values.itemsize}")
+        kind = f"signed {8 * values.itemsize}-bit"
+    else:
+        kind = "complex"
+    raise _unknown_white(f"{kind} values from {values.min():g} to {values.max():g}")
+
+
+def _planes(image: Image.Image, data: bytes) -> Deep:
+    try:
+        pixels = decode_planes(data, _tags(image))
+    except (KeyError, TypeError, SyntaxError) as error:
+        raise _too_deep() from error
+    if pixels.shape[2] not in (3, 4):
+        raise _too_deep()
+    rgb = np.ascontiguousarray(pixels[:, :, :3])
+    if pixels.shape[2] == 3:
+        return rgb, None
+    alpha = np.ascontiguousarray(pixels[:, :, 3])
+    return _divided(rgb, alpha) if _is_multiplied(image) else rgb, alpha
+
+
 def _is_multiplied(image: Image.Image) -> bool:
     return bool(_tags(image).get(TiffImagePlugin.EXTRASAMPLES) == (_ASSOCIATED_ALPHA,))
+
+
+def _too_deep() -> DepthError:
+    return DepthError(
+        "has 16 bits per channel, of which only 8 can be read here: its compression or its number of channels is "
+        "rare. Save it as RGB with LZW or deflate compression, or with 8 bits."
+    )
+
+
+def _unknown_white(what: str) -> DepthError:
+    return DepthError(
+        f"holds {what}; it is not known which of them is white. Save it with 8 or 16 bits per channel, unsigned."
+    )
 
 
 def _divided(rgb: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -99,10 +165,7 @@ def deep_grey(image: Image.Image) -> NDArray[np.uint16]:
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise DepthError(
-            f"holds {values.dtype} values from {values.min():g} to {values.max():g}; it is not known which "
-            "of them is white. Save it with 8 or 16 bits per channel."
-        )
+        raise _unknown_white(f"{values.dtype} values from {values.min():g} to {values.max():g}")
     values = values.astype(np.uint16)
     tags = _tags(image)
     if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,):
@@ -154,10 +217,17 @@ def encode(suffix: str, rgb: Pixels, alpha: Pixels | None, options: Sequence[int
     return buffer.tobytes()
 
 
-def _has_16_bits(image: Image.Image, data: bytes) -> bool:
+def _white(image: Image.Image, data: bytes) -> int:
+    """The number that is white in the file: 65535 of 16 bits; 255 also for what is not looked into."""
     if image.format == "PNG":
-        return data[24] == 16  # bit depth: after signature (8), chunk head (8), width and height (8)
-    return all(bits == 16 for bits in _tags(image).get(TiffImagePlugin.BITSPERSAMPLE, (8,)))
+        return (1 << data[24]) - 1  # bit depth: after signature (8), chunk head (8), width and height (8)
+    if image.format == "PPM":
+        head = _PPM_HEAD.match(data)
+        return int(head[1]) if head else 255
+    if image.format == "JPEG2000":
+        place = data.find(_J2K_SIZES)
+        return (2 << (data[place + 42] & 0x7F)) - 1 if 0 <= place < len(data) - 42 else 255
+    return 65535 if all(bits == 16 for bits in _tags(image).get(TiffImagePlugin.BITSPERSAMPLE, (8,))) else 255
 
 
 def _tags(image: Image.Image) -> Any:

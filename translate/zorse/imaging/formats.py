@@ -23,7 +23,7 @@ def _register_heif() -> bool:
     return True
 
 
-HEIF_SUFFIXES = (".heic", ".heif")
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 """Of files that are pictures whether or not they can be read here."""
 
 _HEIF = dict.fromkeys(HEIF_SUFFIXES, "HEIF") if _register_heif() else {}
@@ -33,6 +33,7 @@ WRITE_FORMATS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".jfif": "JPEG",
+    ".jpe": "JPEG",
     ".png": "PNG",
     ".apng": "PNG",
     ".webp": "WEBP",
@@ -40,12 +41,20 @@ WRITE_FORMATS = {
     ".tiff": "TIFF",
     ".gif": "GIF",
     ".bmp": "BMP",
+    ".dib": "BMP",
     **_AVIF,
     **_HEIF,
 }
 """Suffix of a file to write -> Pillow's name of the format."""
 
-READ_SUFFIXES = frozenset({*WRITE_FORMATS, ".avif", ".ppm"})
+TGA_SUFFIXES = frozenset({".tga", ".icb", ".vda", ".vst"})
+"""Of a format without a signature: old files are known by their name only."""
+
+_READ_ONLY = frozenset(
+    {".avif", ".mpo", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", *TGA_SUFFIXES}
+)
+
+READ_SUFFIXES = frozenset({*WRITE_FORMATS, *_READ_ONLY})
 """What `find_pictures` takes for a picture. `read_picture` looks at the content, not at the name."""
 
 ANIMATED_FORMATS = frozenset({"GIF", "WEBP", "PNG", "AVIF", "TIFF"})
@@ -55,7 +64,7 @@ OPAQUE_FORMATS = frozenset({"JPEG", "BMP"})
 """Formats that are written without transparency: white shows through."""
 
 # Pillow knows formats that start other programs (EPS: Ghostscript); only these are opened.
-_READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "PPM")
+_READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "PPM", "JPEG2000")
 
 _SUFFIXES = {"MPO": ".jpg"} | {format: suffix for suffix, format in reversed(WRITE_FORMATS.items())}
 
@@ -64,6 +73,13 @@ def readable_formats() -> list[str]:
     """Pillow's names of the formats that may be opened and can be."""
     Image.init()
     return [format for format in _READ_FORMATS if format in Image.OPEN]
+
+
+def written_suffix(suffix: str) -> str:
+    """The suffix that a picture of that suffix is written with: its own, or that of another format."""
+    if suffix.lower() in WRITE_FORMATS:
+        return suffix
+    return ".jpg" if suffix.lower() == ".mpo" else ".png"  # an MPO is a JPEG with further pictures behind it
 
 
 def suffix_of(format: str) -> str:

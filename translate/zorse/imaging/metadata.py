@@ -274,9 +274,12 @@ def _turned(tags: dict[int, Any], orientation: int) -> dict[int, Any]:
 
 
 def _group(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    group = dict(exif.get_ifd(tag))
-    if ExifTags.IFD.Interop in group:
-        group[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+    try:
+        group = dict(exif.get_ifd(tag))
+        if ExifTags.IFD.Interop in group:
+            group[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+    except Exception:  # as in `_exif`
+        return {}
     return group
 
 

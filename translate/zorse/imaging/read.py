@@ -2,16 +2,18 @@
 
 import io
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import GifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TgaImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from zorse.errors import ImageError
+from zorse.imaging import avif
+from zorse.imaging.bmp import plain_bmp
 from zorse.imaging.colour import (
     has_way_back,
     image_to_srgb,
@@ -22,15 +24,28 @@ from zorse.imaging.colour import (
     unkept_profile,
 )
 from zorse.imaging.colour_tags import read_colour_tags
-from zorse.imaging.deep import Deep, DepthError, decode_deep, decoders_agree, deep_grey
+from zorse.imaging.deep import (
+    Deep,
+    DepthError,
+    check_samples,
+    decode_deep,
+    decoders_agree,
+    deep_grey,
+    has_deep_planes,
+)
 from zorse.imaging.deep_heif import decode_deep_heif
 from zorse.imaging.depth import reading_loss
 from zorse.imaging.encoding import read_encoding
-from zorse.imaging.formats import ANIMATED_FORMATS, readable_formats
+from zorse.imaging.formats import ANIMATED_FORMATS, TGA_SUFFIXES, readable_formats
+from zorse.imaging.gif import GifFrames
+from zorse.imaging.kinds import not_a_picture, reading_failed, refuse_other_kinds
+from zorse.imaging.limits import own_limits
 from zorse.imaging.metadata import Described, read_metadata
 from zorse.imaging.orientation import upright
-from zorse.imaging.picture import Animation, Encoding, Picture, Pixels
+from zorse.imaging.picture import Animation, Encoding, Note, Picture, Pixels
+from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
+from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.tiff_structure import StructureError, check_structure
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
@@ -46,10 +61,18 @@ _SUBFILE_TYPE, _REDUCED = 254, 1
 _TIFF = (b"II*\0", b"MM\0*")
 _SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 """Bytes of a value of each of TIFF's types."""
-_BEGINNINGS = (*_TIFF, b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
-"""Of TIFF, PNG, JPEG and GIF files: what begins so and is no picture is what is left of one."""
 
-_pillow_limit = threading.Lock()
+_TGA_END = b"TRUEVISION-XFILE.\0"
+_SPARE_ALPHA = ("BMP", "TGA")
+"""Formats whose fourth byte may be unused: where it is 0 everywhere, the picture is opaque."""
+
+_LONG_TEXTS = Note(
+    "dropped",
+    "long texts",
+    f"Texts or a profile are left out: unpacked they take more than {MAX_TEXT // 2**20} MB.",
+)
+
+silence_pillow()
 
 
 class PictureFile:
@@ -62,13 +85,22 @@ class PictureFile:
     """
 
     def __init__(
-        self, image: Image.Image, numbers: list[int], stream: io.BytesIO, name: str, max_pixels: int | None
+        self,
+        image: Image.Image,
+        numbers: list[int],
+        stream: io.BytesIO,
+        name: str,
+        max_pixels: int | None,
+        gif: GifFrames | None = None,
+        notes: tuple[Note, ...] = (),
     ) -> None:
         self._image = image
+        self._gif = gif
         self._numbers = numbers
         self._stream = stream
         self._name = name
         self._max_pixels = max_pixels
+        self._notes = notes
         self._durations: dict[int, float] = {}
 
     @property
@@ -111,15 +143,7 @@ class PictureFile:
         """
         place = f" (frame {number + 1} of {len(self)})" if len(self) > 1 else ""
         try:
-            self._image.seek(self._numbers[number])
-            check_pixels(self._name, self._image.width, self._image.height, self._max_pixels)
-            # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
-            # follow its pixels.
-            data, page = self._stream.getvalue(), self._numbers[number]
-            early = read_metadata(self._image, data) if self.format == "TIFF" else None
-            deep = _loaded(self._image, data, page)
-            self._durations[number] = float(self._image.info.get("duration") or 0)
-            return _picture(self._image, early or read_metadata(self._image, data), data, deep)
+            return self._decoded(number)
         except (DepthError, StructureError) as error:
             raise ImageError(f"{self._name}{place} {error}") from error
         except ImageError:
@@ -129,7 +153,25 @@ class PictureFile:
                 f"{self._name} is too large for the free memory. Close other programs or shrink it."
             ) from error
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
-            raise _damaged(self._name, error, place) from error
+            raise reading_failed(self._name, self._stream.getvalue(), error, place) from error
+
+    def _decoded(self, number: int) -> Picture:
+        image, data = self._image, self._stream.getvalue()
+        if self._gif is not None:
+            shown = self._gif.frame(number)
+            shown.format = image.format
+            self._durations[number] = float(self._gif.duration(number))
+            return _picture(shown, read_metadata(image, data), data, None)
+        image.seek(self._numbers[number])
+        check_pixels(self._name, image.width, image.height, self._max_pixels)
+        # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
+        # follow its pixels.
+        early = read_metadata(image, data) if self.format == "TIFF" else None
+        with own_limits():
+            deep = _loaded(image, data, self._numbers[number])
+            self._durations[number] = float(image.info.get("duration") or 0)
+            picture = _picture(image, early or read_metadata(image, data), data, deep)
+        return replace(picture, notes=self._notes + picture.notes) if self._notes else picture
 
     def only_frame(self) -> Iterator[Picture]:
         """Decodes the first frame and lets go of the file: with Pillow's pixels it takes more memory than the picture.
@@ -150,10 +192,18 @@ class PictureFile:
         info = self._image.info
         return Animation(
             durations=tuple(self._durations.get(number, 0.0) for number in range(len(self))),
-            plays=_plays(self._image),
+            plays=self._plays(),
             background=info.get("background") if self.format == "WEBP" else None,
             default_image=bool(info.get("default_image")),
         )
+
+    def _plays(self) -> int:
+        """0 for ever."""
+        if self._gif is not None:
+            return self._gif.plays
+        if self.format == "AVIF":
+            return avif.plays(self._stream.getvalue())
+        return int(self._image.info.get("loop") or 0)
 
 
 @contextmanager
@@ -173,16 +223,19 @@ def open_pictures(
     name, data = _content(source)
     if not data:
         raise ImageError(f"{name} is empty (0 bytes). A copy or download that broke off? Get the file again.")
-    stream = io.BytesIO(data)
-    with stream, _opened(stream, name) as image:
+    refuse_other_kinds(name, data)
+    data, is_shortened = without_long_texts(plain_bmp(data, max_pixels) or data)
+    stream, image = _opened(data, name)
+    with stream, image:
         check_pixels(name, image.width, image.height, max_pixels)
         try:
-            numbers = [image.tell()] if only_first else _frame_numbers(image)
+            gif = GifFrames(data, image.width, image.height) if image.format == "GIF" else None
+            numbers = [image.tell()] if only_first else _frame_numbers(image, gif)
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
-            raise _damaged(name, error) from error
-        check_pixels(name, image.width, image.height, max_pixels, len(numbers))
+            raise reading_failed(name, data, error) from error
+        check_pixels(name, *((image.width, image.height) if gif is None else gif.largest), max_pixels, len(numbers))
         del data  # the stream holds it, and may let go of it
-        yield PictureFile(image, numbers, stream, name, max_pixels)
+        yield PictureFile(image, numbers, stream, name, max_pixels, gif, (_LONG_TEXTS,) if is_shortened else ())
 
 
 def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture:
@@ -240,30 +293,39 @@ def _content(source: Source) -> tuple[str, bytes]:
     return str(getattr(source, "name", "The picture")), source.read()
 
 
-def _opened(stream: io.BytesIO, name: str) -> Image.Image:
-    """The file's header read, its pixels not yet decoded."""
-    formats = readable_formats()
-    # Pillow warns at its own limit, a process-wide variable: it is lifted only while the header is read.
-    with _pillow_limit:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(stream, formats=formats)
-        except UnidentifiedImageError as error:
-            if _is_rare_tiff(stream.getvalue()):
-                raise ImageError(
-                    f"{name} is a kind of TIFF that cannot be read: floating point, more than 16 bits, or rare "
-                    "channels or compression. Save it as RGB or grey with 8 or 16 bits per channel."
-                ) from error
-            if stream.getvalue().startswith(_BEGINNINGS):
-                raise _damaged(name, ValueError("its directory is missing")) from error
-            raise ImageError(
-                f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF (HEIC with "
-                "the package pillow-heif)."
-            ) from error
-        except Exception as error:  # as in `PictureFile.frame`
-            raise _damaged(name, error) from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _opened(data: bytes, name: str) -> tuple[io.BytesIO, Image.Image]:
+    """The file, and its header read, its pixels not yet decoded."""
+    stream = io.BytesIO(data)
+    try:
+        with own_limits():
+            return stream, _identified(stream, name)
+    except UnidentifiedImageError as error:
+        repaired = avif.repaired(data)
+        if repaired is None:
+            raise _not_identified(name, data) from error
+    except Exception as error:  # as in `PictureFile.frame`
+        raise reading_failed(name, data, error) from error
+    return _opened(repaired, name)
+
+
+def _identified(stream: io.BytesIO, name: str) -> Image.Image:
+    """What the first decoder makes of a file that takes it for its own."""
+    try:
+        return Image.open(stream, formats=readable_formats())
+    except UnidentifiedImageError:  # a TGA has no signature at its begin, and an old one has none at all
+        if not stream.getvalue().endswith(_TGA_END) and Path(name).suffix.lower() not in TGA_SUFFIXES:
+            raise
+    stream.seek(0)
+    return TgaImagePlugin.TgaImageFile(stream)
+
+
+def _not_identified(name: str, data: bytes) -> ImageError:
+    if _is_rare_tiff(data):
+        return ImageError(
+            f"{name} is a kind of TIFF that cannot be read: floating point or signed, more than 16 bits, or rare "
+            "channels or compression. Save it as RGB or grey with 8 or 16 bits per channel."
+        )
+    return not_a_picture(name, data)
 
 
 def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
@@ -280,19 +342,28 @@ def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
         with filled_memory(0):
             before = _tiff_digest(data, page)
         with filled_memory(1):
-            image.load()
-            deep = decode_deep(image, data, page)
-    if digest(image, deep) != before or not (deep is None or decoders_agree(image, deep)):
+            deep = _tiff_loaded(image, data, page)
+    if _digest(image, deep) != before or not (deep is None or decoders_agree(image, deep)):
         raise StructureError("is damaged: some of its pixels are missing. Get or save the file again.")
     return deep
 
 
+def _tiff_loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
+    if not has_deep_planes(image):
+        image.load()
+    return decode_deep(image, data, page)
+
+
 def _tiff_digest(data: bytes, page: int) -> bytes:
     """Of a page's pixels, decoded anew."""
-    with io.BytesIO(data) as stream, _opened(stream, "The picture") as image:
+    stream, image = _opened(data, "The picture")
+    with stream, image:
         image.seek(page)
-        image.load()
-        return digest(image, decode_deep(image, data, page))
+        return _digest(image, _tiff_loaded(image, data, page))
+
+
+def _digest(image: Image.Image, deep: Deep | None) -> bytes:
+    return digest(None if has_deep_planes(image) else image, deep)
 
 
 def _is_rare_tiff(data: bytes) -> bool:
@@ -306,12 +377,6 @@ def _is_rare_tiff(data: bytes) -> bool:
         return False
     sizes = [(length * _SIZES.get(kind, 1), place) for _, kind, length, place in entries]
     return data.startswith(_TIFF) and all(size <= 4 or place + size <= len(data) for size, place in sizes)
-
-
-def _damaged(name: str, error: Exception, place: str = "") -> ImageError:
-    return ImageError(
-        f"{name} is damaged or cut off and cannot be read completely{place} ({error}). Get or save the file again."
-    )
 
 
 def check_pixels(name: str, width: int, height: int, max_pixels: int | None, frames: int = 1) -> None:
@@ -330,8 +395,10 @@ def check_pixels(name: str, width: int, height: int, max_pixels: int | None, fra
     )
 
 
-def _frame_numbers(image: Image.Image) -> list[int]:
+def _frame_numbers(image: Image.Image, gif: GifFrames | None) -> list[int]:
     """Pillow's numbers of the frames that are pictures of their own."""
+    if gif is not None:
+        return list(range(len(gif)))
     if image.format not in ANIMATED_FORMATS:
         return [image.tell()]
     numbers = list(range(getattr(image, "n_frames", 1)))
@@ -346,14 +413,6 @@ def _frame_numbers(image: Image.Image) -> list[int]:
     return whole or numbers[:1]
 
 
-def _plays(image: Image.Image) -> int:
-    """0 for ever. A GIF says how often it is repeated, or nothing for once."""
-    loop = image.info.get("loop")
-    if isinstance(image, GifImagePlugin.GifImageFile):
-        return 1 if loop is None else loop + 1 if loop else 0
-    return int(loop or 0)
-
-
 def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""
 
@@ -365,6 +424,8 @@ def _picture(image: Image.Image, described: Described, data: bytes | None, deep:
     tags, notes = read_colour_tags(image, data)
     if tags is not None:
         image.info.pop("icc_profile", None)  # a PNG's cICP goes before its profile
+    if image.format == "PNG" and data is not None:
+        scale_transparency(image, data)
     rgb, alpha, native, profile = _pixels(image, deep)
     if tags is not None:
         rgb, native, profile = tagged_to_srgb(rgb, tags)
@@ -387,6 +448,8 @@ def _picture(image: Image.Image, described: Described, data: bytes | None, deep:
 
 def _pixels(image: Image.Image, deep: Deep | None) -> tuple[Pixels, Pixels | None, Pixels | None, bytes | None]:
     """sRGB, alpha, colours in the profile, and the profile; 16 bits where the file has them."""
+    kind = image.format
+    check_samples(image)
     if image.mode.startswith("I") or image.mode == "F":
         values = deep_grey(image)
         clear = image.info.get("transparency")  # the grey that is transparent
@@ -400,6 +463,8 @@ def _pixels(image: Image.Image, deep: Deep | None) -> tuple[Pixels, Pixels | Non
     if image.has_transparency_data:
         image = image.convert("RGBA") if image.mode not in ("LA", "RGBA") else image
         alpha = np.array(image.getchannel("A"))
+        if kind in _SPARE_ALPHA and not alpha.any():
+            alpha = None
     srgb, native, profile = image_to_srgb(image)
     return srgb, alpha, native, profile
 

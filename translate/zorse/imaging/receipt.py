@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ExifTags, TiffImagePlugin
 
 from zorse.imaging import exif_block, iptc
-from zorse.imaging.animation import time_step, timing_options
+from zorse.imaging.animation import time_step
 from zorse.imaging.colour import colour_loss, own_space
 from zorse.imaging.depth import depth_loss
 from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
@@ -192,10 +192,10 @@ def _frames(frames: Sequence[Picture], animation: Animation | None, format: str,
     else:
         yield Entry(things, "kept", f"All {count_in_file} {things} are in the result.")
     if written > 1 and animation is not None:
-        yield from _timing(frames, animation, format)
+        yield from _timing(animation, format)
 
 
-def _timing(frames: Sequence[Picture], animation: Animation, format: str) -> Iterator[Entry]:
+def _timing(animation: Animation, format: str) -> Iterator[Entry]:
     if format == "TIFF":
         yield Entry("timing", "dropped", "A TIFF holds pages, without times.")
         return
@@ -204,10 +204,7 @@ def _timing(frames: Sequence[Picture], animation: Animation, format: str) -> Ite
         yield Entry("timing", "kept", "Each frame is shown for as long as it was.")
     else:
         yield Entry("timing", "converted", f"Times are rounded to {step} thousandths of a second.")
-    if animation.plays == 0 or (format == "GIF" and animation.plays == 1):
-        yield Entry("repetition", "kept", "The frames are played as often as they were.")
-    else:
-        yield _kept_or_not("repetition", "loop" in timing_options(frames, animation, format), format)
+    yield Entry("repetition", "kept", "The frames are played as often as they were.")
 
 
 def _written(frames: Sequence[Picture], format: str) -> Sequence[Picture]:

@@ -13,6 +13,7 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from zorse.imaging import iptc
 from zorse.imaging.deep import encode
+from zorse.imaging.limits import own_limits
 from zorse.imaging.picture import Pixels
 
 _NONE, _LZW, _DEFLATE, _PACKBITS = 1, 5, 8, 32773
@@ -66,7 +67,7 @@ def _page(page: Page) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, bytes]:
     directory = TiffImagePlugin.ImageFileDirectory_v2(_HEADER + b"\0\0\0\0")
     for tag, value in page.tags.items():
         directory[tag] = value
-    with Image.open(io.BytesIO(data)) as image:
+    with own_limits(), Image.open(io.BytesIO(data)) as image:
         own = image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile
         for tag in own:
             directory[tag] = own[tag]

@@ -29,12 +29,19 @@ one_decoder = threading.Lock()
 """Held while a file is decoded twice: what new memory is filled with is the whole process's."""
 
 
-def digest(image: Image.Image, deep: Deep | None) -> bytes:
-    """Of the decoded pixels of an image, and of those that were decoded in full depth beside it."""
-    sha = hashlib.sha256(f"{image.mode}{image.size}".encode())
-    rows = max(1, _BAND // (4 * image.width))
-    for top in range(0, image.height, rows):
-        sha.update(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
+def digest(image: Image.Image | None, deep: Deep | None) -> bytes:
+    """Of decoded pixels.
+
+    Args:
+        image: decoded by Pillow; None where it was not.
+        deep: those that were decoded in full depth beside it.
+    """
+    sha = hashlib.sha256()
+    if image is not None:
+        sha.update(f"{image.mode}{image.size}".encode())
+        rows = max(1, _BAND // (4 * image.width))
+        for top in range(0, image.height, rows):
+            sha.update(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
     for pixels in deep or ():
         if pixels is not None:
             sha.update(np.ascontiguousarray(pixels).data)

@@ -14,12 +14,14 @@ from PIL import Image
 from zorse.atomic import replacing
 from zorse.errors import DiskFull, ImageError
 from zorse.imaging.animation import paletted, timing_options
+from zorse.imaging.avif import with_plays
 from zorse.imaging.colour import fitted, own_colours
 from zorse.imaging.colour_tags import with_colour_tags
 from zorse.imaging.deep import encode_deep_png
 from zorse.imaging.deep_heif import encode_deep_heif
 from zorse.imaging.encoding import encoding_options
 from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
+from zorse.imaging.gif import join_frames
 from zorse.imaging.metadata import info, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture, to_uint8
 from zorse.imaging.tiff import Page, encode_tiff
@@ -162,9 +164,13 @@ def _encode_animation(
     frames: Sequence[Picture], format: str, animation: Animation | None, quality: int | None
 ) -> bytes:
     animation = animation or Animation(durations=(100.0,) * len(frames))
-    options = _options(frames[0], format, quality) | timing_options(frames, animation, format)
     images = [_image(frame, format) for frame in frames]
-    return _saved(images[0], format, save_all=True, append_images=images[1:], **options)
+    if format == "GIF" and any("transparency" in image.info for image in images):
+        comment = save_options(frames[0], format).get("comment", b"")
+        return join_frames(images, animation.durations, animation.plays, comment)
+    options = _options(frames[0], format, quality) | timing_options(animation, format)
+    content = _saved(images[0], format, save_all=True, append_images=images[1:], **options)
+    return with_plays(content, animation.plays) if format == "AVIF" else content
 
 
 def _options(picture: Picture, format: str, quality: int | None) -> dict[str, Any]:

@@ -9,9 +9,9 @@ Names of the results, for the model `horse2zebra`:
 
 A video is an input like a picture, under the same rules.
 
-Formats that can be read only (PPM; AVIF and HEIC where Pillow lacks them) become .png, videos of old kinds (AVI, WMV,
-MPEG) .mp4; where that name is taken, a.ppm becomes a.ppm.png. Names that Windows cannot hold, or cannot tell apart, are
-changed as little as possible. An input is never overwritten.
+Formats that can be read only (PNM, TGA, JPEG 2000; AVIF and HEIC where Pillow lacks them) become .png, MPO .jpg, videos
+of old kinds (AVI, WMV, MPEG) .mp4; where that name is taken, a.ppm becomes a.ppm.png. Names that Windows cannot hold,
+or cannot tell apart, are changed as little as possible. An input is never overwritten.
 """
 
 import os
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zorse.errors import ConfigError, ImageError
+from zorse.imaging.formats import written_suffix
 from zorse.imaging.io import WRITE_FORMATS, find_files
 from zorse.imaging.video.formats import ANIMATED_PICTURE, VIDEO_FORMATS, is_video
 from zorse.runtime.left_out import LeftOut, lines, reason_for
@@ -178,7 +179,7 @@ def _named(name: Path) -> Path:
     """The same name in a format that can be written, as every system takes it."""
     if name.suffix.lower() in _WRITABLE:
         return safe_path(name)
-    return safe_path(name.with_suffix(".mp4" if is_video(name) else ".png"))
+    return safe_path(name.with_suffix(".mp4" if is_video(name) else written_suffix(name.suffix)))
 
 
 def _apart(jobs: Iterable[Job]) -> list[Job]:

@@ -23,8 +23,8 @@ _KINDS = {
     _LAYERED: ".psd .psb .xcf .kra .ora .afphoto .clip .procreate",
     _DRAWING: ".svg .svgz .eps .ai .cdr .wmf .emf",
     _LIGHT: ".exr .hdr .pfm",
-    _RARE: ".jxl .jxr .wdp .jp2 .j2k .jpx .jpf .jpc .mpo .hif .heics .avifs .avci .bpg .flif .qoi .tga .pcx .dds .ico "
-    ".cur .icns .pbm .pgm .pnm .pam .sgi .ras .xbm .xpm .fits .dcm .djvu .jpe .dib",
+    _RARE: ".jxl .jxr .wdp .jls .heics .avifs .avci .bpg .flif .qoi .pcx .dds .ico .cur .icns .pam .sgi .ras .xbm "
+    ".xpm .fits .dcm .djvu",
     _VIDEO: ".vob .asf .f4v .mxf .rm .rmvb .dv .ogm .mod .braw .r3d .insv .swf .mjpeg .mjpg .h264 .h265 .y4m",
 }
 _REASONS = {suffix: reason for reason, suffixes in _KINDS.items() for suffix in suffixes.split()}
