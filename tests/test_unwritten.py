@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from zorse.errors import ImageError
-from zorse.imaging.io import read_picture
+from zorse.imaging.io import open_pictures, read_picture
 
 HEIGHT, WIDTH = 96, 128
 STRIPS, TILES = 273, 324
@@ -133,3 +133,20 @@ def test_what_is_read_never_depends_on_what_was_read_before(sound):
         assert results[0] == results[1]
         read += results[0] is not None
     assert 0 < read < 60  # some are sound enough, some are not
+
+
+@pytest.mark.parametrize("format", ["TIFF", "BMP"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+def test_a_second_decoder_is_asked_about_strangers_files(format, mode, monkeypatch):
+    buffer = io.BytesIO()
+    picture(10).convert(mode).save(buffer, format)
+    with open_pictures(buffer.getvalue(), second_opinion=True) as file:
+        np.testing.assert_array_equal(file.frame(0).rgb, read_picture(buffer.getvalue()).rgb)
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda *arguments: decode(*arguments)[::-1])
+    if mode in ("RGB", "L"):
+        with (
+            pytest.raises(ImageError, match="two decoders read it differently"),
+            open_pictures(buffer.getvalue(), second_opinion=True) as file,
+        ):
+            file.frame(0)

@@ -54,7 +54,7 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
     source = io.BytesIO(content)
     source.name = task.name
     del content
-    with open_pictures(source, max_pixels=None) as file:
+    with open_pictures(source, max_pixels=None, second_opinion=True) as file:
         suffix = suffix_of(file.format)
         in_file = len(file)
         count = in_file if holds_frames(suffix) else 1

@@ -62,7 +62,7 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
     if has_deep_planes(image):
         return _planes(image, data)
     content = np.frombuffer(pixels_only(data) if image.format == "PNG" else data, np.uint8)
-    with _quiet():
+    with quiet_opencv():
         if frame == 0:
             pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
         else:
@@ -207,7 +207,7 @@ def encode(suffix: str, rgb: Pixels, alpha: Pixels | None, options: Sequence[int
     pixels = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     if alpha is not None:
         pixels = np.dstack([pixels, alpha])
-    with _quiet():
+    with quiet_opencv():
         written, buffer = cv2.imencode(suffix, pixels, list(options))
     if not written:
         height, width = rgb.shape[:2]
@@ -235,7 +235,7 @@ def _tags(image: Image.Image) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_opencv() -> Iterator[None]:
     """OpenCV prints no warnings of harmless tags. Its level is that of all threads: the last to leave resets it."""
     global _quiet_threads, _usual_level
     with _level:

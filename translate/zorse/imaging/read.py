@@ -46,6 +46,7 @@ from zorse.imaging.picture import Animation, Encoding, Note, Picture, Pixels
 from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
+from zorse.imaging.second_opinion import is_confirmed
 from zorse.imaging.tiff_structure import StructureError, check_structure
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
@@ -93,6 +94,7 @@ class PictureFile:
         max_pixels: int | None,
         gif: GifFrames | None = None,
         notes: tuple[Note, ...] = (),
+        second_opinion: bool = False,
     ) -> None:
         self._image = image
         self._gif = gif
@@ -101,6 +103,7 @@ class PictureFile:
         self._name = name
         self._max_pixels = max_pixels
         self._notes = notes
+        self._second_opinion = second_opinion
         self._durations: dict[int, float] = {}
 
     @property
@@ -169,6 +172,10 @@ class PictureFile:
         early = read_metadata(image, data) if self.format == "TIFF" else None
         with own_limits():
             deep = _loaded(image, data, self._numbers[number])
+            if self._second_opinion and not is_confirmed(image, data, early[1] if early else 1):
+                raise StructureError(
+                    "is damaged, or stored in a rare way: two decoders read it differently. Save it again."
+                )
             self._durations[number] = float(image.info.get("duration") or 0)
             picture = _picture(image, early or read_metadata(image, data), data, deep)
         return replace(picture, notes=self._notes + picture.notes) if self._notes else picture
@@ -208,7 +215,11 @@ class PictureFile:
 
 @contextmanager
 def open_pictures(
-    source: Source, max_pixels: int | None = MAX_PIXELS, *, only_first: bool = False
+    source: Source,
+    max_pixels: int | None = MAX_PIXELS,
+    *,
+    only_first: bool = False,
+    second_opinion: bool = False,
 ) -> Iterator[PictureFile]:
     """A file whose header is read and whose size is checked; its pixels are not decoded yet.
 
@@ -216,6 +227,8 @@ def open_pictures(
         source: a path, the content of a file, or a file opened for reading in binary mode.
         max_pixels: most pixels of all frames together; None for no limit.
         only_first: whether the file is taken as if it held only its first frame.
+        second_opinion: whether TIFFs and BMPs are decoded by OpenCV, too, and refused where the two decoders differ:
+            for files that nobody vouches for.
 
     Raises:
         ImageError: missing, empty, too large, damaged, or not a picture.
@@ -235,7 +248,9 @@ def open_pictures(
             raise reading_failed(name, data, error) from error
         check_pixels(name, *((image.width, image.height) if gif is None else gif.largest), max_pixels, len(numbers))
         del data  # the stream holds it, and may let go of it
-        yield PictureFile(image, numbers, stream, name, max_pixels, gif, (_LONG_TEXTS,) if is_shortened else ())
+        yield PictureFile(
+            image, numbers, stream, name, max_pixels, gif, (_LONG_TEXTS,) if is_shortened else (), second_opinion
+        )
 
 
 def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture:
