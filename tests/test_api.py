@@ -79,6 +79,18 @@ def test_a_picture_comes_back_in_its_format_with_its_metadata(web, format, kind)
     assert np.abs(255 - pixels(answer.content) - pixels(content)).max() < 8
     with Image.open(io.BytesIO(answer.content)) as result:
         assert (result.format, result.getexif()[0x010E]) == (format, "my horse")
+    receipt = json.loads(answer.headers["X-Zorse-Receipt"])
+    assert {"what": "EXIF", "outcome": "kept", "detail": "EXIF is in the result."} in receipt["entries"]
+
+
+def test_the_receipt_says_what_was_dropped_and_is_documented(web):
+    clear = io.BytesIO()
+    Image.new("RGBA", (40, 30), (10, 20, 30, 100)).save(clear, "TIFF")
+    answer = translate(web, clear.getvalue(), "näme.jpg")
+    details = [entry["detail"] for entry in json.loads(answer.headers["X-Zorse-Receipt"])["entries"]]
+    assert "The file is TIFF, although its name ends in .jpg, and so is the result." in details
+    assert "X-Zorse-Receipt" in web.get("/api/v1/docs").text
+    assert "X-Zorse-Receipt" in web.get("/api/v1/openapi.json").json()["paths"]["/translate"]["post"]["description"]
 
 
 def test_every_frame_of_an_animation_is_translated(web):

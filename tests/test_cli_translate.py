@@ -53,6 +53,72 @@ def mean(path):
         return np.asarray(image.convert("RGB")).mean()
 
 
+# Receipts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    folder = tmp_path / "in"
+    save(folder / "a.png")
+    Image.new("RGBA", (20, 12), (10, 20, 30, 100)).save(folder / "b.jpg", "PNG")
+    for name in ("c.dng", "d.jxl", "e.txt"):
+        (folder / name).touch()
+    return folder
+
+
+def test_notes_and_skipped_files_are_said(tmp_path, mixed, model, zorse):
+    code, output, errors = zorse("translate", mixed, "-m", model, "-o", tmp_path / "out")
+    assert (code, output) == (0, ""), errors
+    lines = errors.splitlines()
+    first = next(number for number, line in enumerate(lines) if "b.jpg ->" in line)
+    assert lines[first + 1].startswith("Note: The file is PNG, although its name ends in .jpg")
+    assert lines[first + 2] == "Note: JPEG holds no transparency: white shows through."
+    assert errors.count("Note:") == 2, "nothing is said of what is kept"
+    assert "Skipped: 1 .dng file (" in errors
+    assert "Skipped: 1 .jxl file (" in errors
+    assert "Skipped: 1 other file, neither pictures nor videos (1 .txt)." in errors
+    assert "2 of 2 pictures translated, 2 skipped." in errors
+
+
+def test_json_has_a_line_for_each_file(tmp_path, mixed, model, zorse):
+    (mixed / "bad.png").write_bytes(b"no picture")
+    code, output, _ = zorse("translate", mixed, "-m", model, "-o", tmp_path / "out", "--json")
+    assert code == 1
+    *files, last = map(json.loads, output.splitlines())
+    assert all(set(file) == {"source", "target", "seconds", "error", "skipped", "receipt"} for file in files)
+    by_name = {Path(file["source"]).name: file for file in files}
+    assert list(by_name) == ["a.png", "b.jpg", "bad.png", "c.dng", "d.jxl"]
+    assert "is not a picture" in by_name["bad.png"]["error"]
+    assert by_name["a.png"]["receipt"]["entries"][0]["outcome"] == "kept"
+    assert {"what": "transparency", "outcome": "dropped"}.items() <= by_name["b.jpg"]["receipt"]["entries"][1].items()
+    assert "raw file" in by_name["c.dng"]["skipped"]
+    assert last == {
+        "summary": {
+            "translated": 2,
+            "copied": 0,
+            "done_before": 0,
+            "failed": 1,
+            "skipped": 2,
+            "other_files": {".txt": 1},
+            "stopped": False,
+        }
+    }
+
+
+def test_a_file_of_an_unreadable_kind_that_is_named_is_an_error(tmp_path, mixed, model, zorse):
+    code, _, errors = zorse("translate", mixed / "a.png", mixed / "d.jxl", "-m", model, "-o", tmp_path / "out")
+    assert code == 1
+    assert "d.jxl: .jxl is a kind of picture that Zorse does not read." in errors
+    assert (tmp_path / "out/a.png").exists()
+    assert zorse("translate", mixed / "d.jxl", "-m", model)[0] == 1
+
+
+def test_json_and_a_picture_cannot_share_standard_output(mixed, model, zorse):
+    code, output, errors = zorse("translate", mixed / "a.png", "-m", model, "-o", "-", "--json")
+    assert (code, output) == (2, "")
+    assert "--json writes to standard output" in errors
+
+
 # Names of the results ------------------------------------------------------------------------------------------------
 
 

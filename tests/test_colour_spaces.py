@@ -287,7 +287,7 @@ def test_a_16_bit_cmyk_tiff_says_that_8_are_read():
     data = b"II*\0" + struct.pack("<I", 8) + directory + bytes(4) + struct.pack("<4H", *[16] * 4) + strip
     picture = read_picture(data)
     assert picture.rgb.shape == (4, 6, 3)
-    assert [note.what for note in picture.notes] == ["16 bits per channel"]
+    assert [note.what for note in picture.notes] == ["CMYK", "16 bits per channel"]
 
 
 def test_a_16_bit_ppm_in_letters_says_that_8_are_read(pixels):

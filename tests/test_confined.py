@@ -19,6 +19,7 @@ from zorse.confined.launch import Confines, ForkServer, fork_server
 from zorse.confined.messages import Gone, PictureTask, receive, receive_bytes, send
 from zorse.errors import ImageError
 from zorse.imaging.io import Picture, encode_picture, encode_pictures, read_picture
+from zorse.imaging.receipt import receipt_of
 
 MEMORY = 2 * 10**9
 
@@ -37,7 +38,7 @@ def accept(height: int, width: int, frames: int) -> None:
 
 def through(content: bytes, change=lambda picture: picture, memory: int = MEMORY) -> bytes:
     with open_confined(content, "a file", memory, accept) as file:
-        return file.translated(change)
+        return file.translated(change)[0]
 
 
 def processes() -> list[psutil.Process]:
@@ -76,6 +77,15 @@ def test_depth_alpha_and_metadata_go_through(picture):
     np.testing.assert_array_equal(result.rgb, 65535 - deep.rgb)
     np.testing.assert_array_equal(result.alpha, deep.alpha)
     assert b"a horse" in result.metadata.exif
+
+
+def test_a_receipt_comes_back(picture):
+    content = encode_picture(picture, ".png")
+    with open_confined(content, "a file.jpg", MEMORY, accept) as file:
+        result, receipt = file.translated(lambda frame: frame)
+    assert receipt == receipt_of([read_picture(content)], None, ".png", 1, ".jpg")
+    assert len(receipt.entries) > 1
+    assert read_picture(result).alpha is not None
 
 
 def test_every_frame_of_an_animation_is_handed_over(picture):

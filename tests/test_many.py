@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import zipfile
 
 import numpy as np
@@ -59,6 +60,7 @@ def results(batch):
         return {
             name: np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB"))[0, 0, 0]
             for name in archive.namelist()
+            if name != "receipts.json"
         }
 
 
@@ -79,6 +81,10 @@ def test_names_and_folders_stay(service, tmp_path):
     }
     assert (batch.done, batch.total, batch.failures, batch.missing) == (5, 5, [], 0)
     assert "Not in the zip" not in told_of(batch)
+    with zipfile.ZipFile(batch.download) as archive:
+        receipts = json.loads(archive.read("receipts.json"))
+    assert set(receipts) == set(results(batch))
+    assert receipts["photo.jpeg"]["entries"][0]["what"] == "format"
     assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert batch.download.name == "tiny.zip"
 

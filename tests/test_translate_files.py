@@ -20,10 +20,12 @@ from PIL import Image
 import tiny_onnx
 from zorse.batches import TranslateBatch
 from zorse.errors import ConfigError, DiskFull, ImageError
-from zorse.imaging.io import find_pictures, read_picture
+from zorse.imaging.io import READ_SUFFIXES, find_pictures, read_picture
+from zorse.imaging.video.formats import VIDEO_SUFFIXES
 from zorse.runtime import devices, files
 from zorse.runtime.files import Settings, is_done, share_cores, translate_files
-from zorse.runtime.jobs import Job, plan
+from zorse.runtime.jobs import Job, plan, plan_all
+from zorse.runtime.left_out import reason_for
 from zorse.runtime.names import distinct, safe_path
 from zorse.runtime.selection import Selection, is_mask
 from zorse.runtime.streamed.execute import Progress
@@ -487,6 +489,125 @@ def test_a_bomb_is_refused_and_allowed(tmp_path, model, zorse, monkeypatch):
     assert code == 1
     assert "allow it with --allow-large" in errors
     assert zorse("translate", tmp_path / "a.png", "-m", model, "--allow-large")[0] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_stops_a_batch(tmp_path, workers):
+    """Whatever a library raises for one file, the next one follows."""
+    raised = [
+        ValueError("31 is not a valid Type"),
+        RuntimeError(),
+        RecursionError("too deep"),
+        KeyError("x"),
+        MemoryError(),
+    ]
+    for number in range(2 * len(raised)):
+        save(tmp_path / f"in/{number:02}.png", value=number)
+
+    def failing(picture, **_):
+        number = int(picture.rgb[0, 0, 0])
+        if number % 2:
+            raise raised[number // 2]
+        return picture
+
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m")
+    outcomes = list(translate_files(failing, jobs, Settings(workers=workers, networks=workers)))
+    assert [outcome.job for outcome in outcomes] == jobs
+    assert [outcome.error is None for outcome in outcomes] == [True, False] * len(raised)
+    assert len(list((tmp_path / "out").iterdir())) == len(raised)
+    first = outcomes[1].error
+    assert isinstance(first, ImageError)
+    assert "01.png could not be translated because of an unexpected ValueError (31 is not a valid Type)" in str(first)
+    assert first.__cause__ is raised[0]
+    assert "unexpected RuntimeError. The" in str(outcomes[3].error)
+    assert "more memory than is free" in str(outcomes[9].error)
+    assert all((outcome.receipt is None) == (outcome.error is not None) for outcome in outcomes)
+
+
+def test_a_full_disk_ends_a_batch_whoever_says_so(tmp_path):
+    for number in range(9):
+        save(tmp_path / f"in/{number}.png")
+
+    def full(_picture, **_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    outcomes = list(translate_files(full, plan([tmp_path / "in"], tmp_path / "out", "m")))
+    assert len(outcomes) < 9
+    assert isinstance(outcomes[0].error, DiskFull)
+
+
+# What is left out ----------------------------------------------------------------------------------------------------
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_no_file_of_a_folder_is_left_out_without_a_word(tmp_path):
+    save(tmp_path / "in/a.png")
+    touch(tmp_path / "in", "b.DNG", "deep/c.jxl", "d.psd", "e.vob", "f.txt", "g.json", "h.json", "i", ".hidden.psd")
+    planned = plan_all([tmp_path / "in"], tmp_path / "out", "m")
+    assert [job.source.name for job in planned.jobs] == ["a.png"]
+    assert [file.source.name for file in planned.left_out] == ["b.DNG", "d.psd", "c.jxl", "e.vob"]
+    assert not any(file.is_named for file in planned.left_out)
+    assert "raw file" in planned.left_out[0].reason
+    assert planned.others == {".json": 2, ".txt": 1, "": 1}
+
+
+def test_what_is_wished_for_is_not_left_out(tmp_path):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "in/b.jpg")
+    touch(tmp_path / "in", "c.dng", "d.txt")
+    chosen = plan_all([tmp_path / "in"], tmp_path / "out", "m", Selection(skip=("*.dng", "*.txt", "b.*")))
+    assert (len(chosen.jobs), chosen.left_out, dict(chosen.others)) == (1, [], {})
+    copied = plan_all([tmp_path / "in"], tmp_path / "out", "m", Selection(copy_others=True))
+    assert (len(copied.jobs), copied.left_out, dict(copied.others)) == (4, [], {})
+
+
+def test_a_file_that_is_named_is_left_out_with_its_reason(tmp_path):
+    touch(tmp_path, "a.dng")
+    planned = plan_all([tmp_path / "a.dng"], tmp_path / "out", "m")
+    assert (planned.jobs, [file.is_named for file in planned.left_out]) == ([], [True])
+    with pytest.raises(ImageError, match=r"a\.dng: \.dng is a camera's raw file"):
+        plan([tmp_path / "a.dng"], tmp_path / "out", "m")
+    missing = plan([tmp_path / "missing.dng"], tmp_path / "out", "m")
+    assert "There is no picture" in str(next(translate_files(same, missing)).error)
+
+
+def test_a_folder_of_what_cannot_be_read_says_so(tmp_path):
+    touch(tmp_path / "in", *(f"{number}.jxl" for number in range(5)))
+    with pytest.raises(
+        ImageError, match=r"There are no pictures .* It holds 5 \.jxl files \(.*0\.jxl, .*2\.jxl, \.\.\.\)"
+    ):
+        plan_all([tmp_path / "in"], tmp_path / "out", "m")
+
+
+def test_what_can_be_read_is_not_called_unreadable():
+    for suffix in (*READ_SUFFIXES, *VIDEO_SUFFIXES):
+        assert reason_for(Path(f"a{suffix}")) is None
+
+
+# Receipts ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_outcome_has_its_receipt(tmp_path):
+    clear = Image.new("RGBA", (20, 12), (10, 20, 30, 100))
+    (tmp_path / "in").mkdir()
+    clear.save(tmp_path / "in/a.png")
+    clear.save(tmp_path / "in/named.jpg", "PNG")
+    (tmp_path / "in/notes.txt").write_text("x")
+    jobs = plan([tmp_path / "in"], tmp_path / "out", "m", Selection(copy_others=True))
+    outcomes = {outcome.job.source.name: outcome for outcome in translate_files(same, jobs)}
+    assert outcomes["a.png"].receipt.told() == []
+    assert outcomes["named.jpg"].receipt.told() == [
+        "The file is PNG, although its name ends in .jpg; the result is JPEG.",
+        "JPEG holds no transparency: white shows through.",
+    ]
+    assert outcomes["notes.txt"].receipt is None
+    again = list(translate_files(same, jobs, Settings(resume=True)))
+    assert all(outcome.was_done and outcome.receipt is None for outcome in again)
 
 
 # Batches -------------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 import zorse
 from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError, did_you_mean
 from zorse.runtime.devices import usable_cores
-from zorse_app import texts
+from zorse_app import receipts, texts
 from zorse_app.api_page import api_page
 from zorse_app.endpoints import add_endpoint, file_data
 from zorse_app.gate import Busy, TakesTooLong, TimeUsedUp
@@ -134,7 +134,10 @@ def plain_api(service: Service) -> FastAPI:
         return Response(
             result.content,
             media_type=_MEDIA_TYPES.get(result.suffix, "application/octet-stream"),
-            headers={"Content-Disposition": f'inline; filename="translated{result.suffix}"'},
+            headers={
+                "Content-Disposition": f'inline; filename="translated{result.suffix}"',
+                receipts.HEADER: receipts.header_value(result.receipt),
+            },
         )
 
     @api.get("/models", summary=texts.API_MODELS)
@@ -246,6 +249,7 @@ class _Crew:
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": texts.API_RESULT,
+        "headers": {receipts.HEADER: {"description": texts.API_RECEIPT, "schema": {"type": "string"}}},
         "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/png")},
     },
     **{status: {"model": Failure, "description": reason} for status, reason in texts.API_FAILURES.items()},

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from zorse.errors import ImageError, ZorseError
 from zorse.imaging.io import WRITE_FORMATS
+from zorse.imaging.receipt import Receipt
 from zorse.runtime.names import safe_path
-from zorse_app import texts
+from zorse_app import receipts, texts
 from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimits, count_files, is_zip, read_pictures
 from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import Limits
@@ -32,12 +33,14 @@ class Batch:
     """What became of many pictures."""
 
     download: Path
-    """A zip of the results, each under its picture's name, in its folder."""
+    """A zip of the results, each under its picture's name, in its folder, and their receipts."""
     total: int
     """Files that came, those in zips one by one."""
     done: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Name of each file that cannot be translated, and why."""
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    """What became of what the others held, by their names in the zip."""
     ended: str | None = None
     """Why not all of them had their turn; None where they had."""
 
@@ -76,7 +79,10 @@ def translate_many(
     batch = Batch(folder / f"{safe_path(Path(model[:80])).name}.zip", total)
     try:
         with zipfile.ZipFile(batch.download, "w", zipfile.ZIP_STORED) as results:
-            _work(service, sent, wish, batch, results, tell, check)
+            try:
+                _work(service, sent, wish, batch, results, tell, check)
+            finally:
+                results.writestr(receipts.FILE, receipts.file_content(batch.receipts))
     except Stopped:
         batch.ended = texts.MANY_STOPPED
     except TimeUsedUp as error:
@@ -104,7 +110,9 @@ def _work(
         except ZorseError as error:
             batch.failures.append((picture.name, str(error)))
         else:
-            results.writestr(_new_name(picture.name, translated.suffix, taken), translated.content)
+            name = _new_name(picture.name, translated.suffix, taken)
+            results.writestr(name, translated.content)
+            batch.receipts[name] = translated.receipt
             batch.done += 1
         share = min((batch.done + len(batch.failures)) / max(batch.total, 1), 1.0)
         tell(share, (time.monotonic() - start) * (1 / share - 1))

@@ -10,6 +10,7 @@ from functools import partial
 from zorse.confined.files import ConfinedPicture, open_confined
 from zorse.errors import ConfigError
 from zorse.imaging.io import Picture
+from zorse.imaging.receipt import Receipt
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size
 from zorse_app import texts
@@ -58,6 +59,8 @@ class TranslatedFile:
     content: bytes
     suffix: str
     """Of its format: ".jpg"."""
+    receipt: Receipt
+    """What the file held, and what became of it."""
     before: Picture
     """Pixels of the first frame."""
     after: Picture
@@ -135,9 +138,9 @@ class _Work:
 
     def done(self, file: ConfinedPicture) -> TranslatedFile:
         """The file with every frame translated."""
-        content = file.translated(partial(self._translated, len(file)))
+        content, receipt = file.translated(partial(self._translated, len(file)))
         before, after = self._first[0]
-        return TranslatedFile(content, file.suffix, before, after, self._seconds)
+        return TranslatedFile(content, file.suffix, receipt, before, after, self._seconds)
 
     def _translated(self, count: int, picture: Picture) -> Picture:
         self._check()

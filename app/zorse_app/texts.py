@@ -143,7 +143,10 @@ CARD_NOTES = "Notes"
 
 MANY_FILES = "Your pictures, or zips of them"
 MANY_GO = "Translate all"
-MANY_HINT = "You get one zip with all results, each under its picture's name and in its folder."
+MANY_HINT = (
+    "You get one zip with all results, each under its picture's name and in its folder. The file receipts.json in it "
+    "says what of each picture was kept, converted and dropped."
+)
 MANY_REPORT = "What became of the pictures"
 MANY_DOWNLOAD = "Download the zip"
 MANY_DONE = "**Translated: {done} of {total} files.**"
@@ -755,7 +758,10 @@ curl -F picture=@horse.jpg -F model=horse2zebra -o zebra.jpg \\
      http://127.0.0.1:7860{prefix}/translate"""
 API_TRANSLATE = "Translate a picture"
 API_TRANSLATE_NOTE = (
-    "The result has the size and format of the picture; its metadata, transparency and profile are kept."
+    "The result has the size and format of the picture; its metadata, transparency and profile are kept. The header "
+    "X-Zorse-Receipt says what of the file was kept, converted and dropped: JSON in ASCII with the fields "
+    "source_format, format and entries, each with what, outcome (kept, converted, dropped) and detail. Beyond 4000 "
+    "letters, what was kept and then the details are left out, and the field shortened is true."
 )
 API_UNKNOWN_FIELD = "There is no field {field!r}.{guess} Known are: {known}."
 API_MODELS = "Which models there are"
@@ -765,6 +771,7 @@ API_SIZE = (
     "At which size the network works: auto (the model's own), keep (the picture's own), or a short side in pixels."
 )
 API_STRENGTH = "0 gives the picture, 1 the translation."
+API_RECEIPT = "What of the file was kept, converted and dropped, as JSON in ASCII; at most 4000 letters."
 API_RESULT = "The translated picture, in the size and format of the picture."
 API_FAILURES: dict[int | str, str] = {
     404: "There is no such model.",

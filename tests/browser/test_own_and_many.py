@@ -82,7 +82,7 @@ def test_many_pictures_become_a_zip(tab, photo, tmp_path):
         tab.get_by_text("Download the zip").click()
     download.value.save_as(tmp_path / "result.zip")
     with zipfile.ZipFile(tmp_path / "result.zip") as archive:
-        assert archive.namelist() == ["a/one.jpg", "b/two.jpg", "photo.jpg"]
+        assert archive.namelist() == ["a/one.jpg", "b/two.jpg", "photo.jpg", "receipts.json"]
 
 
 def test_the_documentation_of_the_interface(chromium, url):

@@ -1,13 +1,15 @@
 """`zorse translate`: pictures, videos, folders or standard input through a model."""
 
+import json
+import sys
 import time
 import warnings
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from zorse.imaging.video.rewrite import VideoProgress
     from zorse.runtime.files import Outcome
-    from zorse.runtime.jobs import Job
+    from zorse.runtime.jobs import Job, Plan
     from zorse.runtime.streamed.execute import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -113,18 +115,28 @@ def translate(
             min=0.0, max=1.0, help="How much the flicker of videos is held down where nothing moves; 0: not at all."
         ),
     ] = 0.8,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Write a JSON object for each file to standard output, one per line: source, target, seconds, error, "
+            "skipped (why it was left out) and receipt (what was kept, converted and dropped); the last one is the "
+            "summary.",
+        ),
+    ] = False,
 ) -> None:
     """Translate pictures and videos with a model.
 
     Without -o, photo.jpg becomes photo_MODEL.jpg beside it, and a folder farm becomes farm_MODEL. Each result has its
-    picture's format, quality, metadata and time. A picture that cannot be read is reported and skipped; the exit code
-    is then 1.
+    picture's format, quality, metadata and time; a Note says what it could not keep. A file that cannot be read is
+    reported, and the next follows; the exit code is then 1. Of a folder, kinds of pictures that Zorse does not read are
+    listed as skipped.
     """
     from zorse.imaging.io import MAX_PIXELS
     from zorse.loading import load
     from zorse.runtime.devices import CPU
     from zorse.runtime.files import Settings, share_cores, translate_files
-    from zorse.runtime.jobs import plan
+    from zorse.runtime.jobs import STANDARD, plan_all
     from zorse.runtime.selection import Selection
 
     if tiling == "whole" and max_memory is not None:
@@ -133,12 +145,16 @@ def translate(
     memory = None if max_memory is None else parse_amount(max_memory)
     name = model or _only_model()
     selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
-    jobs = plan(inputs, out, Path(name).stem, selection)
-    n_workers, share = share_cores(len(jobs), workers, wanted_size)
+    planned = plan_all(inputs, out, Path(name).stem, selection)
+    jobs = planned.jobs
+    if as_json and any(job.target == STANDARD for job in jobs):
+        raise typer.BadParameter("--json writes to standard output, where the picture goes. Name a file with -o.")
+    n_workers, share = share_cores(max(len(jobs), 1), workers, wanted_size)
     if memory is not None:  # goes furthest where one network runs at a time
         share = None
     translator = load(name, device, threads or share, arena)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    written = _JsonLines() if as_json else None
     bar = _bar(console)
     settings = Settings(
         workers=n_workers,
@@ -155,16 +171,21 @@ def translate(
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
     warnings.filterwarnings("ignore", module="PIL")  # what is damaged is said below, file by file
     work = partial(translator.translate, size=wanted_size, strength=strength, tiling=tiling)
-    counts = _Counts()
+    counts = _Counts(skipped=len(planned.left_out))
     with stopping_cleanly():
         try:
-            _report(console, bar, jobs, translate_files(work, jobs, settings), counts)
+            _report(console, bar, jobs, translate_files(work, jobs, settings), counts, written)
         except KeyboardInterrupt:
+            if written is not None:
+                written.end(counts, planned, stopped=True)
             console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.", markup=False)
             raise
+    _say_left_out(console, planned)
     if len(jobs) > 1:
         console.print(counts.summary(jobs), markup=False)
-    if counts.failed:
+    if written is not None:
+        written.end(counts, planned)
+    if counts.failed or any(file.is_named for file in planned.left_out):
         raise typer.Exit(1)
 
 
@@ -186,6 +207,7 @@ class _Counts:
     copied: int = 0
     done_before: int = 0
     failed: int = 0
+    skipped: int = 0
 
     def add(self, outcome: "Outcome") -> None:
         if outcome.error is not None:
@@ -201,7 +223,35 @@ class _Counts:
         pictures = sum(not job.is_copy for job in jobs)
         copies = f", {self.copied} other files copied" if len(jobs) > pictures else ""
         before = f", {self.done_before} files were done before" if self.done_before else ""
-        return f"{self.translated} of {pictures} pictures translated{copies}{before}."
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.translated} of {pictures} pictures translated{copies}{before}{skipped}."
+
+
+class _JsonLines:
+    """One JSON object for each file on standard output, as soon as it is done."""
+
+    def file(self, outcome: "Outcome") -> None:
+        job, receipt = outcome.job, outcome.receipt
+        self._write(
+            source=str(job.source),
+            target=str(job.target),
+            seconds=round(outcome.seconds, 3),
+            error=None if outcome.error is None else str(outcome.error),
+            skipped="Its result is there already." if outcome.was_done else None,
+            receipt=None if receipt is None else asdict(receipt),
+        )
+
+    def end(self, counts: _Counts, planned: "Plan", *, stopped: bool = False) -> None:
+        """Writes what was left out, and the summary."""
+        for file in planned.left_out:
+            self._write(
+                source=str(file.source), target=None, seconds=0.0, error=None, skipped=file.reason, receipt=None
+            )
+        self._write(summary=asdict(counts) | {"other_files": dict(planned.others), "stopped": stopped})
+
+    def _write(self, **entries: Any) -> None:
+        sys.stdout.write(f"{json.dumps(entries)}\n")
+        sys.stdout.flush()
 
 
 @dataclass
@@ -249,7 +299,12 @@ def _bar(console: Console) -> "Bar":
 
 
 def _report(
-    console: Console, bar: "Bar", jobs: "list[Job]", outcomes: "Generator[Outcome, None, None]", counts: _Counts
+    console: Console,
+    bar: "Bar",
+    jobs: "list[Job]",
+    outcomes: "Generator[Outcome, None, None]",
+    counts: _Counts,
+    written: _JsonLines | None,
 ) -> None:
     """Runs the jobs under a progress bar (on a terminal) and prints a line for each picture."""
     with closing(outcomes), bar as progress:
@@ -257,10 +312,21 @@ def _report(
         for done, outcome in enumerate(outcomes, start=1):
             progress.update(task, completed=done, total=len(jobs))
             counts.add(outcome)
+            if written is not None:
+                written.file(outcome)
             if outcome.error is not None:
                 console.print(f"Error: {outcome.error}", style="red", markup=False)
             elif not outcome.was_done and not outcome.job.is_copy:
                 line = f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.2f} s)"
                 console.print(line, markup=False)
-                if outcome.note:
-                    console.print(f"Note: {outcome.note}.", markup=False)
+                for note in outcome.receipt.told() if outcome.receipt is not None else ():
+                    console.print(f"Note: {note}", markup=False)
+
+
+def _say_left_out(console: Console, planned: "Plan") -> None:
+    from zorse.runtime.left_out import lines, other_line
+
+    for line in lines(planned.left_out):
+        console.print(f"Skipped: {line}", style="yellow", markup=False)
+    if planned.others:
+        console.print(f"Skipped: {other_line(planned.others)}", markup=False)

@@ -25,6 +25,7 @@ from zorse.confined.messages import (
 )
 from zorse.errors import ImageError
 from zorse.imaging.io import Picture
+from zorse.imaging.receipt import Receipt
 
 _PICTURE_SECONDS = 600
 _VIDEO_SECONDS = 7200
@@ -74,8 +75,9 @@ class ConfinedPicture:
     def __len__(self) -> int:
         return self._frames
 
-    def translated(self, translate: Callable[[Picture], Picture]) -> bytes:
-        """Every frame through a function, and then the whole as a file of the same kind.
+    def translated(self, translate: Callable[[Picture], Picture]) -> tuple[bytes, Receipt]:
+        """Every frame through a function, and then the whole as a file of the same kind, and what became of what the
+        file held.
 
         Args:
             translate: takes the pixels of a frame and gives others of the same size and depth.
@@ -88,8 +90,8 @@ class ConfinedPicture:
             picture = self._frame()
             send(self._line, Translated(), translate(picture).rgb)
         match _answer(self._line):
-            case Finished(n_bytes=count) if count <= _LARGEST_RESULT:
-                return receive_bytes(self._line, count)
+            case Finished(n_bytes=count, receipt=Receipt() as receipt) if count <= _LARGEST_RESULT:
+                return receive_bytes(self._line, count), receipt
         raise Gone
 
     def first_frame(self) -> Picture:

@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from zorse.imaging.picture import Picture, Pixels
+from zorse.imaging.receipt import Receipt
 
 _LENGTH = struct.Struct(">I")
 _LONGEST = 2**20
@@ -98,6 +99,8 @@ class Finished(_Message):
 
     kind: Literal["finished"] = "finished"
     n_bytes: int = Field(ge=0)
+    receipt: Receipt | None = None
+    """What became of what a picture file held."""
 
 
 class Failed(_Message):

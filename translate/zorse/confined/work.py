@@ -1,6 +1,7 @@
 """What the process that holds a stranger's file does: it opens the file, hands over frames, takes them back, encodes.
 
-Only pixels leave it before the end: profiles, metadata and whatever else the file holds are read and written here.
+Only pixels leave it before the end: profiles, metadata and whatever else the file holds are read and written here. At
+the end come the new file, and a receipt of what became of all that.
 """
 
 import io
@@ -26,6 +27,7 @@ from zorse.confined.messages import (
 )
 from zorse.errors import ZorseError
 from zorse.imaging.io import Picture, encode_pictures, holds_frames, open_pictures, suffix_of
+from zorse.imaging.receipt import receipt_of
 from zorse.runtime.video import translate_video
 
 if TYPE_CHECKING:
@@ -54,12 +56,15 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
     del content
     with open_pictures(source, max_pixels=None, second_opinion=True) as file:
         suffix = suffix_of(file.format)
-        count = len(file) if holds_frames(suffix) else 1
+        in_file = len(file)
+        count = in_file if holds_frames(suffix) else 1
         send(line, Opened(suffix=suffix, height=file.height, width=file.width, frames=count))
         _expect(line, Go)
         frames = [_translated(line, picture) for picture in (file if count > 1 else file.only_frame())]
-        result = encode_pictures(frames, suffix, file.animation())
-    send(line, Finished(n_bytes=len(result)), result)
+        animation = file.animation()
+        result = encode_pictures(frames, suffix, animation)
+        receipt = receipt_of(frames, animation, suffix, in_file, Path(task.name).suffix)
+    send(line, Finished(n_bytes=len(result), receipt=receipt), result)
 
 
 def _video(line: socket.socket, task: VideoTask) -> None:

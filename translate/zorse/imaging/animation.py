@@ -9,6 +9,11 @@ from zorse.imaging.picture import Animation
 _GIF_COLOURS = 256
 
 
+def time_step(format: str) -> int:
+    """Milliseconds of which the durations that a format holds are multiples."""
+    return 10 if format == "GIF" else 1
+
+
 def timing_options(animation: Animation, format: str) -> dict[str, Any]:
     """Durations, repetitions and disposal.
 

@@ -60,6 +60,9 @@ READ_SUFFIXES = frozenset({*WRITE_FORMATS, *_READ_ONLY})
 ANIMATED_FORMATS = frozenset({"GIF", "WEBP", "PNG", "AVIF", "TIFF"})
 """Formats with several frames; the frames of a TIFF are its pages."""
 
+OPAQUE_FORMATS = frozenset({"JPEG", "BMP"})
+"""Formats that are written without transparency: white shows through."""
+
 # Pillow knows formats that start other programs (EPS: Ghostscript); only these are opened.
 _READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "PPM", "JPEG2000")
 

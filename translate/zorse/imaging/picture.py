@@ -14,7 +14,7 @@ class Metadata:
     """What a file says about its picture. Each format keeps what it can hold."""
 
     exif: bytes = b""
-    """EXIF block without the orientation, which is applied to the pixels, and without its preview picture."""
+    """EXIF block. Its orientation is 1, since the pixels are upright, and its preview picture is gone."""
     xmp: bytes = b""
     """XMP packet: XML in UTF-8."""
     dpi: tuple[float, float] | None = None
@@ -24,7 +24,7 @@ class Metadata:
     texts: tuple[tuple[str, str], ...] = ()
     """Keyword and text of each text chunk of a PNG."""
     iptc: bytes = b""
-    """The APP13 segment of a JPEG: IPTC in Photoshop's resource blocks."""
+    """IPTC records: of a JPEG's APP13 segments, a TIFF's tag or a PNG's text."""
 
 
 @dataclass(frozen=True)

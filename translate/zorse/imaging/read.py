@@ -40,9 +40,9 @@ from zorse.imaging.formats import ANIMATED_FORMATS, TGA_SUFFIXES, readable_forma
 from zorse.imaging.gif import GifFrames
 from zorse.imaging.kinds import not_a_picture, reading_failed, refuse_other_kinds
 from zorse.imaging.limits import own_limits
-from zorse.imaging.metadata import read_metadata
+from zorse.imaging.metadata import Described, read_metadata
 from zorse.imaging.orientation import upright
-from zorse.imaging.picture import Animation, Encoding, Metadata, Note, Picture, Pixels
+from zorse.imaging.picture import Animation, Encoding, Note, Picture, Pixels
 from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
@@ -164,20 +164,20 @@ class PictureFile:
             shown = self._gif.frame(number)
             shown.format = image.format
             self._durations[number] = float(self._gif.duration(number))
-            return _picture(shown, read_metadata(image), data, None)
+            return _picture(shown, read_metadata(image, data), data, None)
         image.seek(self._numbers[number])
         check_pixels(self._name, image.width, image.height, self._max_pixels)
         # Pillow turns a TIFF upright while it decodes it, and forgets what its tags said; the metadata of a PNG may
         # follow its pixels.
-        early = read_metadata(image) if self.format == "TIFF" else None
+        early = read_metadata(image, data) if self.format == "TIFF" else None
         with own_limits():
             deep = _loaded(image, data, self._numbers[number])
-            if self._second_opinion and not is_confirmed(image, data, early[1] if early else 1):
+            if self._second_opinion and not is_confirmed(image, data, early.orientation if early else 1):
                 raise StructureError(
                     "is damaged, or stored in a rare way: two decoders read it differently. Save it again."
                 )
             self._durations[number] = float(image.info.get("duration") or 0)
-            picture = _picture(image, early or read_metadata(image), data, deep)
+            picture = _picture(image, early or read_metadata(image, data), data, deep)
         return replace(picture, notes=self._notes + picture.notes) if self._notes else picture
 
     def only_frame(self) -> Iterator[Picture]:
@@ -432,9 +432,9 @@ def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
-def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | None, deep: Deep | None) -> Picture:
+def _picture(image: Image.Image, described: Described, data: bytes | None, deep: Deep | None) -> Picture:
     """Decoded image -> Picture. `data` is the file's content where there is a file, `deep` its 16 bits of colour."""
-    metadata, orientation = described
+    orientation = described.orientation
     turn = 1 if image.format == "TIFF" else orientation  # Pillow and OpenCV decode a TIFF upright
     tags, notes = read_colour_tags(image, data)
     if tags is not None:
@@ -453,11 +453,11 @@ def _picture(image: Image.Image, described: tuple[Metadata, int], data: bytes | 
         icc_profile=profile,
         colour_tags=tags,
         native=None if native is None else upright(native, turn),
-        metadata=metadata,
+        metadata=described.metadata,
         format=_format(image),
         encoding=Encoding() if data is None else read_encoding(image, data),
         orientation=orientation,
-        notes=notes if lost is None else (*notes, lost),
+        notes=(*described.notes, *notes, *(() if lost is None else (lost,))),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 from PIL import Image, TiffImagePlugin, TiffTags
 
+from zorse.imaging import iptc
 from zorse.imaging.deep import encode
 from zorse.imaging.limits import own_limits
 from zorse.imaging.picture import Pixels
@@ -51,7 +52,10 @@ def encode_tiff(pages: Sequence[Page]) -> bytes:
         start = len(content)
         content[link : link + 4] = start.to_bytes(4, "little")
         link = start + 2 + 12 * len(directory)
-        content += directory.tobytes(start) + strips
+        written = directory.tobytes(start)
+        if iptc.TIFF_TAG in directory:
+            written = iptc.as_numbers(written, directory[iptc.TIFF_TAG])
+        content += written + strips
         content += b"\0" * (len(content) % 2)
     return bytes(content)
 

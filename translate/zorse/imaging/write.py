@@ -20,7 +20,7 @@ from zorse.imaging.colour_tags import with_colour_tags
 from zorse.imaging.deep import encode_deep_png
 from zorse.imaging.deep_heif import encode_deep_heif
 from zorse.imaging.encoding import encoding_options
-from zorse.imaging.formats import ANIMATED_FORMATS, WRITE_FORMATS
+from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
 from zorse.imaging.gif import join_frames
 from zorse.imaging.metadata import info, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture, to_uint8
@@ -181,7 +181,7 @@ def _image(picture: Picture, format: str) -> Image.Image:
     """The picture as Pillow's encoder of a format takes it."""
     image = _pil(picture)
     image.info.clear()
-    if image.mode == "RGBA" and format in ("JPEG", "BMP"):
+    if image.mode == "RGBA" and format in OPAQUE_FORMATS:
         return _over_white(image)
     return paletted(image) if format == "GIF" else image
 

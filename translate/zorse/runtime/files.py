@@ -24,6 +24,7 @@ from zorse.imaging.io import (
     write_file,
     writing,
 )
+from zorse.imaging.receipt import Entry, Receipt, receipt_of
 from zorse.runtime.devices import usable_cores
 from zorse.runtime.jobs import STANDARD, Job
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
@@ -52,6 +53,9 @@ _MOST_WORKERS = 8
 
 _SMALL_SIDE = 1024
 """Short side, in pixels, up to which several networks run at once."""
+
+_WORDS = 300
+"""Letters of an unexpected error that are repeated."""
 
 _COARSE_TIME = 2_000_000_000
 """FAT keeps times in steps of two seconds, in nanoseconds."""
@@ -99,8 +103,9 @@ class Outcome:
     error: ZorseError | None = None
     was_done: bool = False
     """Whether its result was there already."""
-    note: str = ""
-    """What people should know of the result."""
+    receipt: Receipt | None = None
+    """What of the file was kept, converted and dropped, of a video only what was dropped; None for copies, errors, and
+    what was done before."""
 
 
 def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | None]:
@@ -128,8 +133,9 @@ def translate_files(
 ) -> Generator[Outcome, None, None]:
     """Works on all jobs; gives the outcomes in their order.
 
-    A bad file gives an `Outcome` with its error, and the next follows. A full disk ends the iteration after its
-    `Outcome`. Leaving the iteration (Ctrl-C) drops what is in work. Files that were finished are whole in every case.
+    A file that fails, for whatever reason, gives an `Outcome` with its error, and the next follows; what nobody
+    expected is the `__cause__` of that error. A full disk ends the iteration after its `Outcome`. Leaving the iteration
+    (Ctrl-C) drops what is in work. Files that were finished are whole in every case.
 
     Args:
         translate: the translation of one picture.
@@ -176,39 +182,49 @@ class _Crew:
         """
         start = time.perf_counter()
         error: ZorseError | None = None
-        note = ""
+        receipt = None
         self._go_on()
         if self._settings.resume and is_done(job):
             return Outcome(job, 0.0, was_done=True)
         try:
-            if job.is_video:
-                note = self._video(job)
+            if job.is_copy:
+                self._copy(job)
+            elif job.is_video:
+                receipt = self._video(job)
             else:
-                self._copy(job) if job.is_copy else self._work(job)
+                receipt = self._work(job)
+        except CancelledError:
+            raise
         except ZorseError as failure:
             error = failure
-            if isinstance(failure, DiskFull):
-                self.stopped.set()
         except MemoryError:
             error = ImageError(f"{job.source} needs more memory than is free. Use fewer --workers or a smaller --size.")
-        return Outcome(job, time.perf_counter() - start, error, note=note)
+        except Exception as failure:  # one file must not cost the others, whatever is wrong with it or with Zorse
+            error = _unexpected(job, failure)
+        if isinstance(error, DiskFull):
+            self.stopped.set()
+        return Outcome(job, time.perf_counter() - start, error, receipt=receipt)
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: Job) -> Receipt:
         source = _standard(sys.stdin, "input") if job.source == STANDARD else job.source
         with open_pictures(source, self._settings.max_pixels) as file:
             suffix = suffix_of(file.format) if job.target == STANDARD else job.target.suffix
-            count = len(file) if holds_frames(suffix) else 1
+            in_file = len(file)
+            count = in_file if holds_frames(suffix) else 1
             pixels = file.pixels
             with self._room.of(count * pixels):
                 pictures: Iterable[Picture] = file if count > 1 else file.only_frame()
                 frames = [self._frame(job, picture, pixels, count) for picture in pictures]
-                content = encode_pictures(frames, suffix, file.animation(), self._settings.quality)
+                animation = file.animation()
+                content = encode_pictures(frames, suffix, animation, self._settings.quality)
+                receipt = receipt_of(frames, animation, suffix, in_file, job.source.suffix)
         self._go_on()
         if job.target == STANDARD:
             _write_to_standard_output(content)
         else:
             write_file(job.target, content)
             _mirror_time(job)
+        return receipt
 
     def _frame(self, job: Job, picture: Picture, pixels: int, count: int) -> Picture:
         """One of `count` frames of so many pixels."""
@@ -238,8 +254,7 @@ class _Crew:
         share = limit if is_alone else limit - limit // _SHARE_BESIDE
         return max(1, share // self._settings.networks - 3 * pixels * (count - 1))
 
-    def _video(self, job: Job) -> str:
-        """Gives what people should know of the result."""
+    def _video(self, job: Job) -> Receipt:
         settings = self._settings
 
         def report(progress: "VideoProgress") -> None:
@@ -258,7 +273,8 @@ class _Crew:
                 f"{job.source} is damaged: {made.damage}. What could be read, {made.frames} pictures, is translated in "
                 f"{job.target}."
             )
-        return " ".join(note.detail for note in made.notes).removesuffix(".")
+        entries = tuple(Entry(note.what, note.outcome, note.detail) for note in made.notes)
+        return Receipt(job.source.suffix[1:].upper(), job.target.suffix[1:].upper(), entries)
 
     def _copy(self, job: Job) -> None:
         try:
@@ -306,6 +322,24 @@ def is_done(job: Job) -> bool:
         return False
     is_coarse = target.st_mtime_ns % _COARSE_TIME == 0
     return target.st_size > 0 and target.st_mtime_ns + _COARSE_TIME * is_coarse >= source.st_mtime_ns
+
+
+def _unexpected(job: Job, failure: Exception) -> ZorseError:
+    """An error for what is not one of Zorse's: its kind and words are all that a report can start from."""
+    if isinstance(failure, OSError) and DiskFull.is_meant_by(failure):
+        error: ZorseError = DiskFull(
+            f"{job.target} could not be written: {failure.strerror}. Free some space or choose another place; --resume "
+            "then leaves out what is done."
+        )
+    else:
+        words = " ".join(str(failure).split())[:_WORDS]
+        error = ImageError(
+            f"{job.source} could not be translated because of an unexpected {type(failure).__name__}"
+            f"{f' ({words})' * bool(words)}. The other files are not concerned. Please report it, with the file if you "
+            "may share it."
+        )
+    error.__cause__ = failure
+    return error
 
 
 def _mirror_time(job: Job) -> None:

@@ -17,15 +17,16 @@ or cannot tell apart, are changed as little as possible. An input is never overw
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zorse.errors import ConfigError, ImageError
 from zorse.imaging.formats import written_suffix
 from zorse.imaging.io import WRITE_FORMATS, find_files
 from zorse.imaging.video.formats import ANIMATED_PICTURE, VIDEO_FORMATS, is_video
+from zorse.runtime.left_out import LeftOut, lines, reason_for
 from zorse.runtime.names import distinct, safe_path
-from zorse.runtime.selection import Selection
+from zorse.runtime.selection import Selection, is_readable
 
 _WRITABLE = frozenset({*WRITE_FORMATS, *VIDEO_FORMATS})
 
@@ -48,8 +49,32 @@ class Job:
         return not self.is_copy and is_video(self.target)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is done with all files."""
+
+    jobs: list[Job]
+    left_out: list[LeftOut] = field(default_factory=list)
+    """Pictures and videos of kinds that are not read; what `only` and `skip` leave out is not among them."""
+    others: Counter[str] = field(default_factory=Counter)
+    """How many files of folders are neither, by suffix in lower case; `copy_others` copies them instead."""
+
+
 def plan(inputs: Iterable[Path], out: Path | None, model: str, selection: Selection | None = None) -> list[Job]:
-    """Decides where each picture goes, before anything is read or written.
+    """The jobs of `plan_all`, where there are some.
+
+    Raises:
+        ImageError: there are no pictures that can be read.
+        Others: as `plan_all`.
+    """
+    planned = plan_all(inputs, out, model, selection)
+    if not planned.jobs:
+        raise ImageError(" ".join(lines(planned.left_out)))
+    return planned.jobs
+
+
+def plan_all(inputs: Iterable[Path], out: Path | None, model: str, selection: Selection | None = None) -> Plan:
+    """Decides where each picture goes, before anything is read or written, and what is left out.
 
     Args:
         inputs: picture files, folders, or `-`.
@@ -59,19 +84,23 @@ def plan(inputs: Iterable[Path], out: Path | None, model: str, selection: Select
 
     Raises:
         ConfigError: two pictures would go to one file, a result would overwrite an input, or `out` does not fit.
-        ImageError: there are no pictures.
+        ImageError: there are no pictures. Where files that were named are of kinds that are not read, and nothing is
+            left beside them, it is a plan without jobs instead.
     """
     inputs = list(dict.fromkeys(inputs))
     selection = selection or Selection()
+    found = Plan([])
     into_folder = out is not None and out != STANDARD and _is_folder(out, inputs)
-    jobs = _apart(dict.fromkeys(job for entry in inputs for job in _jobs(entry, out, into_folder, model, selection)))
-    if not jobs:
+    jobs = _apart(
+        dict.fromkeys(job for entry in inputs for job in _jobs(entry, out, into_folder, model, selection, found))
+    )
+    if not jobs and not found.left_out:
         raise ImageError(
             "--only and --skip leave none of the pictures. A pattern has to match the name or the path as it was given."
         )
     jobs = [replace(job, target=target) for job, target in zip(jobs, distinct(job.target for job in jobs), strict=True)]
     _check(jobs)
-    return jobs
+    return replace(found, jobs=jobs)
 
 
 def _is_folder(out: Path, inputs: list[Path]) -> bool:
@@ -84,10 +113,15 @@ def _is_folder(out: Path, inputs: list[Path]) -> bool:
     return False
 
 
-def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selection: Selection) -> list[Job]:
+def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selection: Selection, found: Plan) -> list[Job]:
+    """The jobs of an input; what has none goes into `found`."""
     if entry.is_dir():
-        return _folder_jobs(entry, out, model, selection)
+        return _folder_jobs(entry, out, model, selection, found)
     if entry != STANDARD and not selection.chooses(entry):
+        return []
+    reason = reason_for(entry)
+    if reason is not None and entry.exists():
+        found.left_out.append(LeftOut(entry, reason, is_named=True))
         return []
     if out is None:
         if entry == STANDARD:
@@ -101,7 +135,7 @@ def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selectio
     return [Job(entry, out / _named(Path(entry.name)))]
 
 
-def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selection) -> list[Job]:
+def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selection, found: Plan) -> list[Job]:
     if out == STANDARD:
         raise ConfigError(
             f"The pictures of the folder {folder} cannot all go to standard output. Name a folder instead."
@@ -118,18 +152,25 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
     files = find_files(folder)
     if there.is_relative_to(here):  # results of an earlier run inside the folder are not translated again
         files = [file for file in files if not file.resolve().is_relative_to(there)]
-    jobs = []
+    jobs, left_out = [], []
     for file in files:
         name = file.relative_to(folder)
         if selection.is_translated(name):
             jobs.append(Job(file, root / _named(name)))
         elif selection.copy_others:
             jobs.append(Job(file, root / safe_path(name), is_copy=True))
+        elif is_readable(file) or not selection.chooses(name):
+            continue  # as it was wished
+        elif (reason := reason_for(file)) is not None:
+            left_out.append(LeftOut(file, reason))
+        else:
+            found.others[file.suffix.lower()] += 1
+    found.left_out.extend(left_out)
     if all(job.is_copy for job in jobs):
         chosen = " that --only and --skip leave" if selection.only or selection.skip else ""
         raise ImageError(
             f"There are no pictures in the folder {folder}{chosen}. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF, "
-            "or videos."
+            f"or videos.{' It holds ' * bool(left_out)}{' '.join(lines(left_out))}"
         )
     return jobs
 

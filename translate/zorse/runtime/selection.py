@@ -46,13 +46,18 @@ class Selection:
 
     def is_translated(self, file: Path) -> bool:
         """Whether a file, named from the folder on, is a picture or video to translate."""
-        if file.suffix.lower() not in _SUFFIXES or not self.chooses(file):
+        if not is_readable(file) or not self.chooses(file):
             return False
         return bool(self.only) or not (self.copy_others and is_mask(file))
 
     def chooses(self, file: Path) -> bool:
         """Whether the patterns leave a file."""
         return (not self.only or _matches(file, self.only)) and not _matches(file, self.skip)
+
+
+def is_readable(file: Path) -> bool:
+    """Whether a file's name says that it is a picture or video of a kind that is read."""
+    return file.suffix.lower() in _SUFFIXES
 
 
 def is_mask(file: Path) -> bool:
