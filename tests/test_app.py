@@ -155,7 +155,8 @@ def test_a_video_is_translated_and_a_long_one_refused(zorse_service, tmp_path, m
         for _ in range(6):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200, np.uint8), "rgb24")))
         container.mux(stream.encode(None))
-    result = zorse_service.translate_video(upload(tmp_path / "v.mp4"), "horse2zebra")
+    result, notes = zorse_service.translate_video(upload(tmp_path / "v.mp4"), "horse2zebra")
+    assert notes == []
     assert result.name == "v_horse2zebra.mp4"
     with av.open(str(result)) as container:
         shades = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(video=0)]
@@ -468,3 +469,17 @@ print("torch" in sys.modules, page.get_config_file())
     assert "Not part of this installation: zebra2horse." in output
     assert "(photo2monet, photo2vangogh, monet2photo) are not part of this installation" in output
     assert "Further models" not in output
+
+
+def test_the_caption_says_what_the_result_could_not_hold(zorse_service, tmp_path):
+    Image.new("CMYK", (40, 30)).save(tmp_path / "a.tif")
+    outcome = zorse_service.translate_photo(upload(tmp_path / "a.tif"), "horse2zebra")
+    assert outcome.caption.split("\n\n")[1:] == ["The four inks \\(CMYK\\) become RGB."]
+
+
+def test_what_a_strangers_file_says_is_not_markdown(zorse_service, tmp_path):
+    link = "[x](http://y)<b>"
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.webp", icc_profile=b"not a profile")
+    outcome = zorse_service.translate_photo(Upload(tmp_path / "a.webp", f"a.{link}"), "horse2zebra")
+    assert len(outcome.caption.split("\n\n")) > 1
+    assert link not in outcome.caption

@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import re
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,9 @@ MAX_VIDEO_FRAMES = 900
 
 SHOWN_SIDE = 1600
 """Long side, in pixels, of the pictures in the before/after slider; the download has the full size."""
+
+_NOT_PLAIN, _ESCAPED = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])"), r"\\\1"
+"""What Markdown and HTML would take for their own."""
 
 _PNG_URL = "data:image/png;base64,"
 
@@ -87,9 +92,12 @@ class Service:
         translator = self.shelf.translator(model)
         name = f"{_plain(Path(photo.name).stem)}_{_plain(translator.card.name)}{translated.suffix}"
         before, after = translated.before, translated.after
-        return self._outcome(before, after, translated.content, name, translator, translated.seconds)
+        outcome = self._outcome(before, after, translated.content, name, translator, translated.seconds)
+        return replace(outcome, caption=outcome.caption + _notes(translated.receipt.told()))
 
-    def translate_video(self, video: Upload, model: str, strength: float = 1.0, tell: Tell = silence) -> Path:
+    def translate_video(
+        self, video: Upload, model: str, strength: float = 1.0, tell: Tell = silence
+    ) -> tuple[Path, list[str]]:
         """Translates a short video with its sound.
 
         Args:
@@ -99,7 +107,7 @@ class Service:
             tell: is told how far the work is.
 
         Returns:
-            The new file; .webm for .webm, else .mp4.
+            The new file, .webm for .webm, else .mp4; and sentences on what it could not hold.
 
         Raises:
             ImageError: not a video, or too long.
@@ -115,12 +123,15 @@ class Service:
             _tell_of_video(tell, frame)
             return translator.translate(frame.picture, strength=strength)
 
-        require(f"Reading the video {video.name}", "video")
+        require(texts.READING_VIDEO.format(name=video.name), "video")
         try:
-            translate_confined_video(video.path, target, self.limits.file_memory, self.limits.check_picture, translated)
+            made = translate_confined_video(
+                video.path, target, self.limits.file_memory, self.limits.check_picture, translated
+            )
         except ImageError as error:  # must not name a path of this computer
             raise ImageError(str(error).replace(str(video.path), video.name)) from error
-        return target
+        damage = [texts.VIDEO_DAMAGED.format(damage=made.damage)] if made.damage else []
+        return target, [*damage, *made.receipt.told()]
 
     def translate_sketch(self, sketch: Upload, model: str) -> Outcome:
         """Turns an uploaded sketch, also a photographed one, into a photo.
@@ -237,6 +248,11 @@ def caption(card: ModelCard, provider: str, seconds: float) -> str:
     """What a visitor should know about a result, as one line of Markdown."""
     took = texts.TOOK.format(seconds=f"{seconds:.2f}", device=texts.GPU if "CUDA" in provider else texts.CPU)
     return texts.CAPTION.format(task=card.task, state=texts.STATES[card.state], took=took)
+
+
+def _notes(sentences: Sequence[str]) -> str:
+    """Lines of Markdown below a caption; file names and texts of a stranger's file are not Markdown."""
+    return "".join(f"\n\n{_NOT_PLAIN.sub(_ESCAPED, sentence)}" for sentence in sentences)
 
 
 def _tell_of_video(tell: Tell, frame: VideoFrame) -> None:

@@ -71,6 +71,9 @@ STATES: dict[Literal["release", "preview"], str] = {
     "release": "does its job on most pictures",
     "preview": "preview: does its job on some pictures only",
 }
+VIDEO_NOTES = "Done, with changes"
+READING_VIDEO = "Reading the video {name}"
+VIDEO_DAMAGED = "The video is damaged: {damage}. What could be read is translated."
 TOOK = "{seconds} s on the {device}"
 GPU, CPU = "GPU", "CPU"
 

@@ -1,5 +1,6 @@
 """Pictures in, pictures out: horse and zebra, photo and painting, and models that have no tab of their own."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,7 +122,10 @@ def _videos(service: Service, models: Sequence[str], label: str, api_name: str) 
             return None
         with service.stops.watch(visitor(request)) as check:
             sent = upload(video.get("video", video))
-            return str(service.translate_video(sent, model, strength, progress_of(progress, check)))
+            target, notes = service.translate_video(sent, model, strength, progress_of(progress, check))
+            if notes:
+                gr.Info(html.escape(" ".join(notes)), duration=None, title=texts.VIDEO_NOTES)
+            return str(target)
 
     go.click(
         translate,

@@ -90,7 +90,7 @@ class ConfinedPicture:
             picture = self._frame()
             send(self._line, Translated(), translate(picture).rgb)
         match _answer(self._line):
-            case Finished(n_bytes=count, receipt=Receipt() as receipt) if count <= _LARGEST_RESULT:
+            case Finished(n_bytes=count, receipt=receipt) if count <= _LARGEST_RESULT:
                 return receive_bytes(self._line, count), receipt
         raise Gone
 
@@ -143,7 +143,7 @@ def translate_confined_video(
     memory: int,
     check_picture: CheckPicture,
     translate: Callable[[VideoFrame], Picture],
-) -> None:
+) -> Finished:
     """Rewrites a video in a process of its own.
 
     Args:
@@ -152,6 +152,9 @@ def translate_confined_video(
         memory: bytes that the process may take.
         check_picture: is asked before a frame is taken over.
         translate: the translation of one frame, with how far the video is.
+
+    Returns:
+        What became of it.
 
     Raises:
         ImageError: not a video, or damaged.
@@ -166,8 +169,8 @@ def translate_confined_video(
                     picture = receive_frame(line, frame)
                     new = translate(VideoFrame(picture, frame.done, frame.total, frame.seconds))
                     send(line, Translated(), new.rgb)
-                case Finished():
-                    return
+                case Finished() as finished:
+                    return finished
                 case _:
                     raise Gone
 

@@ -99,8 +99,10 @@ class Finished(_Message):
 
     kind: Literal["finished"] = "finished"
     n_bytes: int = Field(ge=0)
-    receipt: Receipt | None = None
-    """What became of what a picture file held."""
+    receipt: Receipt
+    """What became of what the file held."""
+    damage: str = ""
+    """What could not be read of a video; empty for a whole one."""
 
 
 class Failed(_Message):

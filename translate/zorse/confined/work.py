@@ -26,9 +26,9 @@ from zorse.confined.messages import (
     send_frame,
 )
 from zorse.errors import ZorseError
-from zorse.imaging.io import Picture, encode_pictures, holds_frames, open_pictures, suffix_of
-from zorse.imaging.receipt import receipt_of
-from zorse.runtime.video import translate_video
+from zorse.imaging.io import Picture, open_pictures, suffix_of
+from zorse.runtime.pipeline import count_written, rewrite_picture
+from zorse.runtime.video import translate_video, video_receipt
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import VideoProgress
@@ -56,14 +56,12 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
     del content
     with open_pictures(source, max_pixels=None, second_opinion=True) as file:
         suffix = suffix_of(file.format)
-        in_file = len(file)
-        count = in_file if holds_frames(suffix) else 1
+        count = count_written(file, suffix)
         send(line, Opened(suffix=suffix, height=file.height, width=file.width, frames=count))
         _expect(line, Go)
-        frames = [_translated(line, picture) for picture in (file if count > 1 else file.only_frame())]
-        animation = file.animation()
-        result = encode_pictures(frames, suffix, animation)
-        receipt = receipt_of(frames, animation, suffix, in_file, Path(task.name).suffix)
+        result, receipt = rewrite_picture(
+            file, suffix, lambda picture: _translated(line, picture), source_suffix=Path(task.name).suffix
+        )
     send(line, Finished(n_bytes=len(result), receipt=receipt), result)
 
 
@@ -80,8 +78,9 @@ def _video(line: socket.socket, task: VideoTask) -> None:
         )
         return _translated(line, frame, done, total, seconds)
 
-    translate_video(translate, Path(task.source), Path(task.target), report=report)
-    send(line, Finished(n_bytes=0))
+    source, target = Path(task.source), Path(task.target)
+    made = translate_video(translate, source, target, report=report)
+    send(line, Finished(n_bytes=0, receipt=video_receipt(made, source, target), damage=made.damage))
 
 
 def _translated(

@@ -17,20 +17,19 @@ from zorse.imaging.io import (
     MAX_PIXELS,
     Picture,
     as_stored,
-    encode_pictures,
-    holds_frames,
     open_pictures,
     suffix_of,
     write_file,
     writing,
 )
-from zorse.imaging.receipt import Entry, Receipt, receipt_of
+from zorse.imaging.receipt import Receipt
 from zorse.runtime.devices import usable_cores
 from zorse.runtime.jobs import STANDARD, Job
+from zorse.runtime.pipeline import count_written, rewrite_picture
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Size
-from zorse.runtime.video import VideoOptions, translate_video
+from zorse.runtime.video import VideoOptions, translate_video, video_receipt
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import VideoProgress
@@ -209,15 +208,15 @@ class _Crew:
         source = _standard(sys.stdin, "input") if job.source == STANDARD else job.source
         with open_pictures(source, self._settings.max_pixels) as file:
             suffix = suffix_of(file.format) if job.target == STANDARD else job.target.suffix
-            in_file = len(file)
-            count = in_file if holds_frames(suffix) else 1
-            pixels = file.pixels
+            pixels, count = file.pixels, count_written(file, suffix)
             with self._room.of(count * pixels):
-                pictures: Iterable[Picture] = file if count > 1 else file.only_frame()
-                frames = [self._frame(job, picture, pixels, count) for picture in pictures]
-                animation = file.animation()
-                content = encode_pictures(frames, suffix, animation, self._settings.quality)
-                receipt = receipt_of(frames, animation, suffix, in_file, job.source.suffix)
+                content, receipt = rewrite_picture(
+                    file,
+                    suffix,
+                    lambda picture: self._frame(job, picture, pixels, count),
+                    self._settings.quality,
+                    job.source.suffix,
+                )
         self._go_on()
         if job.target == STANDARD:
             _write_to_standard_output(content)
@@ -273,8 +272,7 @@ class _Crew:
                 f"{job.source} is damaged: {made.damage}. What could be read, {made.frames} pictures, is translated in "
                 f"{job.target}."
             )
-        entries = tuple(Entry(note.what, note.outcome, note.detail) for note in made.notes)
-        return Receipt(job.source.suffix[1:].upper(), job.target.suffix[1:].upper(), entries)
+        return video_receipt(made, job.source, job.target)
 
     def _copy(self, job: Job) -> None:
         try:

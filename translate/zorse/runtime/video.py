@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zorse.extras import require
 from zorse.imaging.picture import Picture, Pixels
 from zorse.imaging.read import MAX_PIXELS
+from zorse.imaging.receipt import Entry, Receipt
 from zorse.runtime.steady import DEFAULT, Steady
 
 if TYPE_CHECKING:
@@ -61,3 +62,15 @@ def translate_video(
         return steady(frame.rgb, translate(frame).rgb)
 
     return rewrite_video(source, target, change, report, quality=options.quality, max_pixels=options.max_pixels)
+
+
+def video_receipt(made: "Rewritten", source: Path, target: Path) -> Receipt:
+    """What became of what a video held.
+
+    Args:
+        made: as `translate_video` gives it.
+        source: the video.
+        target: the new file.
+    """
+    entries = tuple(Entry(note.what, note.outcome, note.detail) for note in made.notes)
+    return Receipt(source.suffix[1:].upper(), target.suffix[1:].upper(), entries)
