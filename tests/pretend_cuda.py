@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zorse.training.config import LoopConfig
-from zorse.training.loop import make_accelerator
+from zorse.training.loop.loop import make_accelerator
 
 CUDA = torch.device("cuda", 0)
 COPIES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)

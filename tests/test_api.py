@@ -377,7 +377,7 @@ def test_who_has_used_up_their_time_is_told_when_to_come_back(models, tmp_path):
 
 
 def test_a_device_that_is_not_here_is_told_before_the_page_opens(zorse, monkeypatch):
-    monkeypatch.setattr("zorse.runtime.sessions.cuda_devices", lambda: 0)
+    monkeypatch.setattr("zorse.backends.onnx.sessions.cuda_devices", lambda: 0)
     code, out, errors = zorse("ui", "--device", "cuda", "--port", "1")
     assert (code, out) == (1, "")
     assert "CUDA was asked for" in errors

@@ -21,9 +21,9 @@ from PIL import Image
 import tiny_onnx
 from live_page import live_page
 from page_models import write_page_models
-from zorse.architecture import ResnetConfig
 from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
 from zorse.imaging.io import PictureFile, open_pictures, read_picture
+from zorse.model.architecture import ResnetConfig
 from zorse_app import Service, Shelf, examples, launch, service
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits, TooLarge

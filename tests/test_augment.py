@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zorse.architecture import (
+from zorse.model.architecture import (
     DIFF_AUGMENT,
     MILD_AUGMENT,
     CompactConfig,

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from tiny_baselines import draw_classes, draw_digits, idx_bytes
-from zorse.data.samples.config import DigitsConfig, MixtureConfig, PicturesConfig
-from zorse.data.samples.dataset import open_samples, sample_batches
-from zorse.data.samples.idx import find_idx, read_idx
-from zorse.data.samples.mixtures import centres, spread
 from zorse.errors import DatasetError
-from zorse.metrics.modes import measure_modes
+from zorse.gans.data.config import DigitsConfig, MixtureConfig, PicturesConfig
+from zorse.gans.data.dataset import open_samples, sample_batches
+from zorse.gans.data.idx import find_idx, read_idx
+from zorse.gans.data.mixtures import centres, spread
+from zorse.gans.metrics.modes import measure_modes
 
 
 @pytest.mark.parametrize(("distribution", "modes"), [("ring", 8), ("grid", 25), ("spiral", 32)])

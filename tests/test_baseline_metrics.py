@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from zorse.metrics.digit_classifier import (
+from zorse.gans.metrics.digit_classifier import (
     Seen,
     accuracy,
     balance_kl,
@@ -17,7 +17,7 @@ from zorse.metrics.digit_classifier import (
     mutual_information,
     train_classifier,
 )
-from zorse.metrics.seeds import mean_interval
+from zorse.gans.metrics.seeds import mean_interval
 
 
 def seen(*rows: list[float]) -> Seen:
@@ -54,7 +54,7 @@ def test_codes_are_matched_one_to_one():
 
 
 def test_the_classifier_learns_and_leaves_the_chance_alone(monkeypatch):
-    from zorse.metrics import digit_classifier
+    from zorse.gans.metrics import digit_classifier
 
     monkeypatch.setattr(digit_classifier, "STEPS", 20)
     monkeypatch.setattr(digit_classifier, "BATCH", 8)

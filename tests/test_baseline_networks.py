@@ -7,12 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from zorse.errors import ConfigError
-from zorse.networks.growing import GrowingGenerator, GrowingTrunk, set_level
-from zorse.networks.judges import build_judge, coupled_judges
-from zorse.networks.latents import draw_latents, interpolated, take_apart
-from zorse.networks.sample_generators import build_sample_generator
-from zorse.networks.sample_layers import REFERENCE, MinibatchDiscrimination, VirtualBatchNorm
-from zorse.sample_architecture import (
+from zorse.gans.architecture import (
     CoupledGeneratorConfig,
     DCGANGeneratorConfig,
     DCGANJudgeConfig,
@@ -20,6 +15,11 @@ from zorse.sample_architecture import (
     MLPGeneratorConfig,
     MLPJudgeConfig,
 )
+from zorse.gans.networks.generators import build_sample_generator
+from zorse.gans.networks.growing import GrowingGenerator, GrowingTrunk, set_level
+from zorse.gans.networks.judges import build_judge, coupled_judges
+from zorse.gans.networks.latents import draw_latents, interpolated, take_apart
+from zorse.gans.networks.layers import REFERENCE, MinibatchDiscrimination, VirtualBatchNorm
 
 
 def n_parameters(network) -> int:

@@ -7,27 +7,27 @@ import pytest
 import torch
 
 from tiny_baselines import tiny
-from zorse.data.samples.dataset import open_samples, sample_batches
 from zorse.errors import ConfigError
-from zorse.networks.affine import random_affine
-from zorse.networks.latents import draw_latents, take_apart
-from zorse.recipes.acgan import ACGAN
-from zorse.recipes.cogan import CoGAN
-from zorse.recipes.dcgan import level
-from zorse.recipes.gan import GAN
-from zorse.recipes.infogan import InfoGAN, _mutual_information
-from zorse.recipes.lsgan import LSGAN
+from zorse.gans.data.dataset import open_samples, sample_batches
+from zorse.gans.networks.affine import random_affine
+from zorse.gans.networks.latents import draw_latents, take_apart
+from zorse.gans.recipes.acgan import ACGAN
+from zorse.gans.recipes.cogan import CoGAN
+from zorse.gans.recipes.dcgan import level
+from zorse.gans.recipes.gan import GAN
+from zorse.gans.recipes.infogan import InfoGAN, _mutual_information
+from zorse.gans.recipes.lsgan import LSGAN
+from zorse.gans.recipes.sdgan import SDGAN
+from zorse.gans.recipes.sngan import SNGAN
+from zorse.gans.recipes.tricks import Tricks, TricksConfig
+from zorse.gans.recipes.vae import VAE
+from zorse.gans.recipes.wgan import WGAN
+from zorse.gans.recipes.wgan_gp import WGANGP
+from zorse.gans.training.build import build_baseline
+from zorse.gans.training.run import fresh_baseline
 from zorse.recipes.recipe import plain_update
-from zorse.recipes.sdgan import SDGAN
-from zorse.recipes.sngan import SNGAN
-from zorse.recipes.tricks import Tricks, TricksConfig
-from zorse.recipes.vae import VAE
-from zorse.recipes.wgan import WGAN
-from zorse.recipes.wgan_gp import WGANGP
-from zorse.training.baselines.build import build_baseline
-from zorse.training.baselines.run import fresh_baseline
 from zorse.training.config import with_overrides
-from zorse.training.loop import fit, make_accelerator
+from zorse.training.loop.loop import fit, make_accelerator
 
 
 @pytest.fixture

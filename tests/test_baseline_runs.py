@@ -13,25 +13,25 @@ from typer.testing import CliRunner
 
 from tiny_baselines import draw_classes, draw_digits, tiny
 from tiny_training import difference
-from zorse.card import read_card
 from zorse.cli import app
-from zorse.data.samples.dataset import open_samples, sample_batches
 from zorse.errors import ConfigError, ImageError, WeightsError
-from zorse.recipes.gan import GAN
+from zorse.gans.data.dataset import open_samples, sample_batches
+from zorse.gans.recipes.gan import GAN
+from zorse.gans.safetensors_file import load_sample_generator, save_sample_generator
+from zorse.gans.sampling.sampler import Sampler
+from zorse.gans.training.config import BaselineConfig, read_baseline_config
+from zorse.gans.training.evaluation import exam_for
+from zorse.gans.training.presets import BASELINE_PRESETS
+from zorse.gans.training.run import fresh_baseline, train_baseline
+from zorse.gans.training.tricks import TRICKS, with_tricks
+from zorse.model.card import read_card
 from zorse.recipes.recipe import StepResult
-from zorse.sample_file import load_sample_generator, save_sample_generator
-from zorse.samples.sampler import Sampler
-from zorse.training.baselines.config import BaselineConfig, read_baseline_config
-from zorse.training.baselines.exams import exam_for
-from zorse.training.baselines.presets import BASELINE_PRESETS
-from zorse.training.baselines.run import fresh_baseline, train_baseline
-from zorse.training.baselines.tricks import TRICKS, with_tricks
-from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import to_toml, validated_as, with_overrides
-from zorse.training.loop import fit, make_accelerator
-from zorse.training.recorder import alarms
-from zorse.training.recorder.log import read_log
-from zorse.training.recorder.signals import coverage
+from zorse.training.loop.checkpoint import read_checkpoint
+from zorse.training.loop.loop import fit, make_accelerator
+from zorse.training.observers.recorder import alarms
+from zorse.training.observers.recorder.log import read_log
+from zorse.training.observers.recorder.signals import coverage
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +149,8 @@ def test_the_best_is_kept_with_its_figure(ring_run):
 
 
 def test_digits_are_watched_through_the_classifier(digits, tmp_path, monkeypatch):
-    from zorse.metrics import digit_classifier
-    from zorse.training.baselines import digits as measures
+    from zorse.gans.metrics import digit_classifier
+    from zorse.gans.training import digits as measures
 
     monkeypatch.setattr(digit_classifier, "STEPS", 2)
     monkeypatch.setattr(digit_classifier, "BATCH", 8)
@@ -331,9 +331,9 @@ def test_sample_interpolates_walks_adds_and_goes_through_codes(info_run, labelle
 
 
 def test_sums_of_latents_are_computed_as_written(info_run):
-    from zorse.imaging.sheets import sheet
-    from zorse.samples.sampler import as_pixels
-    from zorse.samples.sheets import arithmetic_sheet
+    from zorse.gans.sampling.sampler import as_pixels
+    from zorse.gans.sampling.sheets import arithmetic_sheet
+    from zorse.gans.sheets import sheet
 
     sampler = Sampler.load(info_run / "generators" / "G.safetensors")
     latents = sampler.latents(64, seed=3)
@@ -351,7 +351,7 @@ def test_sums_of_latents_are_computed_as_written(info_run):
 
 
 def test_neighbours_of_pairs_are_refused(labelled_run):
-    from zorse.samples.sheets import neighbours_sheet
+    from zorse.gans.sampling.sheets import neighbours_sheet
 
     sampler = Sampler.load(labelled_run / "generators" / "G.safetensors")
     with pytest.raises(ConfigError, match="draws 32x32 pixels, but the training pictures have 64x32"):
@@ -359,7 +359,7 @@ def test_neighbours_of_pairs_are_refused(labelled_run):
 
 
 def test_sums_are_of_the_samples_on_the_sheet(labelled_run):
-    from zorse.samples.sheets import arithmetic_sheet, samples_sheet
+    from zorse.gans.sampling.sheets import arithmetic_sheet, samples_sheet
 
     sampler = Sampler.load(labelled_run / "generators" / "G.safetensors")
     whole = samples_sheet(sampler, 30, None, seed=5)
@@ -490,8 +490,8 @@ def test_several_steps_of_the_discriminator_get_a_batch_for_each():
 
 
 def test_the_benchmark_measures_digits_through_the_classifier(digits, monkeypatch):
-    from zorse.metrics import digit_classifier
-    from zorse.training.baselines import digits as measures
+    from zorse.gans.metrics import digit_classifier
+    from zorse.gans.training import digits as measures
 
     monkeypatch.setattr(digit_classifier, "STEPS", 2)
     monkeypatch.setattr(digit_classifier, "BATCH", 8)

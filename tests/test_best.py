@@ -12,15 +12,16 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tiny_training import difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
-from zorse.architecture import ProjectedConfig
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.errors import DatasetError, ZorseError
-from zorse.generator_file import load_generator
 from zorse.loading import read_file_card
-from zorse.training import best, exams
-from zorse.training.best import read_record
-from zorse.training.checkpoint import read_checkpoint
-from zorse.training.exams import evaluation_set, fair_judge
+from zorse.model.architecture import ProjectedConfig
 from zorse.training.files import RunFolder
+from zorse.training.loop.checkpoint import read_checkpoint
+from zorse.training.observers import best
+from zorse.training.observers import evaluation as exams
+from zorse.training.observers.best import read_record
+from zorse.training.observers.evaluation import evaluation_set, fair_judge
 from zorse.training.run import train
 from zorse_export import find_generator
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from tiny_training import difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.errors import ConfigError, IncompatibleWeights, WeightsError, ZorseError
-from zorse.generator_file import load_generator
-from zorse.training import checkpoint, run
-from zorse.training.checkpoint import read_checkpoint
+from zorse.training import run
 from zorse.training.files import save_atomically
-from zorse.training.recorder.log import forget_after
+from zorse.training.loop import checkpoint
+from zorse.training.loop.checkpoint import read_checkpoint
+from zorse.training.observers.recorder.log import forget_after
 from zorse.training.run import train
 
 

@@ -11,8 +11,8 @@ import pytest
 import tiny_app_model
 import tiny_export
 import tiny_onnx
-from zorse.architecture import UnetConfig
-from zorse.generator_file import save_generator
+from zorse.backends.torch.safetensors_file import save_generator
+from zorse.model.architecture import UnetConfig
 from zorse_export import web
 from zorse_export.npm import NpmPackage
 

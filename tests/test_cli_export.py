@@ -13,14 +13,14 @@ import torch
 import tiny_onnx
 import zorse
 from tiny_export import noise, session
-from zorse import extras
-from zorse.architecture import UnetConfig
-from zorse.card import ModelCard
+from zorse.backends.torch.safetensors_file import save_generator
 from zorse.cli import main
 from zorse.errors import WeightsError
-from zorse.generator_file import save_generator
 from zorse.loading import locate
+from zorse.model.architecture import UnetConfig
+from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
+from zorse.system import extras
 from zorse.training.files import RunFolder
 from zorse_export import default_target, find_generator
 

@@ -16,8 +16,8 @@ import torch
 
 from tiny_training import difference, draw_unpaired, own_settings, tiny_cyclegan
 from zorse import cli
-from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import read_config, to_toml
+from zorse.training.loop.checkpoint import read_checkpoint
 from zorse.training.run import train
 
 forks = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")

@@ -13,10 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import tiny_onnx
-from zorse import installation, registry
+from zorse import installation
 from zorse.cli import app, main
 from zorse.errors import ConfigError, ImageError
-from zorse.runtime.jobs import plan
+from zorse.files.jobs import plan
+from zorse.model import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from zorse.architecture import CompactConfig, PatchGANConfig, PixelConfig, ResnetConfig, UnetConfig
 from zorse.errors import ConfigError
+from zorse.model.architecture import CompactConfig, PatchGANConfig, PixelConfig, ResnetConfig, UnetConfig
 from zorse.recipes.cut import CUT
 from zorse.recipes.cyclegan import CycleGAN
 from zorse.recipes.pix2pix import Pix2Pix

@@ -9,19 +9,20 @@ from pretend_cuda import OnCuda, cuda_accelerator, pretended_cuda
 from test_distill import recipe as tiny_distillation
 from tiny_baselines import draw_digits, tiny
 from tiny_training import SIZE, difference, draw_unpaired, tiny_cyclegan, tiny_pix2pix
-from zorse import inference
-from zorse.architecture import PatchGANConfig, ResnetConfig
-from zorse.data.samples.dataset import open_samples, sample_batches
+from zorse.backends.torch import backend as inference
 from zorse.errors import DeviceError
+from zorse.gans.data.dataset import open_samples, sample_batches
+from zorse.gans.training.run import fresh_baseline
+from zorse.model.architecture import PatchGANConfig, ResnetConfig
 from zorse.networks.layers import InstanceNorm
 from zorse.networks.spectral import spectral_norm
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.recipe import detached
-from zorse.training import checkpoint, run
-from zorse.training.baselines.run import fresh_baseline
+from zorse.training import run
 from zorse.training.config import LoopConfig
-from zorse.training.loop import TrainingState, fit, make_accelerator
-from zorse.training.recorder.gauges import Gauges
+from zorse.training.loop import checkpoint
+from zorse.training.loop.loop import TrainingState, fit, make_accelerator
+from zorse.training.observers.recorder.gauges import Gauges
 
 SMALL = "kind='patchgan', base_channels=4"
 JUDGE = f"recipe.discriminators=[{{{SMALL}, n_layers=2, augment=true, spectral_norm=true}}]"

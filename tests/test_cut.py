@@ -13,16 +13,16 @@ from torch import nn
 from torch.optim import Adam
 
 from tiny_training import SIZE, difference, draw_unpaired
-from zorse.architecture import CompactConfig, PatchGANConfig, ResnetConfig, UnetConfig
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.data.config import UnpairedConfig
-from zorse.generator_file import load_generator
-from zorse.losses import patch_contrast
+from zorse.model.architecture import CompactConfig, PatchGANConfig, ResnetConfig, UnetConfig
 from zorse.networks.build import build_generator
 from zorse.networks.patch_sampler import PatchSampler
 from zorse.recipes.cut import CUT, CUTConfig, fastcut
+from zorse.recipes.losses import patch_contrast
 from zorse.recipes.recipe import plain_update
-from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import LoopConfig, TrainConfig
+from zorse.training.loop.checkpoint import read_checkpoint
 from zorse.training.run import train
 
 STRIDED = ResnetConfig(base_channels=4, n_blocks=6)

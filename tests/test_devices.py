@@ -10,12 +10,13 @@ import pytest
 
 import tiny_onnx
 from zorse import installation
+from zorse.backends.onnx import cuda_libraries, sessions
+from zorse.backends.onnx.backend import OnnxBackend
+from zorse.backends.onnx.cuda_libraries import Library, advice, libraries, package_folders, preload
 from zorse.errors import ConfigError, DeviceError
 from zorse.loading import load
-from zorse.runtime import cuda_libraries, devices, sessions
-from zorse.runtime.cuda_libraries import Library, advice, libraries, package_folders, preload
+from zorse.runtime import devices
 from zorse.runtime.devices import CPU, CUDA, Setting, usable_cores
-from zorse.runtime.onnx import OnnxBackend
 
 
 @pytest.fixture

@@ -10,22 +10,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from tiny_training import difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
-from zorse.architecture import CompactConfig, PatchGANConfig, ResnetConfig
-from zorse.card import ModelCard
+from zorse.backends.torch.safetensors_file import load_generator, save_generator
 from zorse.cli.distill import _timed
 from zorse.data.config import PairedConfig, UnpairedConfig
 from zorse.errors import ChecksumMismatch, ConfigError, WeightsError
-from zorse.generator_file import load_generator, save_generator
-from zorse.losses import discriminator_loss, generator_loss
 from zorse.metrics.latency import compare_latency
+from zorse.model.architecture import CompactConfig, PatchGANConfig, ResnetConfig
+from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
 from zorse.networks.efficientnet import load_efficientnet
 from zorse.recipes.distillation import Distillation, DistillationConfig, TeacherConfig, feature_distance
+from zorse.recipes.losses import discriminator_loss, generator_loss
 from zorse.runtime.translator import Translator
-from zorse.training.checkpoint import read_checkpoint
-from zorse.training.distilling import distillation_config
+from zorse.training.distillation.config import distillation_config
+from zorse.training.distillation.teacher import find_teacher, teacher_at_work
+from zorse.training.loop.checkpoint import read_checkpoint
 from zorse.training.run import train
-from zorse.training.teacher import find_teacher, teacher_at_work
 
 SIZE = 32
 TEACHER = TeacherConfig(

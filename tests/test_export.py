@@ -17,14 +17,14 @@ from torch import nn
 
 import zorse
 from tiny_export import card, noise, photos, session, trained
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
-from zorse.card import CARD_KEY, ModelCard
+from zorse.backends.torch.backend import TorchBackend
 from zorse.errors import ConfigError, ExportError
 from zorse.imaging.tensor import to_pixels
-from zorse.inference import TorchBackend
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.model.card import CARD_KEY, ModelCard
+from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT, IO_KEY
+from zorse.model.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY, ParityReport, read_parity
 from zorse.networks.build import build_generator
-from zorse.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY, ParityReport, read_parity
-from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, IO_KEY
 from zorse.runtime.translator import Translator
 from zorse_export import TOLERANCE, ExportReport, GraphInput, GraphOutput, at_test, export_onnx, trace
 from zorse_export import export as exporting
@@ -337,7 +337,7 @@ def test_the_same_network_gives_the_same_bytes_in_every_process(tmp_path):
     program = (
         "import sys, pathlib, torch; sys.path[:0] = sys.argv[2:]; torch.set_num_threads(1); torch.manual_seed(0)\n"
         "from tiny_export import card, trained\n"
-        "from zorse.architecture import ResnetConfig\n"
+        "from zorse.model.architecture import ResnetConfig\n"
         "from zorse_export import export_onnx\n"
         "config = ResnetConfig(base_channels=2, n_blocks=0, norm='instance_affine', downsampling='blur')\n"
         "export_onnx(trained(config), card(config, native_size=16), pathlib.Path(sys.argv[1]), 'fp16')\n"

@@ -13,11 +13,11 @@ import tiny_onnx
 import zorse
 from tiny_export import card, noise, photos, session, trained
 from tiny_training import draw_pairs, tiny_pix2pix
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.backends.torch.backend import TorchBackend
 from zorse.errors import ConfigError, ExportError
 from zorse.imaging.io import Picture, write_picture
-from zorse.inference import TorchBackend
-from zorse.parity import described_parity
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.model.parity import described_parity
 from zorse_export import TOLERANCE, evaluation_pictures, export_onnx, speed
 from zorse_export import export as exporting
 from zorse_export.graph import check

@@ -9,12 +9,12 @@ import torch
 import zorse
 from foreign_networks import BATCH, Unet
 from tiny_export import card, noise, session, trained
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.backends.torch.backend import as_tested
+from zorse.backends.torch.onnx_weights import load_onnx_generator
 from zorse.errors import ConfigError
 from zorse.imaging.tensor import to_pixels
-from zorse.inference import as_tested
 from zorse.legacy.importing import import_generator
-from zorse.onnx_weights import load_onnx_generator
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse_export import at_test, export_onnx
 from zorse_export.cases import padded
 from zorse_export.prepare import FixedDropout, fix_dropout

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zorse.errors import MissingExtraError
-from zorse.extras import FOR_FIGURES, MODULES, is_installed, require
+from zorse.system.extras import FOR_FIGURES, MODULES, is_installed, require
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
@@ -23,7 +23,7 @@ def test_each_part_needs_what_is_installed_for_it(extra):
 
 def test_a_missing_module_is_told_with_the_extra_that_brings_it(monkeypatch):
     require("Training", "train")
-    monkeypatch.setattr("zorse.extras.find_spec", lambda name: None if name == "albumentations" else name)
+    monkeypatch.setattr("zorse.system.extras.find_spec", lambda name: None if name == "albumentations" else name)
     assert not is_installed("train")
     require("Reading weights", "train", "torch", "safetensors")
     with pytest.raises(MissingExtraError, match=r"Training needs packages.*pip install 'zorse\[train\]'"):

@@ -11,21 +11,21 @@ import torch
 
 from foreign_networks import INSTANCE, PatchGAN, Resnet, randomised
 from tiny_training import difference, draw_unpaired, own_settings, tiny_cyclegan, tiny_pix2pix
-from zorse.architecture import CompactConfig, ResnetConfig
-from zorse.card import ModelCard
+from zorse.backends.torch.backend import TorchBackend
+from zorse.backends.torch.onnx_weights import load_onnx_generator
+from zorse.backends.torch.safetensors_file import load_generator, save_generator
 from zorse.data.dataset import open_dataset
 from zorse.data.loader import batches
 from zorse.errors import ChecksumMismatch, ConfigError, IncompatibleWeights, WeightsError
-from zorse.generator_file import load_generator, save_generator
-from zorse.inference import TorchBackend
 from zorse.loading import load
+from zorse.model.architecture import CompactConfig, ResnetConfig
+from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
-from zorse.onnx_weights import load_onnx_generator
 from zorse.recipes.cut import CUTConfig
-from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import StartingPoint, to_toml, validated, with_overrides
-from zorse.training.loop import TrainingState, fit, make_accelerator
-from zorse.training.recorder.alarms import AlarmBoard
+from zorse.training.loop.checkpoint import read_checkpoint
+from zorse.training.loop.loop import TrainingState, fit, make_accelerator
+from zorse.training.observers.recorder.alarms import AlarmBoard
 from zorse.training.run import build_recipe, train
 from zorse.training.start import load_start, start_from
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import tiny_onnx
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.backends.torch.backend import TorchBackend
 from zorse.errors import ConfigError, ImageError
 from zorse.imaging.io import Picture
-from zorse.inference import TorchBackend
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.networks.build import build_generator
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Translator

@@ -9,10 +9,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
-from zorse.card import CARD_KEY, ModelCard
+from zorse.backends.torch.safetensors_file import load_generator, save_generator
 from zorse.errors import ChecksumMismatch, IncompatibleWeights, WeightsError
-from zorse.generator_file import load_generator, save_generator
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.model.card import CARD_KEY, ModelCard
 from zorse.networks.build import build_generator
 
 COMPACT = CompactConfig(base_channels=8, n_blocks=1, finish_channels=4)

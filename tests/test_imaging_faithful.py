@@ -328,6 +328,6 @@ def test_a_full_disk_has_its_own_error(tmp_path, smooth, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zorse.atomic.os.fsync", full)
+    monkeypatch.setattr("zorse.system.atomic.os.fsync", full)
     with pytest.raises(DiskFull, match="--resume"):
         write_picture(tmp_path / "a.png", Picture(smooth))

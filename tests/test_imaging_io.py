@@ -423,7 +423,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, pixels, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zorse.atomic.os.fsync", full)
+    monkeypatch.setattr("zorse.system.atomic.os.fsync", full)
     with pytest.raises(ImageError, match="No space left"):
         write_picture(target, Picture(255 - pixels))
     assert target.read_bytes() == before

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
-from zorse.card import ModelCard
+from zorse.backends.torch.backend import TorchBackend, load_torch
+from zorse.backends.torch.safetensors_file import save_generator
 from zorse.errors import ConfigError, DeviceError, WeightsError
-from zorse.generator_file import save_generator
-from zorse.inference import TorchBackend, load_torch
 from zorse.loading import load
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
 from zorse.runtime.devices import Setting
 

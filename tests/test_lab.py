@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from zorse import registry
 from zorse.errors import ChecksumMismatch, WeightsError
-from zorse.networks.sample_generators import build_sample_generator
-from zorse.runtime.sample_model import SampleModel
-from zorse.sample_architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
-from zorse.sample_card import SampleCard
+from zorse.gans.architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
+from zorse.gans.card import SampleCard
+from zorse.gans.networks.generators import build_sample_generator
+from zorse.gans.onnx_model import SampleModel
+from zorse.model import registry
 from zorse_app import texts
 from zorse_app.gan_lab import benches as bounds
 from zorse_app.gan_lab.benches import Benches, NoGame
@@ -202,7 +202,7 @@ WORDS = """
 import sys
 from pathlib import Path
 from zorse_app import texts, Service, Shelf, build, shelf
-from zorse import extras
+from zorse.system import extras
 shelf.sample_models = dict
 folder = Path(sys.argv[1])
 

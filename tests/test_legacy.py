@@ -21,12 +21,12 @@ from foreign_networks import (
     no_norm,
     randomised,
 )
-from zorse.architecture import PatchGANConfig, PixelConfig, ResnetConfig, UnetConfig
+from zorse.backends.torch.backend import as_tested
+from zorse.backends.torch.safetensors_file import load_generator, save_generator
 from zorse.errors import IncompatibleWeights, WeightsError
-from zorse.generator_file import load_generator, save_generator
-from zorse.inference import as_tested
 from zorse.legacy.files import networks_in
 from zorse.legacy.importing import import_generator
+from zorse.model.architecture import PatchGANConfig, PixelConfig, ResnetConfig, UnetConfig
 from zorse.networks.build import build_discriminator
 
 GENERATORS = {

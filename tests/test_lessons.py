@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from zorse.lessons import blur, collapse, distances, guard, rotation, saturation, smoothing
-from zorse.lessons.catalogue import LESSONS, Entry, hold
-from zorse.recipes.game import minus_log_d
+from zorse.gans.lessons import blur, collapse, distances, guard, rotation, saturation, smoothing
+from zorse.gans.lessons.catalogue import LESSONS, Entry, hold
+from zorse.gans.recipes.game import minus_log_d
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zorse.losses import discriminator_loss, generator_loss, gradient_penalty
+from zorse.recipes.losses import discriminator_loss, generator_loss, gradient_penalty
 
 REAL = torch.tensor([[[[0.5, -1.0], [2.0, 3.0]]]])
 FAKE = torch.tensor([[[[-2.0, 0.25], [1.5, -0.5]]]])

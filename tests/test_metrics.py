@@ -10,11 +10,10 @@ import torch
 from PIL import Image
 
 import tiny_onnx
-from zorse.architecture import CompactConfig
+from zorse.backends.torch.safetensors_file import save_generator
 from zorse.data.config import UnpairedConfig
 from zorse.data.synthetic import brown_blobs, outlines_and_shapes, striped_blobs
 from zorse.errors import DatasetError
-from zorse.generator_file import save_generator
 from zorse.imaging.io import Picture, read_picture, write_picture
 from zorse.metrics.evaluation import Report
 from zorse.metrics.features import BATCH_SIZE, efficientnet_extractor, extract_features
@@ -23,6 +22,7 @@ from zorse.metrics.kid import kid, kid_resamples
 from zorse.metrics.paired import l1, psnr, ssim
 from zorse.metrics.pictures import detect_kind, edges_set, paired_set, two_sets, unpaired_set
 from zorse.metrics.resampling import interval
+from zorse.model.architecture import CompactConfig
 from zorse.networks.build import build_generator
 from zorse.networks.efficientnet import load_efficientnet
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zorse.architecture import (
+from zorse.errors import ConfigError
+from zorse.model.architecture import (
     CompactConfig,
     PatchGANConfig,
     PixelConfig,
@@ -16,7 +17,6 @@ from zorse.architecture import (
     ResnetConfig,
     UnetConfig,
 )
-from zorse.errors import ConfigError
 from zorse.networks import compact
 from zorse.networks.augment import diff_augment
 from zorse.networks.build import build_discriminator, build_generator, generator_module

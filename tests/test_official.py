@@ -11,11 +11,11 @@ from PIL import Image
 
 from file_server import file_server
 from foreign_networks import BATCH, INSTANCE, Resnet, Unet, randomised
-from zorse import registry
-from zorse.card import ModelCard
 from zorse.errors import ChecksumMismatch, UnknownModel, WeightsError
 from zorse.legacy.official import download_official
 from zorse.loading import load, locate, read_file_card
+from zorse.model import registry
+from zorse.model.card import ModelCard
 
 NAME = "official/horse2zebra"
 
@@ -186,7 +186,7 @@ def test_the_commands(shelf, server, checkpoint, zorse, tmp_path):
 
 
 def test_without_torch_the_extra_is_named_before_anything_is_downloaded(shelf, server, zorse, monkeypatch):
-    monkeypatch.setattr("zorse.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("zorse.system.extras.find_spec", lambda name: None)
     code, _, err = zorse("models", "download", NAME)
     assert code == 1
     assert "pip install 'zorse[train]'" in err

@@ -7,12 +7,12 @@ import pytest
 from onnx import TensorProto, helper
 
 import tiny_onnx
-from zorse.card import CARD_KEY
+from zorse.backends.onnx.backend import OnnxBackend
 from zorse.errors import WeightsError
 from zorse.loading import load, read_file_card
-from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT
-from zorse.runtime.onnx import OnnxBackend
-from zorse.runtime.onnx_file import Value, parse_onnx
+from zorse.model.card import CARD_KEY
+from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT
+from zorse.model.onnx_file import Value, parse_onnx
 
 GRAPHS = [tiny_onnx.negation, tiny_onnx.instance_norm]
 

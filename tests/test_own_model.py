@@ -14,14 +14,14 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import tiny_onnx
-from zorse.architecture import CompactConfig
-from zorse.card import CARD_KEY
+from zorse.backends.torch.safetensors_file import save_generator
 from zorse.errors import ImageError, UnknownModel, WeightsError
-from zorse.generator_file import save_generator
 from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
+from zorse.model.architecture import CompactConfig
+from zorse.model.card import CARD_KEY
+from zorse.model.model_file import read_network
 from zorse.networks.build import generator_module
-from zorse.runtime.model_file import read_network
 from zorse_app import Service, Shelf
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits

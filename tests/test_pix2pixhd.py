@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
-from zorse.architecture import PatchGANConfig, PixelConfig, ProjectedConfig, ResnetConfig
 from zorse.errors import ConfigError
-from zorse.losses import feature_matching_loss
+from zorse.model.architecture import PatchGANConfig, PixelConfig, ProjectedConfig, ResnetConfig
 from zorse.networks.build import build_discriminator
 from zorse.networks.feature_maps import feature_maps
+from zorse.recipes.losses import feature_matching_loss
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import plain_update
 from zorse.training.config import with_overrides

@@ -10,10 +10,10 @@ from torch import nn
 from tiny_training import SIZE, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.cli.planned import described
 from zorse.errors import ConfigError
-from zorse.training import plan as module
-from zorse.training import trial
 from zorse.training.config import read_config, to_toml
-from zorse.training.plan import Plan, StagePlan, iterations_within, make_plan
+from zorse.training.planning import plan as module
+from zorse.training.planning import trial
+from zorse.training.planning.plan import Plan, StagePlan, iterations_within, make_plan
 from zorse.training.run import train
 
 STAGES = "data.stages=[{after=0.5, load_size=70, crop_size=64}]"
@@ -210,7 +210,7 @@ def test_the_command_trains_for_so_long(zorse, tmp_path, data, step_times):
 def _state(config):
     from rich.console import Console
 
-    from zorse.training.loop import make_accelerator
+    from zorse.training.loop.loop import make_accelerator
     from zorse.training.run import fresh_state
 
     return fresh_state(config, make_accelerator(config.training, "cpu"), Console(quiet=True), start=True)

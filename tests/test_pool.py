@@ -6,7 +6,7 @@ import random
 
 import torch
 
-from zorse.pool import ImagePool
+from zorse.recipes.pool import ImagePool
 
 
 def picture(value: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim import Adam
 
-from zorse.architecture import (
+from zorse.model.architecture import (
     CompactConfig,
     PatchGANConfig,
     PixelConfig,

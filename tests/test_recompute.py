@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from tiny_training import difference, draw_unpaired, tiny_cyclegan
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.errors import ConfigError
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.networks.build import build_generator
 from zorse.networks.recompute import recompute_blocks
 from zorse.training.run import train

@@ -16,14 +16,14 @@ from tiny_training import draw_unpaired, tiny_cyclegan
 from zorse.data.config import UnpairedConfig
 from zorse.data.dataset import open_dataset
 from zorse.errors import MissingExtraError
-from zorse.losses import decision_boundary
+from zorse.recipes.losses import decision_boundary
 from zorse.recipes.recipe import StepResult
 from zorse.training.config import AlarmName
-from zorse.training.loop import TrainingState
-from zorse.training.recorder import alarms, gauges
-from zorse.training.recorder.alarms import ALARMS, AlarmBoard
-from zorse.training.recorder.gauges import Gauges, feature_space
-from zorse.training.recorder.signals import (
+from zorse.training.loop.loop import TrainingState
+from zorse.training.observers.recorder import alarms, gauges
+from zorse.training.observers.recorder.alarms import ALARMS, AlarmBoard
+from zorse.training.observers.recorder.gauges import Gauges, feature_space
+from zorse.training.observers.recorder.signals import (
     accuracy,
     checkerboard,
     diversity,

@@ -8,9 +8,9 @@ import pytest
 import tiny_onnx
 import zorse
 from file_server import file_server
-from zorse import registry
 from zorse.errors import ChecksumMismatch, MissingExtraError, UnknownModel, WeightsError
 from zorse.loading import read_file_card
+from zorse.model import registry
 
 
 class Shelf:
@@ -195,7 +195,7 @@ def test_paths_that_are_no_models(tmp_path, name, says):
 
 def test_safetensors_without_torch_names_the_extra(tmp_path, monkeypatch):
     (tmp_path / "m.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
-    monkeypatch.setattr("zorse.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("zorse.system.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"zorse\[train\]"):
         zorse.load(tmp_path / "m.safetensors")
     with pytest.raises(WeightsError, match="no Zorse model card"):

@@ -7,11 +7,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import tiny_onnx
-from zorse.architecture import ResnetConfig
-from zorse.card import CARD_KEY
-from zorse.runtime.onnx import OnnxBackend
-from zorse.runtime.rewrite import faster, winograd
-from zorse.runtime.rewrite.winograd import KERNEL, PATCH, TILE, transforms
+from zorse.backends.onnx.backend import OnnxBackend
+from zorse.backends.onnx.rewrite import faster, winograd
+from zorse.backends.onnx.rewrite.winograd import KERNEL, PATCH, TILE, transforms
+from zorse.model.architecture import ResnetConfig
+from zorse.model.card import CARD_KEY
 
 SHAPE = ["N", "C", "H", "W"]
 

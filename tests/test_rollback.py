@@ -15,10 +15,10 @@ from tiny_training import difference, draw_unpaired, tiny_cyclegan
 from zorse.errors import ConfigError, TrainingDivergedError
 from zorse.recipes.cyclegan import CycleGAN
 from zorse.recipes.recipe import StepResult
-from zorse.training import checkpoint
-from zorse.training.checkpoint import keep_checkpoint, read_checkpoint
 from zorse.training.config import to_toml
-from zorse.training.recorder import alarms
+from zorse.training.loop import checkpoint
+from zorse.training.loop.checkpoint import keep_checkpoint, read_checkpoint
+from zorse.training.observers.recorder import alarms
 from zorse.training.run import train
 
 RATE = 2e-4

@@ -8,15 +8,15 @@ import onnxruntime
 import pytest
 import torch
 
-from zorse import registry
 from zorse.errors import ConfigError, UnknownModel, WeightsError
-from zorse.networks.growing import set_level
-from zorse.networks.sample_generators import build_sample_generator
-from zorse.runtime.sample_model import SampleModel, draws_samples
-from zorse.sample_architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
-from zorse.sample_card import SampleCard
-from zorse.sample_file import load_sample_generator, save_sample_generator
-from zorse.samples.sampler import Sampler
+from zorse.gans.architecture import DCGANGeneratorConfig, LatentConfig, MLPGeneratorConfig
+from zorse.gans.card import SampleCard
+from zorse.gans.networks.generators import build_sample_generator
+from zorse.gans.networks.growing import set_level
+from zorse.gans.onnx_model import SampleModel, draws_samples
+from zorse.gans.safetensors_file import load_sample_generator, save_sample_generator
+from zorse.gans.sampling.sampler import Sampler
+from zorse.model import registry
 from zorse_export.samples import export_samples
 
 LABELLED = LatentConfig(noise=5, classes=3, categories=(2,), continuous=1)

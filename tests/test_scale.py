@@ -135,8 +135,8 @@ def test_processes_do_not_share_their_chance():
     code = """
 import torch
 from zorse.training.config import LoopConfig
-from zorse.training.loop import make_accelerator, seed_everything
-from zorse.training.processes import give_processes_their_own_chance
+from zorse.training.loop.loop import make_accelerator, seed_everything
+from zorse.training.loop.distributed import give_processes_their_own_chance
 accelerator = make_accelerator(LoopConfig(), "cpu")
 seed_everything(5)
 weights = torch.rand(1).item()

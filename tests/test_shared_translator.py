@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tiny_onnx
+from zorse.backends.onnx import sessions
 from zorse.loading import load
-from zorse.runtime import memory, sessions
+from zorse.system import memory
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system tells no process's memory")
 MB = 10**6

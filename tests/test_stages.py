@@ -6,13 +6,13 @@ from itertools import chain, islice
 import pytest
 
 from tiny_training import difference, draw_unpaired, tiny_cyclegan
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.data.config import UnpairedConfig
 from zorse.data.dataset import open_dataset
 from zorse.errors import ConfigError
-from zorse.generator_file import load_generator
 from zorse.training import run
-from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import read_config, to_toml
+from zorse.training.loop.checkpoint import read_checkpoint
 from zorse.training.run import train
 from zorse.training.stages import spans, staged_batches
 

@@ -13,24 +13,24 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zorse.architecture import CompactConfig, Norm, ResnetConfig, UnetConfig
-from zorse.card import ModelCard
+from zorse.backends.onnx.kernels import OnnxKernels
+from zorse.backends.onnx.rewrite import faster
+from zorse.backends.onnx.sessions import Session
+from zorse.backends.torch.backend import as_tested
+from zorse.backends.torch.kernels import TorchKernels
 from zorse.errors import ImageError, IncompatibleWeights
-from zorse.inference import as_tested
+from zorse.model.architecture import CompactConfig, Norm, ResnetConfig, UnetConfig
+from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
 from zorse.runtime.devices import CPU, Setting
-from zorse.runtime.rewrite import faster
-from zorse.runtime.sessions import Session
 from zorse.runtime.streamed import execute, plan
 from zorse.runtime.streamed.execute import Progress, stream
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.moments import Moments
-from zorse.runtime.streamed.onnx_kernels import OnnxKernels
 from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, tiles_of, whole_pass_size
 from zorse.runtime.streamed.program import Add
 from zorse.runtime.streamed.shelf import KeptMap
-from zorse.torch_kernels import TorchKernels
 
 TOLERANCE = 1e-3
 """Of values in [-1, 1]: what is promised. The networks here stay far below."""

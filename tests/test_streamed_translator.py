@@ -13,20 +13,21 @@ from PIL import Image
 
 import tiny_onnx
 import zorse
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
-from zorse.card import ModelCard
+from zorse.backends.onnx.backend import OnnxBackend
+from zorse.backends.onnx.rewrite import faster
+from zorse.backends.torch.backend import TorchBackend
 from zorse.cli import main
 from zorse.errors import ConfigError, ImageError
-from zorse.inference import TorchBackend
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.model.card import ModelCard
+from zorse.model.model_file import read_network
 from zorse.networks.build import build_generator
-from zorse.runtime import memory, passes
+from zorse.runtime import passes
 from zorse.runtime.devices import CPU
-from zorse.runtime.memory import available_memory, format_memory, parse_memory
-from zorse.runtime.model_file import read_network
-from zorse.runtime.onnx import OnnxBackend
-from zorse.runtime.rewrite import faster
 from zorse.runtime.streamed.plan import plan_exact
 from zorse.runtime.translator import Translator
+from zorse.system import memory
+from zorse.system.memory import available_memory, format_memory, parse_memory
 from zorse_export import export_onnx
 
 
@@ -72,7 +73,7 @@ def test_pieces_are_rewritten_for_cpus_only(shipped, provider, monkeypatch):
     network, opened = shipped.backend, []
     content = read_network(network.file).content
     monkeypatch.setattr(network, "provider", provider)
-    monkeypatch.setattr("zorse.runtime.onnx.Session", lambda file, given, *settings: opened.append(given))
+    monkeypatch.setattr("zorse.backends.onnx.backend.Session", lambda file, given, *settings: opened.append(given))
     network._open(content)
     assert opened == [faster(content) if provider == CPU else content]
     assert faster(content) != content

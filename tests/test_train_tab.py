@@ -18,7 +18,7 @@ from tiny_page import serve
 from tiny_training import draw_unpaired
 from zorse.data.doctor.findings import Check
 from zorse.imaging.io import read_picture
-from zorse.training.recorder.alarms import ALARMS
+from zorse.training.observers.recorder.alarms import ALARMS
 from zorse_app import Service, Shelf, texts
 from zorse_app.tabs.train_begin import _range
 from zorse_app.training_desk import Desk, State
@@ -128,7 +128,7 @@ def test_a_page_without_the_packages_or_for_strangers_says_what_to_do(tmp_path):
         f"service = Service(Shelf(), Path({str(tmp_path)!r}))\n"
         "def words(page): return str([part['props'] for part in page.get_config_file()['components']])\n"
         "assert '--user NAME:PASSWORD' in words(build(service, None))\n"
-        "from zorse import extras\nextras.find_spec = lambda name: None\n"
+        "from zorse.system import extras\nextras.find_spec = lambda name: None\n"
         'assert "zorse[train,export]" in words(build(service, None))\n'
         "import sys\nassert 'torch' not in sys.modules\n"
     )

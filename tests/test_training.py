@@ -19,22 +19,22 @@ from torch import nn
 from torch.optim import SGD
 
 from tiny_training import SIZE, difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
-from zorse.architecture import ResnetConfig
+from zorse.backends.torch.backend import as_tested
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.data.config import PairedConfig
 from zorse.data.dataset import open_dataset
 from zorse.data.loader import batches, collate
 from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
-from zorse.generator_file import load_generator
-from zorse.inference import as_tested
+from zorse.model.architecture import ResnetConfig
 from zorse.networks.build import build_generator
 from zorse.recipes.cyclegan import CycleGAN
 from zorse.recipes.recipe import StepResult, detached
-from zorse.training.checkpoint import read_checkpoint
 from zorse.training.config import LoopConfig
-from zorse.training.loop import TrainingState, fit, make_accelerator, seed_everything
-from zorse.training.observers import ConsoleProgress, LossMeans, as_grid
+from zorse.training.loop.checkpoint import read_checkpoint
+from zorse.training.loop.loop import TrainingState, fit, make_accelerator, seed_everything
+from zorse.training.loop.schedule import learning_rate_factor, update_average
+from zorse.training.observers.logging import ConsoleProgress, LossMeans, as_grid
 from zorse.training.run import build_recipe, total_iterations, train
-from zorse.training.schedule import learning_rate_factor, update_average
 
 
 @pytest.fixture(scope="module")

@@ -18,16 +18,17 @@ import pytest
 from PIL import Image
 
 import tiny_onnx
-from zorse.batches import TranslateBatch
 from zorse.errors import ConfigError, DiskFull, ImageError
+from zorse.files import translate as files
+from zorse.files.batches import TranslateBatch
+from zorse.files.jobs import Job, plan, plan_all
+from zorse.files.left_out import reason_for
+from zorse.files.names import distinct, safe_path
+from zorse.files.selection import Selection, is_mask
+from zorse.files.translate import Settings, is_done, share_cores, translate_files
 from zorse.imaging.io import READ_SUFFIXES, find_pictures, read_picture
 from zorse.imaging.video.formats import VIDEO_SUFFIXES
-from zorse.runtime import devices, files
-from zorse.runtime.files import Settings, is_done, share_cores, translate_files
-from zorse.runtime.jobs import Job, plan, plan_all
-from zorse.runtime.left_out import reason_for
-from zorse.runtime.names import distinct, safe_path
-from zorse.runtime.selection import Selection, is_mask
+from zorse.runtime import devices
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Translator
 
@@ -359,7 +360,7 @@ def test_a_full_disk_stops_cleanly(tmp_path, model, zorse, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
-    monkeypatch.setattr("zorse.atomic.os.fsync", fsync)
+    monkeypatch.setattr("zorse.system.atomic.os.fsync", fsync)
     out = tmp_path / "out"
     command = ("translate", tmp_path / "in", "-m", model, "-o", out, "--workers", "1")
     code, _, errors = zorse(*command)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 import tiny_onnx
-from zorse.architecture import ResnetConfig
+from zorse.backends.onnx.backend import OnnxBackend
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.io import Picture, encode_picture
-from zorse.runtime.onnx import OnnxBackend
+from zorse.model.architecture import ResnetConfig
 from zorse.runtime.passes import MIN_SIDE
 from zorse.runtime.translator import Translator, working_size
 

@@ -9,8 +9,8 @@ import pytest
 
 import tiny_app_model
 import tiny_onnx
-from zorse.architecture import CompactConfig
 from zorse.errors import ExportError, WeightsError
+from zorse.model.architecture import CompactConfig
 from zorse_export.triton import MAX_BATCH, write_repository
 
 

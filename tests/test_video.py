@@ -11,7 +11,7 @@ from PIL import Image
 import tiny_onnx
 from zorse import load
 from zorse.errors import ConfigError, ImageError, MissingExtraError
-from zorse.runtime.jobs import plan
+from zorse.files.jobs import plan
 from zorse.runtime.steady import CutDetector, Steady
 
 av = pytest.importorskip("av")
@@ -434,7 +434,7 @@ def test_a_full_disk_is_said(tmp_path, negative, monkeypatch):
 
 
 def test_without_av_the_extra_is_named(tmp_path, negative, monkeypatch):
-    monkeypatch.setattr("zorse.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("zorse.system.extras.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"zorse\[video\]"):
         negative.video(tmp_path / "in.mp4", tmp_path / "out.mp4")
 

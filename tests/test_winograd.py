@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zorse.architecture import ResnetConfig
+from zorse.model.architecture import ResnetConfig
 from zorse.networks import winograd as module
 from zorse.networks.build import build_generator
 from zorse.networks.winograd import Conv3x3, winograd

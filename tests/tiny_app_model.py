@@ -7,8 +7,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import tiny_onnx
-from zorse.card import CARD_KEY, ModelCard
-from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, IO_KEY
+from zorse.model.card import CARD_KEY, ModelCard
+from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT, IO_KEY
 from zorse_export.pixels import with_pixels
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from zorse.training.baselines.config import BaselineConfig
-from zorse.training.baselines.presets import BASELINE_PRESETS
+from zorse.gans.training.config import BaselineConfig
+from zorse.gans.training.presets import BASELINE_PRESETS
 from zorse.training.config import with_overrides
 
 QUICK = ("training.iterations=6", "training.log_every=2", "training.sample_every=4", "training.save_every=3")

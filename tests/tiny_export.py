@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 from torch import nn
 
-from zorse.card import ModelCard
 from zorse.imaging.io import Picture, write_picture
+from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from zorse.architecture import CompactConfig
-from zorse.card import CARD_KEY, ModelCard
-from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT
+from zorse.model.architecture import CompactConfig
+from zorse.model.card import CARD_KEY, ModelCard
+from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT
 
 SHAPE = ["N", 3, "H", "W"]
 

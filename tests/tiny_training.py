@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from zorse.architecture import PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
 from zorse.data.config import PairedConfig, UnpairedConfig
 from zorse.data.synthetic import synthesize
+from zorse.model.architecture import PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import LoopConfig, TrainConfig, read_config, with_overrides

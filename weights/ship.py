@@ -18,14 +18,14 @@ import typer
 from torch import nn
 
 from zorse import __version__
-from zorse.card import ModelCard, TrainingData
+from zorse.backends.torch.onnx_weights import load_onnx_generator
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.errors import ConfigError
-from zorse.generator_file import load_generator
+from zorse.gans.safetensors_file import load_sample_generator
 from zorse.imaging.io import find_pictures
 from zorse.metrics.evaluation import Evaluation, Report
-from zorse.onnx_weights import load_onnx_generator
-from zorse.registry import shipped_models
-from zorse.sample_file import load_sample_generator
+from zorse.model.card import ModelCard, TrainingData
+from zorse.model.registry import shipped_models
 from zorse_export import export_onnx
 from zorse_export.samples import export_samples
 

@@ -5,7 +5,7 @@ Raises:
 """
 
 from zorse.errors import MissingExtraError
-from zorse.extras import is_installed
+from zorse.system.extras import is_installed
 from zorse_app import texts
 
 if not is_installed("app"):

@@ -16,10 +16,10 @@ from zorse.imaging.io import Picture
 from zorse.runtime.cost import pass_products
 from zorse.runtime.devices import usable_cores
 from zorse.runtime.guided import FIT_PLANES
-from zorse.runtime.memory import Returning, available_memory, parse_memory
 from zorse.runtime.passes import Streamable, one_pass_size, padded_side
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
+from zorse.system.memory import Returning, available_memory, parse_memory
 from zorse_app import texts
 from zorse_app.limits import WINDOW, Limits, TooLarge
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
+from zorse.backends.onnx.sessions import choose_provider
 from zorse.confined.launch import fork_server
 from zorse.errors import ConfigError
-from zorse.extras import is_installed
 from zorse.runtime.devices import Setting
-from zorse.runtime.sessions import choose_provider
+from zorse.system.extras import is_installed
 from zorse_app import texts
 from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
 from zorse_app.gate import Gate

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from zorse.errors import ImageError, ZorseError
+from zorse.files.names import safe_path
 from zorse.imaging.io import WRITE_FORMATS
 from zorse.imaging.receipt import Receipt
-from zorse.runtime.names import safe_path
 from zorse_app import receipts, texts
 from zorse_app.archives import ArchivedPicture, ArchiveError, Contents, ZipLimits, count_files, is_zip, read_pictures
 from zorse_app.gate import Busy, TimeUsedUp

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.card import ModelCard
 from zorse.confined.files import VideoFrame, translate_confined_video
 from zorse.errors import ConfigError, ImageError
-from zorse.extras import require
+from zorse.files.names import plain_name
 from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
 from zorse.imaging.io import Picture, encode_picture
 from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
-from zorse.runtime.names import plain_name
+from zorse.model.card import ModelCard
 from zorse.runtime.translator import Size, Translator, working_size
+from zorse.system.extras import require
 from zorse_app import texts
 from zorse_app.limits import Limits
 from zorse_app.picture_files import PictureFile, Tell, Wish, open_file, silence, translate_file

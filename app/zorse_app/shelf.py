@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import zorse
-from zorse.card import ModelCard
 from zorse.errors import UnknownModel, WeightsError
+from zorse.gans.onnx_model import SampleModel, draws_samples
 from zorse.loading import locate, read_file_card
-from zorse.registry import find_file, sample_model_file, sample_models, shipped_models
+from zorse.model.card import ModelCard
+from zorse.model.registry import find_file, sample_model_file, sample_models, shipped_models
 from zorse.runtime.devices import Setting
-from zorse.runtime.sample_model import SampleModel, draws_samples
 from zorse_app import texts
 from zorse_app.gate import Gate, GatedTranslator
 

@@ -6,9 +6,9 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from zorse.card import ModelCard
 from zorse.imaging.tensor import Tensor
-from zorse.parity import ExportPrecision
+from zorse.model.card import ModelCard
+from zorse.model.parity import ExportPrecision
 from zorse_export.halves import HALF
 from zorse_export.parity import BOUNDS, TOLERANCE, open_session
 

@@ -8,9 +8,9 @@ from itertools import cycle, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.card import ModelCard
 from zorse.imaging.tensor import Tensor, padded_places, resize, to_tensor
-from zorse.parity import PictureKind
+from zorse.model.card import ModelCard
+from zorse.model.parity import PictureKind
 from zorse.runtime.passes import MIN_SIDE
 
 Batch = NDArray[np.uint8]

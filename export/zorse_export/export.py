@@ -11,13 +11,15 @@ import torch
 from torch import nn
 
 from zorse import __version__
-from zorse.architecture import Frozen
-from zorse.card import CARD_KEY, ModelCard
+from zorse.backends.onnx.kernels import RENAMED_KEY
+from zorse.backends.torch.backend import as_tested
+from zorse.backends.torch.safetensors_file import stored_weights, weights_sha256, write_model_file
 from zorse.errors import ExportError
-from zorse.generator_file import stored_weights, weights_sha256, write_model_file
-from zorse.inference import as_tested
 from zorse.metrics.pictures import EvaluationSet
-from zorse.parity import (
+from zorse.model.architecture import Frozen
+from zorse.model.card import CARD_KEY, ModelCard
+from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, IO_KEY, OUTPUT_NAME
+from zorse.model.parity import (
     LICENCE_KEY,
     PARITY_KEY,
     SHA256_KEY,
@@ -26,8 +28,6 @@ from zorse.parity import (
     Io,
     ParityReport,
 )
-from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, IO_KEY, OUTPUT_NAME
-from zorse.runtime.streamed.onnx_kernels import RENAMED_KEY
 from zorse_export.blame import first_difference
 from zorse_export.eight_bits import quantise
 from zorse_export.graph import IR_VERSION, OPSET, check, generator_graph, renamed_weights, set_metadata

@@ -14,8 +14,8 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from zorse import __version__
-from zorse.card import ModelCard
 from zorse.errors import ExportError
+from zorse.model.card import ModelCard
 from zorse_export.operators import TRANSLATIONS
 
 OPSET = 18

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from zorse.card import ModelCard
 from zorse.data.config import UnpairedConfig
 from zorse.metrics.evaluation import VARIANTS, Evaluation, Instruments, evaluate, unpacked
 from zorse.metrics.features import efficientnet_extractor
 from zorse.metrics.pictures import EvaluationSet, detect_kind, edges_set, paired_set, unpaired_set
 from zorse.metrics.resampling import interval, recentred
-from zorse.parity import KidChange
+from zorse.model.card import ModelCard
+from zorse.model.parity import KidChange
 from zorse.runtime.translator import Translator
 from zorse.training.config import TrainConfig
-from zorse.training.exams import picture_set
+from zorse.training.observers.evaluation import picture_set
 from zorse_export.parity import open_session, run_graph
 
 MOST_PICTURES = 150

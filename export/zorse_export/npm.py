@@ -10,7 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from zorse.errors import ChecksumMismatch, ExportError
-from zorse.registry import Progress, cache_folder, fetch
+from zorse.model.registry import Progress, cache_folder, fetch
 
 REGISTRY = "https://registry.npmjs.org"
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from zorse.atomic import replacing
 from zorse.errors import ExportError
+from zorse.system.atomic import replacing
 
 MANIFEST = "zorse.json"
 """Remembers which files are ours, and their sha256."""

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from zorse.architecture import Frozen
-from zorse.card import ModelCard
 from zorse.errors import ExportError
 from zorse.imaging.tensor import Tensor, crop, to_pixels
-from zorse.parity import Bounds, Compared, ExportPrecision, Io
+from zorse.model.architecture import Frozen
+from zorse.model.card import ModelCard
+from zorse.model.parity import Bounds, Compared, ExportPrecision, Io
 from zorse.runtime.devices import CPU
 from zorse_export.cases import Batch, Case, cases, padded
 

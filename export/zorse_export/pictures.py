@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zorse.card import ModelCard
 from zorse.data.decode import decode
 from zorse.errors import ConfigError
 from zorse.imaging.tensor import Tensor, resize
+from zorse.model.card import ModelCard
 from zorse.runtime.translator import working_size
 from zorse_export.cases import Batch, padded
 

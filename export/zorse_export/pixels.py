@@ -7,8 +7,8 @@ same order and with the same constants, so that both give the same pixels.
 import onnx
 from onnx import helper, parser
 
-from zorse.card import ModelCard
-from zorse.runtime.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, OUTPUT_NAME
+from zorse.model.card import ModelCard
+from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, OUTPUT_NAME
 from zorse.runtime.passes import MIN_SIDE
 
 

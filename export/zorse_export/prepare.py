@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from zorse.card import ModelCard
 from zorse.errors import ConfigError, ExportError
+from zorse.model.card import ModelCard
 
 NO_DROPOUT = "Exported without the dropout that pix2pix keeps active at test time: a picture always gives one result."
 FIXED_DROPOUT = (

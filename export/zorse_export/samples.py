@@ -10,19 +10,19 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from zorse import __version__
-from zorse.architecture import Frozen
-from zorse.card import SAMPLE_CARD_KEY
+from zorse.backends.torch.safetensors_file import stored_weights, weights_sha256, write_model_file
 from zorse.errors import ExportError
-from zorse.generator_file import stored_weights, weights_sha256, write_model_file
-from zorse.networks.growing import grown
-from zorse.networks.latents import draw_latents, take_apart
-from zorse.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY
-from zorse.runtime.names import plain_name
-from zorse.runtime.onnx_file import parse_onnx
-from zorse.runtime.sample_model import LABEL, LATENT, SAMPLE, SampleModel, latent_width
-from zorse.sample_architecture import LatentConfig
-from zorse.sample_card import SampleCard
-from zorse.training.baselines.config import describes_baseline
+from zorse.files.names import plain_name
+from zorse.gans.architecture import LatentConfig
+from zorse.gans.card import SampleCard
+from zorse.gans.networks.growing import grown
+from zorse.gans.networks.latents import draw_latents, take_apart
+from zorse.gans.onnx_model import LABEL, LATENT, SAMPLE, SampleModel, latent_width
+from zorse.gans.training.config import describes_baseline
+from zorse.model.architecture import Frozen
+from zorse.model.card import SAMPLE_CARD_KEY
+from zorse.model.onnx_file import parse_onnx
+from zorse.model.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY
 from zorse.training.files import Checkpoint, RunFolder, names_a_folder
 from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
 from zorse_export.halves import store_as_half
@@ -39,7 +39,7 @@ COMPARED = (1, 2, 33)
 
 
 class SampleParity(Frozen):
-    """How a file was compared with its network, as it is stored in it; see `zorse.parity.ParityReport`."""
+    """How a file was compared with its network, as it is stored in it; see `zorse.model.parity.ParityReport`."""
 
     opset: int
     ir_version: int
@@ -120,7 +120,7 @@ def export_samples(
 ) -> SampleExportReport:
     """Writes a generator of samples as one ONNX file with its card, after comparing it with PyTorch.
 
-    See `zorse.runtime.sample_model` for what the file takes and gives. The same weights give the same bytes.
+    See `zorse.gans.onnx_model` for what the file takes and gives. The same weights give the same bytes.
 
     Args:
         network: of the card's architecture, on the CPU, in evaluation mode.

@@ -4,14 +4,13 @@ from pathlib import Path
 
 from torch import nn
 
-from zorse.card import ModelCard
-from zorse.direction import Direction
+from zorse.backends.torch.onnx_weights import load_onnx_generator
+from zorse.backends.torch.safetensors_file import load_generator
 from zorse.errors import WeightsError
-from zorse.generator_file import load_generator
+from zorse.files.names import plain_name
 from zorse.loading import check_direction, locate, read_file_card
-from zorse.onnx_weights import load_onnx_generator
-from zorse.registry import OFFICIAL
-from zorse.runtime.names import plain_name
+from zorse.model.card import Direction, ModelCard
+from zorse.model.registry import OFFICIAL
 from zorse.training.config import TrainConfig, read_config
 from zorse.training.files import Checkpoint, RunFolder, check_of_run, names_a_folder
 

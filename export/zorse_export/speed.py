@@ -7,10 +7,10 @@ from statistics import median
 import numpy as np
 import onnxruntime
 
-from zorse.architecture import Frozen
-from zorse.card import ModelCard
+from zorse.backends.onnx.rewrite import faster
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.rewrite import faster
+from zorse.model.architecture import Frozen
+from zorse.model.card import ModelCard
 from zorse_export.parity import open_session, run_graph
 
 ROUNDS = 9

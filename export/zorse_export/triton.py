@@ -6,12 +6,12 @@ Source: https://docs.nvidia.com/deeplearning/triton-inference-server, "Model Rep
 import json
 from pathlib import Path
 
-from zorse.atomic import replacing
-from zorse.card import ModelCard, read_card
 from zorse.errors import ExportError
-from zorse.runtime.model_file import read_onnx
-from zorse.runtime.names import plain_name
-from zorse.runtime.onnx_file import OnnxFile, Value
+from zorse.files.names import plain_name
+from zorse.model.card import ModelCard, read_card
+from zorse.model.model_file import read_onnx
+from zorse.model.onnx_file import OnnxFile, Value
+from zorse.system.atomic import replacing
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from zorse import __version__
-from zorse.card import Metric, ModelCard, read_card
 from zorse.errors import ExportError
-from zorse.registry import Progress
-from zorse.runtime.model_file import INPUT_NAME, read_onnx
-from zorse.runtime.names import plain_name
+from zorse.files.names import plain_name
+from zorse.model.card import Metric, ModelCard, read_card
+from zorse.model.model_file import INPUT_NAME, read_onnx
+from zorse.model.registry import Progress
 from zorse.runtime.passes import one_pass_size
 from zorse_export.npm import NpmPackage, members, tarball
 from zorse_export.owned import write_owned

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, get_args
 
-from zorse.architecture import CompactConfig, GeneratorConfig, ResnetConfig, UnetConfig
+from zorse.model.architecture import CompactConfig, GeneratorConfig, ResnetConfig, UnetConfig
 
 Runtime = Literal["eager", "compile", "onnxruntime", "zorse"]
 """PyTorch, PyTorch compiled, ONNX Runtime with the exported graph as it is, and as `zorse translate` runs it."""

@@ -59,7 +59,7 @@ def prepare(case: Case, model: str, threads: int) -> Callable[[], object]:
 
 
 def backend(model: str, threads: int) -> Callable[[Tensor], object]:
-    from zorse.runtime.onnx import OnnxBackend
+    from zorse.backends.onnx.backend import OnnxBackend
 
     return OnnxBackend(model, "cpu", threads)
 
@@ -68,7 +68,7 @@ def plain_session(model: Path, threads: int) -> Callable[[Tensor], object]:
     """ONNX Runtime with its own defaults, on the float core of a model file."""
     import onnxruntime
 
-    from zorse.runtime.model_file import read_network
+    from zorse.model.model_file import read_network
 
     network = read_network(model)
     options = onnxruntime.SessionOptions()
@@ -116,7 +116,7 @@ def export(name: str, file: Path) -> None:
     """The fresh network as an ONNX file."""
     import torch
 
-    from zorse.card import ModelCard
+    from zorse.model.card import ModelCard
     from zorse.networks.build import build_generator
     from zorse_export import export_onnx
 

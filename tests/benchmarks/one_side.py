@@ -105,7 +105,7 @@ def on_gpu(precision: str, size: int, steps: int = 60, warm_up: int = 20) -> dic
         sys.exit("skipped: PyTorch finds no CUDA device here")
     from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
     from zorse.training.config import LoopConfig
-    from zorse.training.loop import TrainingState, fit, make_accelerator
+    from zorse.training.loop.loop import TrainingState, fit, make_accelerator
 
     fast = precision == "bf16"
     config = LoopConfig(precision=precision, channels_last=fast, compile=fast, iterations=steps)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import ray
 
-from zorse.batches import TranslateBatch
-from zorse.runtime.jobs import plan
+from zorse.files.batches import TranslateBatch
+from zorse.files.jobs import plan
 
 model, folder, out = sys.argv[1:]
 jobs = plan([Path(folder).resolve()], Path(out).resolve(), model)

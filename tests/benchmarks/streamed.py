@@ -144,8 +144,8 @@ def write_model(name: str, runtime: str, folder: Path) -> Path:
     import torch
     from cases import GENERATORS
 
-    from zorse.card import ModelCard
-    from zorse.generator_file import save_generator
+    from zorse.backends.torch.safetensors_file import save_generator
+    from zorse.model.card import ModelCard
     from zorse.networks.build import build_generator
 
     torch.manual_seed(0)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from zorse.card import ModelCard
     from zorse.errors import (
         ConfigError,
         DatasetError,
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
         ZorseError,
     )
     from zorse.loading import load
-    from zorse.registry import shipped_models
+    from zorse.model.card import ModelCard
+    from zorse.model.registry import shipped_models
     from zorse.runtime.translator import Translator
 
     __version__: str
@@ -52,10 +52,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ModelCard": "zorse.card",
+    "ModelCard": "zorse.model.card",
     "Translator": "zorse.runtime.translator",
     "load": "zorse.loading",
-    "shipped_models": "zorse.registry",
+    "shipped_models": "zorse.model.registry",
 }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from zorse.errors import ZorseError
-from zorse.extras import FOR_FIGURES, MODULES, Extra, missing_modules
-from zorse.registry import Entry, find_file, shipped_models, verify, weights_folder
+from zorse.model.registry import Entry, find_file, shipped_models, verify, weights_folder
+from zorse.system.extras import FOR_FIGURES, MODULES, Extra, missing_modules
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _processor() -> Finding:
 
 
 def _memory() -> Finding:
-    from zorse.runtime.memory import available_memory, format_memory
+    from zorse.system.memory import available_memory, format_memory
 
     free = available_memory()
     found = f"{format_memory(free)} are free"
@@ -92,8 +92,8 @@ def _onnx_runtime() -> Finding:
 
 def _gpu() -> Finding:
     """Whether models run on the GPU that is there, and if not, why: ONNX Runtime itself goes to the CPU silently."""
+    from zorse.backends.onnx.backend import OnnxBackend
     from zorse.runtime.devices import cuda_devices
-    from zorse.runtime.onnx import OnnxBackend
 
     count = cuda_devices()
     if count == 0:

@@ -5,14 +5,13 @@ import re
 import struct
 from pathlib import Path
 
-from zorse.card import ModelCard, read_card
-from zorse.direction import Direction
 from zorse.errors import WeightsError
-from zorse.extras import READS_TENSORS, require
-from zorse.registry import OFFICIAL, model_file
+from zorse.model.card import Direction, ModelCard, read_card
+from zorse.model.model_file import read_onnx
+from zorse.model.registry import OFFICIAL, model_file
 from zorse.runtime.devices import Arena, Device, Setting
-from zorse.runtime.model_file import read_onnx
 from zorse.runtime.translator import Translator
+from zorse.system.extras import READS_TENSORS, require
 
 PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
 """Endings of the files that torch.save and pickle write."""
@@ -49,10 +48,10 @@ def load(
     file = locate(name_or_path)
     if file.suffix.lower() == ".safetensors":
         require(f"Translating with {file.name}", "train", *READS_TENSORS)
-        from zorse.inference import load_torch  # imports torch
+        from zorse.backends.torch.backend import load_torch  # imports torch
 
         return load_torch(file, Setting(device, threads, arena))
-    from zorse.runtime.onnx import OnnxBackend  # imports ONNX Runtime
+    from zorse.backends.onnx.backend import OnnxBackend  # imports ONNX Runtime
 
     backend = OnnxBackend(file, device, threads, arena)
     return Translator(backend.card, backend, backend.provider)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zorse.data.samples.config import MixtureShape
 from zorse.errors import ZorseError
+from zorse.gans.data.config import MixtureShape
 from zorse_app import texts
 from zorse_app.gate import Gate
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import torch
 
-from zorse.data.samples.config import MixtureConfig, MixtureShape
-from zorse.data.samples.mixtures import Mixture, centres, spread
-from zorse.imaging.sheets import Pixels, plane
-from zorse.inference import using_threads
-from zorse.metrics.modes import ModeFigures, measure_modes
-from zorse.networks.latents import draw_latents
+from zorse.backends.torch.backend import using_threads
+from zorse.gans.data.config import MixtureConfig, MixtureShape
+from zorse.gans.data.mixtures import Mixture, centres, spread
+from zorse.gans.metrics.modes import ModeFigures, measure_modes
+from zorse.gans.networks.latents import draw_latents
+from zorse.gans.sheets import Pixels, plane
+from zorse.gans.training.build import build_baseline
+from zorse.gans.training.config import BaselineConfig
+from zorse.gans.training.presets import points
+from zorse.gans.training.view import players_view
 from zorse.recipes.recipe import plain_update
-from zorse.training.baselines.build import build_baseline
-from zorse.training.baselines.config import BaselineConfig
-from zorse.training.baselines.presets import points
-from zorse.training.baselines.view import players_view
 
 SHOWN, MEASURED = 400, 1000
 """Points that are drawn, and that figures are measured on."""

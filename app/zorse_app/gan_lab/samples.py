@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.imaging.sheets import Pixels, plane, sheet
-from zorse.runtime.sample_model import Floats, SampleModel
-from zorse.sample_architecture import LatentConfig
+from zorse.gans.architecture import LatentConfig
+from zorse.gans.onnx_model import Floats, SampleModel
+from zorse.gans.sheets import Pixels, plane, sheet
 
 SHOWN, COLUMNS = 16, 4
 POINTS = 1000

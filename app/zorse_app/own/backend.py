@@ -9,8 +9,8 @@ import numpy as np
 
 from zorse.errors import WeightsError
 from zorse.imaging.tensor import Tensor
+from zorse.model.model_file import Network
 from zorse.runtime.devices import CPU
-from zorse.runtime.model_file import Network
 from zorse_app import texts
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.network_process import OUT_OF_MEMORY, Task

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import onnx
 
-from zorse.card import ModelCard
 from zorse.errors import WeightsError
-from zorse.runtime.model_file import Network, read_network
+from zorse.model.card import ModelCard
+from zorse.model.model_file import Network, read_network
 from zorse_app import texts
 
 MOST_NODES = 20_000

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zorse.card import ModelCard
 from zorse.errors import WeightsError
-from zorse.extras import require
 from zorse.loading import PICKLES, read_file_card
+from zorse.model.card import ModelCard
 from zorse.runtime.translator import Translator
+from zorse.system.extras import require
 from zorse_app import texts
 from zorse_app.gate import GatedTranslator
 from zorse_app.own.backend import OwnBackend

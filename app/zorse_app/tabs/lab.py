@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import gradio as gr
 from PIL import Image
 
-from zorse.data.samples.config import MixtureShape
 from zorse.errors import ConfigError, ZorseError
-from zorse.extras import is_installed
-from zorse.imaging.sheets import Pixels
+from zorse.gans.data.config import MixtureShape
+from zorse.gans.sheets import Pixels
+from zorse.system.extras import is_installed
 from zorse_app import texts
 from zorse_app.gan_lab.benches import MOST_STEPS, PLAY_SECONDS, Benches
 from zorse_app.gan_lab.samples import DIRECTIONS, REACH, Wanted, drawn

@@ -5,8 +5,8 @@ from typing import Any
 
 import gradio as gr
 
-from zorse.card import ModelCard
 from zorse.errors import WeightsError
+from zorse.model.card import ModelCard
 from zorse_app import texts
 from zorse_app.own.models import OwnModels
 from zorse_app.parts import (

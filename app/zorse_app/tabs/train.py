@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from zorse.extras import is_installed
+from zorse.system.extras import is_installed
 from zorse_app import texts
 from zorse_app.service import Service
 from zorse_app.tabs.train_begin import begin_training

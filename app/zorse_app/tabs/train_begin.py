@@ -8,7 +8,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from zorse.data.doctor.diagnosis import Diagnosis
-from zorse.registry import find_file, shipped_models
+from zorse.model.registry import find_file, shipped_models
 from zorse_app import texts
 from zorse_app.endpoints import add_endpoint
 from zorse_app.parts import told

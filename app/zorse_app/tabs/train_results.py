@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from zorse.direction import Direction
 from zorse.errors import ConfigError
-from zorse.extras import is_installed
 from zorse.imaging.io import Picture
+from zorse.model.card import Direction
+from zorse.system.extras import is_installed
 from zorse_app import texts
 from zorse_app.endpoints import add_endpoint, file_data
 from zorse_app.gate import GatedTranslator

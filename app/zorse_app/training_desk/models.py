@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 import zorse
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
-from zorse.direction import Direction
 from zorse.errors import DatasetError, ExportError, UnknownModel
 from zorse.loading import read_file_card
 from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
+from zorse.model.card import Direction
 from zorse.runtime.translator import Translator
 from zorse_app import texts
 from zorse_app.training_desk.pictures import data_config

@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import PositiveInt, ValidationError
 
-from zorse.architecture import Frozen
-from zorse.atomic import replacing
+from zorse.model.architecture import Frozen
+from zorse.system.atomic import replacing
 from zorse.training.files import RunFolder
 from zorse_app import texts
 

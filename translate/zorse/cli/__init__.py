@@ -5,38 +5,28 @@ Exit codes: 0 done, 1 failed (with a paragraph that says what to do), 2 wrong us
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
 from rich.console import Console
 
+# Importing a module registers its commands.
+from zorse.cli import (  # noqa: F401
+    compare,
+    data,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    models,
+    train,
+    translate,
+    ui,
+)
+from zorse.cli.command import app
+from zorse.cli.gans import benchmark, lesson, sample  # noqa: F401
 from zorse.errors import ZorseError
 
-app = typer.Typer(
-    name="zorse",
-    help="Image-to-image translation: translate, train (pix2pix, CycleGAN, CUT), export to ONNX, open the page.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _say_version(wanted: bool) -> None:
-    if wanted:
-        from zorse import __version__
-
-        typer.echo(f"zorse {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _of_every_command(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Options that need no command."""
+__all__ = ["app", "main"]
 
 
 def main() -> None:
@@ -64,21 +54,3 @@ def _end(code: int) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-# Importing a module registers its commands.
-from zorse.cli import (  # noqa: E402, F401
-    benchmark,
-    compare,
-    data,
-    distill,
-    doctor,
-    evaluate,
-    export,
-    lesson,
-    models,
-    sample,
-    train,
-    translate,
-    ui,
-)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.cli.options import shown
 from zorse.errors import ConfigError
-from zorse.extras import require
+from zorse.system.extras import require
 
 if TYPE_CHECKING:
     from zorse.metrics.compare import ComparedFigure, ComparedModels, Comparison

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.errors import ZorseError
 
 if TYPE_CHECKING:

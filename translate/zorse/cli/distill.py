@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.cli.stopping import say_stopped
-from zorse.direction import Direction
 from zorse.errors import ConfigError
-from zorse.extras import is_installed, require
+from zorse.model.card import Direction
+from zorse.system.extras import is_installed, require
 
 if TYPE_CHECKING:
-    from zorse.architecture import GeneratorConfig
+    from zorse.model.architecture import GeneratorConfig
     from zorse.runtime.devices import Device
     from zorse.runtime.translator import Translator
     from zorse.training.config import TrainConfig
+    from zorse.training.distillation.student import StudentReport
+    from zorse.training.distillation.teacher import FoundTeacher
     from zorse.training.files import RunFolder
-    from zorse.training.student import StudentReport
-    from zorse.training.teacher import FoundTeacher
 
 WANTED_RATIO, WANTED_SHARE = 1.1, 1 / 8
 """A distillation aims at a KID within 10 % of the teacher's, at an eighth of its processor time."""
@@ -71,10 +71,10 @@ def distill(
     import torch
 
     from zorse.training.config import with_overrides
-    from zorse.training.distilling import distillation_config
+    from zorse.training.distillation.config import distillation_config
+    from zorse.training.distillation.teacher import find_teacher
     from zorse.training.files import RunFolder
     from zorse.training.run import train as run_training
-    from zorse.training.teacher import find_teacher
 
     if resume and out is None:
         raise typer.BadParameter("--resume needs --out, the folder of the run to go on with.")
@@ -125,7 +125,7 @@ def _finish(
     """Measures teacher and student, and says how the student did."""
     from zorse.loading import load
     from zorse.metrics.latency import compare_latency
-    from zorse.training.student import keep_report, report_student, summary
+    from zorse.training.distillation.student import keep_report, report_student, summary
 
     (student,) = run.generator_files("best" if run.best_generators.is_dir() else "last")
     console.print("Measuring teacher and student ...")
@@ -149,10 +149,10 @@ def _verdict(report: "StudentReport") -> str:
 @contextmanager
 def _teacher_file(found: "FoundTeacher") -> Iterator[Path]:
     """The teacher as a model file; a checkpoint of another program is converted for the moment."""
-    from zorse.generator_file import save_generator
+    from zorse.backends.torch.safetensors_file import save_generator
     from zorse.loading import PICKLES, locate
+    from zorse.training.distillation.teacher import read_teacher
     from zorse.training.files import names_a_folder
-    from zorse.training.teacher import read_teacher
 
     path = Path(found.config.model)
     if not names_a_folder(found.config.model) and path.suffix.lower() not in PICKLES:
@@ -179,7 +179,7 @@ def _timed(*files: Path) -> "Iterator[list[Translator]]":
 
 
 def _as_onnx(file: Path, target: Path) -> Path:
-    from zorse.generator_file import load_generator
+    from zorse.backends.torch.safetensors_file import load_generator
     from zorse_export import export_onnx
 
     if file.suffix.lower() == ".onnx":
@@ -190,6 +190,6 @@ def _as_onnx(file: Path, target: Path) -> Path:
 
 
 def _parameters(architecture: "GeneratorConfig") -> int:
-    from zorse.generator_file import blank_generator
+    from zorse.backends.torch.safetensors_file import blank_generator
 
     return sum(parameter.numel() for parameter in blank_generator(architecture).parameters())

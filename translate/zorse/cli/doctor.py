@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 
 _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 

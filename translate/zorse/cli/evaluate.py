@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.cli.options import parse_size, shown
-from zorse.direction import Direction
 from zorse.errors import ConfigError, MissingExtraError, WeightsError
-from zorse.extras import require
+from zorse.model.card import Direction
+from zorse.system.extras import require
 
 if TYPE_CHECKING:
-    from zorse.card import Metric
     from zorse.data.decode import Picture
     from zorse.metrics.evaluation import Evaluation, Instruments
     from zorse.metrics.pictures import EvaluationSet, Example, Kind
+    from zorse.model.card import Metric
     from zorse.runtime.devices import Device
     from zorse.runtime.translator import Size, Translator
     from zorse.training.config import TrainConfig
@@ -95,9 +95,9 @@ def evaluate(
     """
     require("Evaluating", "train")
     from zorse import __version__
+    from zorse.files.names import plain_name
     from zorse.imaging.write import write_file
     from zorse.metrics.evaluation import Report
-    from zorse.runtime.names import plain_name
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)

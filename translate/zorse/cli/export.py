@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from zorse.cli import app
-from zorse.direction import Direction
-from zorse.extras import require
+from zorse.cli.command import app
+from zorse.model.card import Direction
+from zorse.system.extras import require
 
 if TYPE_CHECKING:
     from zorse_export import ExportReport
@@ -124,7 +124,7 @@ def export(
     if web is not None and io != "uint8":
         raise typer.BadParameter("The page runs uint8 files; leave --io out.", param_hint="--web")
     from zorse.cli.bundles import write_bundles
-    from zorse.cli.sample_export import export_sample_generator
+    from zorse.cli.gans.sample_export import export_sample_generator
     from zorse.data.layout import list_pictures
     from zorse_export import (
         at_test,
@@ -185,7 +185,7 @@ def export(
 
 
 def _described(report: "ExportReport") -> str:
-    from zorse.parity import described_change
+    from zorse.model.parity import described_change
 
     parity = report.parity
     lines = [f"{'compared with PyTorch':24}{'pictures':>9}{'difference':>12}{'levels':>8}{'PSNR':>8}"]

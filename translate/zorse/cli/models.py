@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from zorse.cli import app
-from zorse.direction import Direction
-from zorse.extras import READS_TENSORS, require
+from zorse.cli.command import app
+from zorse.model.card import Direction
+from zorse.system.extras import READS_TENSORS, require
 
 if TYPE_CHECKING:
-    from zorse.card import Metric, ModelCard
-    from zorse.parity import ParityReport
-    from zorse.registry import Entry
+    from zorse.model.card import Metric, ModelCard
+    from zorse.model.parity import ParityReport
+    from zorse.model.registry import Entry
 
 models = typer.Typer(no_args_is_help=True, help="List, describe, download and import models.")
 app.add_typer(models, name="models")
@@ -27,7 +27,7 @@ def list_models(as_json: Json = False) -> None:
     """List the shipped models, and the official ones that can be downloaded."""
     from rich.table import Table
 
-    from zorse.registry import find_file, official_file, official_models, sample_models, shipped_models
+    from zorse.model.registry import find_file, official_file, official_models, sample_models, shipped_models
 
     entries, official = shipped_models() | sample_models(), official_models()
     if as_json:
@@ -64,9 +64,9 @@ def info(
 
     For an exported file also what it takes and gives, and how it was compared with PyTorch.
     """
-    from zorse.cli.sample_info import described_sample_card, find_sample_card, sample_card_json
+    from zorse.cli.gans.sample_info import described_sample_card, find_sample_card, sample_card_json
     from zorse.loading import locate, read_file_card
-    from zorse.parity import described_parity
+    from zorse.model.parity import described_parity
 
     if (found := find_sample_card(model)) is not None:
         if as_json:
@@ -95,7 +95,7 @@ def download(name: Annotated[str, typer.Argument(metavar="MODEL", help="A shippe
     """
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-    from zorse import registry
+    from zorse.model import registry
 
     is_official = name.startswith(registry.OFFICIAL)
     if is_official:
@@ -172,7 +172,7 @@ def import_model(
     run. Without options the model works as test.py of those programs does.
     """
     require("Importing a checkpoint", "train", *READS_TENSORS)
-    from zorse.generator_file import load_generator, save_generator
+    from zorse.backends.torch.safetensors_file import load_generator, save_generator
     from zorse.legacy.importing import import_generator
 
     if out.suffix.lower() != ".safetensors":
@@ -201,14 +201,14 @@ def import_model(
 
 def _parity(file: Path) -> "ParityReport | None":
     """The report in an exported file."""
-    from zorse.parity import read_parity
-    from zorse.runtime.model_file import read_onnx
+    from zorse.model.model_file import read_onnx
+    from zorse.model.parity import read_parity
 
     return read_parity(read_onnx(file).metadata, str(file)) if file.suffix.lower() == ".onnx" else None
 
 
 def _place(name: str, entry: "Entry") -> str:
-    from zorse.registry import find_file
+    from zorse.model.registry import find_file
 
     file = find_file(entry)
     if file is not None:

@@ -33,7 +33,7 @@ def parse_amount(text: str, option: str = "--max-memory") -> int:
         typer.BadParameter: it is no amount of memory.
     """
     from zorse.errors import ConfigError
-    from zorse.runtime.memory import parse_memory
+    from zorse.system.memory import parse_memory
 
     try:
         return parse_memory(text)

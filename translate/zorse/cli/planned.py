@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from zorse.runtime.memory import format_memory
+from zorse.system.memory import format_memory
 
 if TYPE_CHECKING:
-    from zorse.training.plan import Plan, StagePlan
+    from zorse.training.planning.plan import Plan, StagePlan
 
 
 def described(plan: "Plan") -> Iterator[str]:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from zorse.training.loop import TrainingState
+    from zorse.training.loop.loop import TrainingState
 
 _SIGNALS = ("SIGTERM", "SIGHUP")
 """A request to end, and a terminal that was closed; not every system has both."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.cli.stopping import say_stopped
-from zorse.extras import require
+from zorse.system.extras import require
 
 if TYPE_CHECKING:
-    from zorse.training.plan import Plan
+    from zorse.training.planning.plan import Plan
 
 LONGEST = 60 * 24 * 365
 """Minutes."""
@@ -77,12 +77,12 @@ def train(
     Ctrl-C saves a checkpoint, says how to go on, and ends with exit code 130.
     """
     require("Training", "train")
-    from zorse.cli.baselines import find_baseline, train_from_command
+    from zorse.cli.gans.baselines import find_baseline, train_from_command
     from zorse.data.doctor.before_training import check_before_training
     from zorse.training.config import read_config, with_overrides
-    from zorse.training.course import check_new
+    from zorse.training.driver import check_new
     from zorse.training.files import RunFolder
-    from zorse.training.plan import iterations_within, make_plan
+    from zorse.training.planning.plan import iterations_within, make_plan
     from zorse.training.presets import preset as find_preset
     from zorse.training.run import train as run_training
     from zorse.training.start import Start, settings_of, start_from

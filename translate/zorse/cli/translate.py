@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
 from zorse.cli.stopping import stopping_cleanly
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from zorse.files.jobs import Job, Plan
+    from zorse.files.translate import Outcome
     from zorse.imaging.video.rewrite import VideoProgress
-    from zorse.runtime.files import Outcome
-    from zorse.runtime.jobs import Job, Plan
     from zorse.runtime.streamed.execute import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -132,12 +132,12 @@ def translate(
     reported, and the next follows; the exit code is then 1. Of a folder, kinds of pictures that Zorse does not read are
     listed as skipped.
     """
+    from zorse.files.jobs import STANDARD, plan_all
+    from zorse.files.selection import Selection
+    from zorse.files.translate import Settings, share_cores, translate_files
     from zorse.imaging.io import MAX_PIXELS
     from zorse.loading import load
     from zorse.runtime.devices import CPU
-    from zorse.runtime.files import Settings, share_cores, translate_files
-    from zorse.runtime.jobs import STANDARD, plan_all
-    from zorse.runtime.selection import Selection
 
     if tiling == "whole" and max_memory is not None:
         raise typer.BadParameter("One pass takes what it takes: --max-memory goes with --tiling auto, exact or fast.")
@@ -190,7 +190,7 @@ def translate(
 
 
 def _only_model() -> str:
-    from zorse.registry import shipped_models
+    from zorse.model.registry import shipped_models
 
     models = list(shipped_models())
     if len(models) == 1:
@@ -324,7 +324,7 @@ def _report(
 
 
 def _say_left_out(console: Console, planned: "Plan") -> None:
-    from zorse.runtime.left_out import lines, other_line
+    from zorse.files.left_out import lines, other_line
 
     for line in lines(planned.left_out):
         console.print(f"Skipped: {line}", style="yellow", markup=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from zorse.cli import app
+from zorse.cli.command import app
 from zorse.cli.options import ArenaOption, DeviceOption, parse_amount
 from zorse.cli.stopping import stopping_cleanly
 from zorse.errors import ConfigError

@@ -16,8 +16,8 @@ import sys
 from contextlib import suppress
 
 from zorse.confined.work import work
-from zorse.extras import is_installed
 from zorse.imaging.formats import readable_formats
+from zorse.system.extras import is_installed
 
 CONFINES = struct.Struct(">QQ")
 """Bytes of memory and seconds of processor time that a process may take."""

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from zorse.architecture import Frozen
-from zorse.direction import Direction
+from zorse.model.architecture import Frozen
+from zorse.model.card import Direction
 
 
 class Stage(Frozen):

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from zorse.atomic import replacing
 from zorse.errors import DiskFull, ImageError
 from zorse.imaging.animation import paletted, timing_options
 from zorse.imaging.avif import with_plays
@@ -25,6 +24,7 @@ from zorse.imaging.gif import join_frames
 from zorse.imaging.metadata import info, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Picture, to_uint8
 from zorse.imaging.tiff import Page, encode_tiff
+from zorse.system.atomic import replacing
 
 
 def picture_to_pil(picture: Picture) -> Image.Image:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from zorse.direction import Direction
 from zorse.errors import WeightsError
 from zorse.legacy.reading import flattened, is_own, read_content
 from zorse.legacy.recognise import ForeignNetwork, find_networks
+from zorse.model.card import Direction
 
 OUR_NAMES: Mapping[str, str] = MappingProxyType(
     # Their D_A judges what G_A makes, which is in domain B.

@@ -8,14 +8,13 @@ from typing import Any
 from torch import nn
 
 from zorse import __version__
-from zorse.architecture import UnetConfig
-from zorse.card import ModelCard
-from zorse.direction import Direction
+from zorse.backends.torch.safetensors_file import blank_generator
 from zorse.errors import ConfigError, IncompatibleWeights, WeightsError
-from zorse.generator_file import blank_generator
 from zorse.legacy.files import Found, networks_in
 from zorse.legacy.reading import file_sha256
 from zorse.legacy.recognise import ForeignGenerator
+from zorse.model.architecture import UnetConfig
+from zorse.model.card import Direction, ModelCard
 
 RGB = 3
 ORIGINAL_SIZE = 256

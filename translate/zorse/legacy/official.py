@@ -1,10 +1,10 @@
 """The generators that the authors of CycleGAN and pix2pix have published: downloaded, converted, kept in the cache."""
 
+from zorse.backends.torch.safetensors_file import load_generator, save_generator
 from zorse.errors import WeightsError
-from zorse.generator_file import load_generator, save_generator
 from zorse.legacy.importing import import_generator
 from zorse.legacy.reading import file_sha256
-from zorse.registry import Progress, cache_folder, fetch_whole, official_entry, official_file
+from zorse.model.registry import Progress, cache_folder, fetch_whole, official_entry, official_file
 
 LICENCE = "BSD 2-Clause (pytorch-CycleGAN-and-pix2pix); its authors name no licence for the weights"
 PAPERS = "Zhu et al. 2017, Isola et al. 2017"

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zorse.architecture import (
+from zorse.backends.torch.safetensors_file import blank_generator, first_difference
+from zorse.errors import IncompatibleWeights, WeightsError
+from zorse.model.architecture import (
     DiscriminatorConfig,
     GeneratorConfig,
     Norm,
@@ -19,8 +21,6 @@ from zorse.architecture import (
     ResnetConfig,
     UnetConfig,
 )
-from zorse.errors import IncompatibleWeights, WeightsError
-from zorse.generator_file import blank_generator, first_difference
 from zorse.networks.build import build_discriminator
 
 State = Mapping[str, Tensor]

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from zorse.architecture import Frozen
-from zorse.card import Metric
 from zorse.errors import ConfigError
 from zorse.metrics.evaluation import Evaluation, Report, unpacked
 from zorse.metrics.resampling import interval, recentred
+from zorse.model.architecture import Frozen
+from zorse.model.card import Metric
 
 Verdict = Literal["better", "worse", "undecided", "not comparable"]
 """Of the second result, compared with the first."""

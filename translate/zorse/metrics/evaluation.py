@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.architecture import Frozen
-from zorse.card import Metric
 from zorse.data.decode import Picture, decode
 from zorse.errors import DatasetError
 from zorse.metrics.features import Extractor, FeatureCollector, efficientnet_extractor
@@ -26,6 +24,8 @@ from zorse.metrics.paired import l1, psnr, ssim
 from zorse.metrics.perceptual import PairMeasure, perceptual_distance
 from zorse.metrics.pictures import EvaluationSet, Example
 from zorse.metrics.resampling import FEWEST_PICTURES
+from zorse.model.architecture import Frozen
+from zorse.model.card import Metric
 from zorse.networks.efficientnet import Variant
 from zorse.runtime.translator import Size, Translator
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from zorse.backends.torch.backend import exact_convolutions
 from zorse.data.decode import Picture, decode
-from zorse.inference import exact_convolutions
 from zorse.networks.efficientnet import N_FEATURES, Variant, load_efficientnet
 
 FEATURE_SIZE = 224

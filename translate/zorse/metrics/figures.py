@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.card import Metric
 from zorse.metrics.features import Extractor
 from zorse.metrics.frechet import frechet_distance, frechet_resamples, frechet_rounds
 from zorse.metrics.kid import kid, kid_resamples
 from zorse.metrics.manifold import NEIGHBOURS, manifold_rounds, precision_recall, precision_recall_resamples
 from zorse.metrics.pictures import EvaluationSet
 from zorse.metrics.resampling import CONFIDENCE, N_RESAMPLES, Features, interval, mean_resamples, recentred
+from zorse.model.card import Metric
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zorse.backends.torch.backend import exact_convolutions
 from zorse.data.decode import Picture
 from zorse.errors import MissingExtraError
-from zorse.inference import exact_convolutions
 from zorse.metrics.downloads import fetching
 from zorse.metrics.features import Extractor, Prepared
 

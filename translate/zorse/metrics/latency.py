@@ -6,7 +6,7 @@ from statistics import median
 
 import numpy as np
 
-from zorse.architecture import Frozen
+from zorse.model.architecture import Frozen
 from zorse.runtime.passes import MIN_SIDE
 from zorse.runtime.translator import Translator
 

@@ -10,10 +10,10 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
+from zorse.backends.torch.backend import exact_convolutions
 from zorse.data.decode import Picture
 from zorse.errors import DatasetError, MissingExtraError
 from zorse.imaging.tensor import to_tensor
-from zorse.inference import exact_convolutions
 from zorse.metrics.downloads import fetching
 from zorse.networks.efficientnet import Variant, load_efficientnet
 

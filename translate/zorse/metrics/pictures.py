@@ -9,15 +9,14 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from zorse.card import ModelCard
 from zorse.data.ab import check_sides, split_ab
 from zorse.data.config import UnpairedConfig
 from zorse.data.decode import Picture, decode
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
-from zorse.direction import Direction
 from zorse.errors import DatasetError
 from zorse.imaging.edges import extract_edges
 from zorse.imaging.tensor import resize
+from zorse.model.card import Direction, ModelCard
 
 Kind = Literal["unpaired", "paired", "edges"]
 

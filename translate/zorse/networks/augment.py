@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zorse.architecture import DIFF_AUGMENT, Augmentation
+from zorse.model.architecture import DIFF_AUGMENT, Augmentation
 
 BRIGHTNESS = 0.5
 """Largest shift, in units of half the value range."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from zorse.architecture import (
+from zorse.errors import ConfigError
+from zorse.model.architecture import (
     CompactConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -14,7 +15,6 @@ from zorse.architecture import (
     ResnetConfig,
     UnetConfig,
 )
-from zorse.errors import ConfigError
 from zorse.networks.compact import CompactGenerator
 from zorse.networks.layers import initialise
 from zorse.networks.patchgan import MultiScalePatchGAN, PatchGAN, PixelDiscriminator

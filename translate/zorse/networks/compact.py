@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.architecture import CompactConfig
+from zorse.model.architecture import CompactConfig
 from zorse.networks.layers import norm_layer
 from zorse.networks.recompute import Recomputable, Residual
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.architecture import Norm
+from zorse.model.architecture import Norm
 
 EPSILON = 1e-5
 """Added to variances before they divide."""

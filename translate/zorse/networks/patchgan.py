@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.architecture import PatchGANConfig, PixelConfig
 from zorse.errors import ConfigError
+from zorse.model.architecture import PatchGANConfig, PixelConfig
 from zorse.networks.augment import diff_augment
 from zorse.networks.layers import Blur, needs_bias, norm_layer
 from zorse.networks.spectral import spectral_norm

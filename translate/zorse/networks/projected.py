@@ -6,7 +6,7 @@ from typing import Self
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.architecture import ProjectedConfig
+from zorse.model.architecture import ProjectedConfig
 from zorse.networks.augment import diff_augment
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
 from zorse.networks.spectral import spectral_norm

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from zorse.architecture import ResnetConfig
+from zorse.model.architecture import ResnetConfig
 from zorse.networks.layers import Blur, needs_bias, norm_layer
 from zorse.networks.recompute import Recomputable, Residual
 from zorse.networks.winograd import Conv3x3

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from zorse.architecture import UnetConfig
+from zorse.model.architecture import UnetConfig
 from zorse.networks.layers import needs_bias, norm_layer
 from zorse.networks.recompute import Recomputable
 

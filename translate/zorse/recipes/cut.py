@@ -15,11 +15,11 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zorse.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
 from zorse.data.loader import Batch
-from zorse.losses import Objective, discriminator_loss, generator_loss, gradient_penalty, patch_contrast
+from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.patch_sampler import PatchSampler
+from zorse.recipes.losses import Objective, discriminator_loss, generator_loss, gradient_penalty, patch_contrast
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 

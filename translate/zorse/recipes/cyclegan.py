@@ -13,11 +13,11 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zorse.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
 from zorse.data.loader import Batch
-from zorse.losses import Logits, Objective, discriminator_loss, generator_loss, gradient_penalty
+from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
 from zorse.networks.build import build_discriminator, build_generator
-from zorse.pool import ImagePool
+from zorse.recipes.losses import Logits, Objective, discriminator_loss, generator_loss, gradient_penalty
+from zorse.recipes.pool import ImagePool
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 

@@ -19,12 +19,12 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zorse.architecture import CompactConfig, DiscriminatorConfig, Frozen, GeneratorConfig, ProjectedConfig
 from zorse.data.loader import Batch
-from zorse.direction import Direction
-from zorse.losses import discriminator_loss, generator_loss
+from zorse.model.architecture import CompactConfig, DiscriminatorConfig, Frozen, GeneratorConfig, ProjectedConfig
+from zorse.model.card import Direction
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
+from zorse.recipes.losses import discriminator_loss, generator_loss
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 

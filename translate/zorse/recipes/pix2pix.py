@@ -14,11 +14,11 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zorse.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, UnetConfig
 from zorse.data.loader import Batch
-from zorse.losses import Objective, discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
+from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, UnetConfig
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.feature_maps import feature_maps
+from zorse.recipes.losses import Objective, discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 

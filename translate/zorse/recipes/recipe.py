@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zorse.losses import Logits
+from zorse.recipes.losses import Logits
 
 AdamBeta = Annotated[float, Field(ge=0, lt=1)]
 """Decay of one of Adam's running averages."""

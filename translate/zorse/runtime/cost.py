@@ -1,6 +1,6 @@
 """What a picture costs a network, known before a pixel of it is decoded."""
 
-from zorse.card import ModelCard
+from zorse.model.card import ModelCard
 from zorse.runtime.passes import AllNames, padded_side
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.program import ConvTranspose, products

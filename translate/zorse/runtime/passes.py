@@ -8,16 +8,16 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.picture import Pixels
 from zorse.imaging.tensor import Tensor, crop, padded_places, resize, to_tensor
-from zorse.runtime.memory import Returning, available_memory, format_memory
+from zorse.model.card import ModelCard
 from zorse.runtime.streamed.execute import Norms, Progress, Report, Write, stream
 from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import UNUSED, TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+from zorse.system.memory import Returning, available_memory, format_memory
 
 Backend = Callable[[Tensor], Tensor]
 """(N, 3, H, W) float32 in [-1, 1] -> the same shape and range; H and W are multiples of the card's `size_multiple`."""

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zorse.card import ModelCard
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.io import Picture, Pixels, picture_from_pil, picture_to_pil, read_picture
 from zorse.imaging.tensor import Tensor, resize, to_pixels, to_tensor
+from zorse.model.card import ModelCard
 from zorse.runtime.guided import FIT_PLANES, LinearChange, linear_change
-from zorse.runtime.memory import parse_memory
 from zorse.runtime.passes import MIN_SIDE, Backend, Limits, Seen, Tiling, padded_side, translate_seen
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Report
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.strips import strip_scale
 from zorse.runtime.video import VideoOptions, translate_video
+from zorse.system.memory import parse_memory
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import Report as VideoReport

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zorse.extras import require
 from zorse.imaging.picture import Picture, Pixels
 from zorse.imaging.read import MAX_PIXELS
 from zorse.imaging.receipt import Entry, Receipt
 from zorse.runtime.steady import DEFAULT, Steady
+from zorse.system.extras import require
 
 if TYPE_CHECKING:
     from zorse.imaging.video.rewrite import Report, Rewritten

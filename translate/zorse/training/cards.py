@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 
 from zorse import __version__
-from zorse.architecture import UnetConfig
-from zorse.card import ModelCard, TrainingData
 from zorse.data.config import EdgesConfig
+from zorse.model.architecture import UnetConfig
+from zorse.model.card import ModelCard, TrainingData
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import TrainConfig
-from zorse.training.loop import TrainingState, device_of
+from zorse.training.loop.loop import TrainingState, device_of
 
 
 def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, ModelCard]:

@@ -9,14 +9,14 @@ import tomli_w
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from zorse.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
-from zorse.card import TrainingData
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError, did_you_mean
-from zorse.losses import decision_boundary
+from zorse.model.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
+from zorse.model.card import TrainingData
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
+from zorse.recipes.losses import decision_boundary
 from zorse.recipes.pix2pix import Pix2PixConfig
 
 AlarmName = Literal[

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from zorse.atomic import replacing
 from zorse.errors import ConfigError, WeightsError, ZorseError
-from zorse.registry import official_models, sample_models, shipped_models
+from zorse.model.registry import official_models, sample_models, shipped_models
+from zorse.system.atomic import replacing
 
 Checkpoint = Literal["last", "best"]
 """The newest state of a run, or the one whose pictures were nearest to real ones."""

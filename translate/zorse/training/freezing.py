@@ -5,8 +5,8 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from zorse.architecture import CompactConfig, GeneratorConfig, ResnetConfig, UnetConfig
 from zorse.errors import ConfigError
+from zorse.model.architecture import CompactConfig, GeneratorConfig, ResnetConfig, UnetConfig
 from zorse.networks.resnet import encoder_length
 from zorse.recipes.recipe import Recipe
 from zorse.training.config import TrainConfig

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from zorse.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.errors import ConfigError, did_you_mean
+from zorse.gans.training.presets import BASELINE_PRESETS
 from zorse.imaging.strokes import USUAL_SHARE
+from zorse.model.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
 from zorse.recipes.cut import CUTConfig, fastcut
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
-from zorse.training.baselines.presets import BASELINE_PRESETS
 from zorse.training.config import LoopConfig, TrainConfig
 
 

@@ -9,33 +9,33 @@ from accelerate import Accelerator
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from zorse.card import Metric
+from zorse.backends.torch.safetensors_file import save_generator
 from zorse.data.dataset import Dataset, open_dataset
 from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import collate
 from zorse.errors import ConfigError, DatasetError
-from zorse.generator_file import save_generator
+from zorse.model.card import Metric
 from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.distillation import Distillation, DistillationConfig
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe
-from zorse.training.best import BestKeeper
 from zorse.training.cards import generator_cards, undescribed
-from zorse.training.checkpoint import restore_checkpoint
 from zorse.training.config import RecipeConfig, TrainConfig
-from zorse.training.course import Course, check_new
-from zorse.training.exams import exam_for
+from zorse.training.distillation.teacher import teacher_at_work
+from zorse.training.driver import Course, check_new
 from zorse.training.files import RunFolder, disk_errors
 from zorse.training.freezing import freeze
-from zorse.training.loop import Observer, TrainingDevice, TrainingState, make_accelerator, seed_everything
-from zorse.training.observers import MetricsLog, SamplePictures, preview_grid
-from zorse.training.recorder.recorder import FlightRecorder
-from zorse.training.saver import Saver
+from zorse.training.loop.checkpoint import restore_checkpoint
+from zorse.training.loop.loop import Observer, TrainingDevice, TrainingState, make_accelerator, seed_everything
+from zorse.training.observers.best import BestKeeper
+from zorse.training.observers.evaluation import exam_for
+from zorse.training.observers.logging import MetricsLog, SamplePictures, preview_grid
+from zorse.training.observers.recorder.recorder import FlightRecorder
+from zorse.training.observers.saver import Saver
 from zorse.training.stages import staged_batches
 from zorse.training.start import load_start, resumed
-from zorse.training.teacher import teacher_at_work
 
 N_SAMPLES = 4
 """Rows of the sample grids."""

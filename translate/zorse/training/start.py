@@ -9,19 +9,19 @@ from typing import Any, Literal, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from zorse.architecture import DiscriminatorConfig, GeneratorConfig
-from zorse.direction import Direction
+from zorse.backends.torch.onnx_weights import load_onnx_generator
+from zorse.backends.torch.safetensors_file import first_difference, load_generator
 from zorse.errors import ChecksumMismatch, ConfigError, IncompatibleWeights, WeightsError
-from zorse.generator_file import first_difference, load_generator
+from zorse.gans.training.config import check_translates, describes_baseline
 from zorse.legacy.files import networks_in
 from zorse.legacy.reading import file_sha256, is_own, read_content
 from zorse.legacy.recognise import ForeignGenerator
 from zorse.loading import PICKLES, locate
-from zorse.onnx_weights import load_onnx_generator
+from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig
+from zorse.model.card import Direction
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
-from zorse.training.baselines.config import check_translates, describes_baseline
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
 from zorse.training.files import RunFolder, check_same_method, names_a_folder
 

@@ -6,10 +6,10 @@ The names of weights and the constants are those of the modules; tests hold both
 from collections.abc import Container
 from typing import Literal
 
-from zorse.architecture import CompactConfig, ResnetConfig, UnetConfig
-from zorse.architecture import Norm as NormKind
-from zorse.card import ModelCard
 from zorse.errors import IncompatibleWeights
+from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.model.architecture import Norm as NormKind
+from zorse.model.card import ModelCard
 from zorse.runtime.streamed.program import (
     Activation,
     Add,

@@ -1,4 +1,4 @@
-"""What computes the tile of a stage: implemented with ONNX Runtime here, and with PyTorch in `zorse.torch_kernels`."""
+"""What computes the tile of a stage: see `zorse.backends.onnx.kernels` and `zorse.backends.torch.kernels`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol

@@ -10,8 +10,8 @@ import numpy as np
 
 from zorse.errors import ImageError
 from zorse.imaging.tensor import Tensor
-from zorse.runtime.memory import format_memory
 from zorse.runtime.streamed.geometry import Window
+from zorse.system.memory import format_memory
 
 Shape = tuple[int, int, int]
 """Channels, height and width."""
