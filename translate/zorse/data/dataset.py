@@ -1,43 +1,9 @@
-"""Samples and data sets: what sample number n is depends on the data set's seed and on n alone.
-
-A training run that is resumed, or that loads with more processes, therefore sees exactly the same pictures.
-"""
+"""From the settings of a data set to the data set."""
 
 from pathlib import Path
-from typing import Protocol, TypedDict
-
-from torch import Tensor
 
 from zorse.data.config import DataConfig
-
-
-class Sample(TypedDict):
-    """One picture of each domain. In a paired set they belong together."""
-
-    A: Tensor
-    """(3, height, width) float32 in [-1, 1]."""
-    B: Tensor
-    """Likewise."""
-    path_A: str
-    path_B: str
-
-
-class Dataset(Protocol):
-    """A source of samples, each a pure function of the data set's seed and the sample's number."""
-
-    def __len__(self) -> int:
-        """Samples per epoch."""
-
-    @property
-    def n_pictures(self) -> int:
-        """Pictures, or pairs, that samples are taken from."""
-
-    def sample(self, number: int) -> Sample:
-        """Sample `number` >= 0; numbers go on over the epochs without end.
-
-        Raises:
-            DatasetError: a picture cannot be used.
-        """
+from zorse.data.sample import Dataset
 
 
 def open_dataset(

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from zorse.data.dataset import Dataset, Sample
+from zorse.data.sample import Dataset, Sample
 from zorse.errors import ZorseError
 
 

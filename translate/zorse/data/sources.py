@@ -10,10 +10,10 @@ from torch import Tensor
 from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
-from zorse.data.dataset import Sample
 from zorse.data.decode import Picture, decode
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
 from zorse.data.memory import Read, kept_in_memory
+from zorse.data.sample import Sample
 from zorse.data.transforms import Cropper
 from zorse.imaging.edges import extract_edges, random_edges
 from zorse.imaging.strokes import random_strokes, with_strokes

@@ -10,9 +10,10 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from zorse.backends.torch.safetensors_file import save_generator
-from zorse.data.dataset import Dataset, open_dataset
+from zorse.data.dataset import open_dataset
 from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import collate
+from zorse.data.sample import Dataset
 from zorse.errors import ConfigError, DatasetError
 from zorse.model.card import Metric
 from zorse.networks.recompute import recompute_blocks

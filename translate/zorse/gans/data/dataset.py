@@ -1,53 +1,14 @@
-"""Sets of samples: what batch a run sees is a function of the set's seed and of the samples seen before.
-
-A run that is resumed therefore sees exactly the same samples; one in more processes, too, but for points in the plane,
-which are drawn batch by batch.
-"""
+"""From the settings of a set of samples to the set, and to the batches of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NotRequired, Protocol, TypedDict
-
-import torch
-from torch import Tensor
 
 from zorse.errors import DatasetError
+from zorse.gans.data.batch import SampleBatch, SampleSet
 from zorse.gans.data.config import SampleDataConfig
-
-
-class SampleBatch(TypedDict):
-    """Real samples."""
-
-    x: Tensor
-    """(N, 2) points, or (N, C, H, W) in [-1, 1], float32."""
-    label: Tensor
-    """(N,) int64: the class, or the Gaussian that a point was drawn from."""
-    y: NotRequired[Tensor]
-    """What comes with each sample, of the same shape, where the set's `companion` says so."""
-    path_x: list[str]
-    """Files, or what else names the samples; empty for points."""
-
-
-class SampleSet(Protocol):
-    """A source of samples."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample."""
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """What label 0, 1, ... stands for; a single one where there are no classes."""
-
-    def __len__(self) -> int:
-        """Samples per epoch."""
-
-    def batch(self, first: int, n: int) -> SampleBatch:
-        """Samples number `first` to `first + n - 1`; numbers go on over the epochs without end.
-
-        Raises:
-            DatasetError: a file cannot be used.
-        """
+from zorse.gans.data.digits import Digits
+from zorse.gans.data.folders import Pictures
+from zorse.gans.data.mixtures import Mixture
 
 
 def open_samples(config: SampleDataConfig, root: Path | None, split: str = "train", seed: int = 0) -> SampleSet:
@@ -63,10 +24,6 @@ def open_samples(config: SampleDataConfig, root: Path | None, split: str = "trai
     Raises:
         DatasetError: no folder, or not one that is laid out like such a set.
     """
-    from zorse.gans.data.digits import Digits
-    from zorse.gans.data.folders import Pictures
-    from zorse.gans.data.mixtures import Mixture
-
     if config.kind == "mixture":
         return Mixture(config, seed if split == "train" else seed + 2**32)
     if root is None:
@@ -92,8 +49,3 @@ def sample_batches(
     """
     for position in range(n_batches):
         yield samples.batch(first_sample + (position * world + rank) * batch_size, batch_size)
-
-
-def to_pictures(pixels: Tensor) -> Tensor:
-    """(N, C, H, W) uint8 -> float32 in [-1, 1]."""
-    return pixels.to(torch.float32) / 127.5 - 1.0

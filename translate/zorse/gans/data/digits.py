@@ -6,8 +6,8 @@ import numpy as np
 
 from zorse.data.chance import Chance
 from zorse.errors import DatasetError
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.data.config import DigitsConfig
-from zorse.gans.data.dataset import SampleBatch
 from zorse.gans.data.idx import find_idx, read_idx
 from zorse.gans.data.pixels import PixelBatches
 

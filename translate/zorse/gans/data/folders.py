@@ -10,8 +10,8 @@ from zorse.data.chance import Chance
 from zorse.data.decode import Picture, decode
 from zorse.data.layout import find_photos, list_pictures
 from zorse.errors import DatasetError
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.data.config import PicturesConfig
-from zorse.gans.data.dataset import SampleBatch
 from zorse.gans.data.pixels import PixelBatches
 from zorse.imaging.io import find_pictures
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.data.config import MixtureConfig, MixtureShape
-from zorse.gans.data.dataset import SampleBatch
 
 EPOCH = 10_000
 """Points that count as an epoch; there is no end of them."""

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from zorse.data.chance import Chance, Purpose
+from zorse.gans.data.batch import SampleBatch, to_pictures
 from zorse.gans.data.companions import Pixels, SameClass, second_domain
 from zorse.gans.data.config import Companion
-from zorse.gans.data.dataset import SampleBatch, to_pictures
 
 
 class PixelBatches:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from zorse.gans.architecture import LatentConfig, MLPGeneratorConfig, MLPJudgeConfig
-from zorse.gans.data.dataset import SampleBatch
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.lessons.lesson import Lesson, panels
 from zorse.gans.networks.generators import build_sample_generator
 from zorse.gans.recipes.game import latents_like

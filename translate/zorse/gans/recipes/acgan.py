@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zorse.gans.architecture import DCGANGeneratorConfig, DCGANJudgeConfig, LatentConfig
-from zorse.gans.data.dataset import SampleBatch
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.networks.generators import build_sample_generator
 from zorse.gans.networks.judges import build_judge, head
 from zorse.gans.recipes.game import AdamConfig, adam, class_loss, latents_like, minus_log_d, minus_log_one_minus_d

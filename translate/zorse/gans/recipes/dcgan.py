@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zorse.gans.architecture import DCGANGeneratorConfig, DCGANJudgeConfig
-from zorse.gans.data.dataset import SampleBatch
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.networks.generators import build_sample_generator
 from zorse.gans.networks.growing import set_level
 from zorse.gans.networks.judges import build_judge

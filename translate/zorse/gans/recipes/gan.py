@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zorse.gans.architecture import MLPGeneratorConfig, MLPJudgeConfig, SampleGeneratorConfig, SampleJudgeConfig
-from zorse.gans.data.dataset import SampleBatch
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.networks.generators import build_sample_generator
 from zorse.gans.networks.judges import Judge, build_judge
 from zorse.gans.networks.latents import one_hot

@@ -31,7 +31,7 @@ from zorse.gans.architecture import (
     SampleGeneratorConfig,
     SampleJudgeConfig,
 )
-from zorse.gans.data.dataset import SampleBatch
+from zorse.gans.data.batch import SampleBatch
 from zorse.gans.networks.affine import random_affine
 from zorse.gans.networks.generators import build_sample_generator
 from zorse.gans.networks.judges import build_judge, head

@@ -10,8 +10,9 @@ import torch
 from rich.console import Console
 
 from zorse.errors import ConfigError, did_you_mean
+from zorse.gans.data.batch import SampleSet
 from zorse.gans.data.config import MixtureConfig
-from zorse.gans.data.dataset import SampleSet, open_samples, sample_batches
+from zorse.gans.data.dataset import open_samples, sample_batches
 from zorse.gans.data.mixtures import centres, spread
 from zorse.gans.metrics.modes import N_POINTS, measure_modes
 from zorse.gans.metrics.seeds import mean_interval

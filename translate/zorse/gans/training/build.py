@@ -3,7 +3,7 @@
 from typing import Any
 
 from zorse.errors import ConfigError
-from zorse.gans.data.dataset import SampleSet
+from zorse.gans.data.batch import SampleSet
 from zorse.gans.recipes.acgan import ACGAN, ACGANConfig
 from zorse.gans.recipes.cdcgan import ConditionalDCGAN, ConditionalDCGANConfig
 from zorse.gans.recipes.cgan import ConditionalGAN, ConditionalGANConfig

@@ -2,7 +2,7 @@
 
 from zorse import __version__
 from zorse.gans.card import SampleCard
-from zorse.gans.data.dataset import SampleSet
+from zorse.gans.data.batch import SampleSet
 from zorse.gans.recipes.cogan import CoGANConfig
 from zorse.gans.training.config import BaselineConfig
 from zorse.training.cards import hardware

@@ -8,7 +8,8 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from zorse.errors import ConfigError
-from zorse.gans.data.dataset import SampleBatch, SampleSet, open_samples, sample_batches
+from zorse.gans.data.batch import SampleBatch, SampleSet
+from zorse.gans.data.dataset import open_samples, sample_batches
 from zorse.gans.safetensors_file import save_sample_generator
 from zorse.gans.sampling.sampler import Sampler
 from zorse.gans.training.build import build_baseline, check_samples

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from zorse.gans.data.dataset import SampleSet
+from zorse.gans.data.batch import SampleSet
 from zorse.gans.sampling.sampler import as_pixels
 from zorse.gans.sheets import Pixels, sheet
 from zorse.gans.training.config import BaselineConfig

@@ -9,8 +9,9 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from zorse.data.config import UnpairedConfig
-from zorse.data.dataset import Dataset, open_dataset
+from zorse.data.dataset import open_dataset
 from zorse.data.layout import find_two_folders, list_pictures
+from zorse.data.sample import Dataset
 from zorse.errors import ConfigError
 from zorse.model.architecture import Frozen
 from zorse.recipes.cyclegan import CycleGANConfig
