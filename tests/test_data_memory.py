@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_training import draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.dataset import open_dataset
-from zorse.data.memory import kept_in_memory
+from zorse.data.decode import kept_in_memory
 from zorse.errors import DatasetError
 from zorse.training.stages import staged_batches
 

@@ -1,5 +1,7 @@
-"""Picture files as the RGB arrays that training works on."""
+"""Picture files as the RGB arrays that training works on, decoded when they are asked for or once for all."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +9,11 @@ from numpy.typing import NDArray
 
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging import io
+from zorse.imaging.tensor import resize
 
 Picture = NDArray[np.uint8]
 """RGB picture: (height, width, 3), 0..255."""
-
+Read = Callable[[Path], Picture]
 
 SMALLEST = 8
 """Pixels that each side of a picture must have."""
@@ -53,3 +56,36 @@ def on_white(picture: io.Picture) -> Picture:
         return rgb
     alpha = io.to_uint8(picture.alpha)[:, :, None].astype(np.uint16)
     return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def kept_in_memory(paths: Sequence[Path], largest: int | None) -> Read:
+    """Decodes all pictures now, with all cores; gives what reads them from then on.
+
+    Processes that are forked afterwards share the pixels.
+
+    Args:
+        paths: of the pictures.
+        largest: short side, in pixels, beyond which pictures are shrunk to it, because nobody will want more of them;
+            smaller ones stay as they are. None keeps all as they are.
+
+    Raises:
+        DatasetError: a picture that cannot be used.
+    """
+    unique = list(dict.fromkeys(paths))
+
+    def read(path: Path) -> Picture:
+        picture = decode(path) if largest is None else _shrunk(decode(path), largest)
+        picture.flags.writeable = False  # All crops are cut from the same pixels.
+        return picture
+
+    with ThreadPoolExecutor() as pool:
+        pictures = dict(zip(unique, pool.map(read, unique), strict=True))
+    return pictures.__getitem__
+
+
+def _shrunk(picture: Picture, largest: int) -> Picture:
+    height, width = picture.shape[:2]
+    scale = largest / min(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(picture)
+    return np.asarray(resize(picture, round(height * scale), round(width * scale)), np.uint8)

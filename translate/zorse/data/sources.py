@@ -10,9 +10,8 @@ from torch import Tensor
 from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
-from zorse.data.decode import Picture, decode
+from zorse.data.decode import Picture, Read, decode, kept_in_memory
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
-from zorse.data.memory import Read, kept_in_memory
 from zorse.data.sample import Sample
 from zorse.data.transforms import Cropper
 from zorse.imaging.edges import extract_edges, random_edges
