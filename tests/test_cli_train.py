@@ -81,6 +81,7 @@ def test_without_out_a_dated_folder_is_made(zorse, config, data, tmp_path, monke
     ("arguments", "message"),
     [
         (["cyclegan_horse2zebr"], "is neither a preset nor a .toml file. Did you mean 'cyclegan_horse2zebra'?"),
+        (["cdcgan_digit"], "Did you mean 'cdcgan_digits'?"),
         (["none.toml"], "none.toml cannot be read"),
         (["CONFIG", "--set", "recipe.lambda_cyle=5"], "Did you mean 'lambda_cycle'?"),
         (["CONFIG", "--set", "training.precision=fp16", "--device", "cpu"], "needs a GPU"),

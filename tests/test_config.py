@@ -5,19 +5,26 @@ from pathlib import Path
 import pytest
 import torch
 
+from zorse.cli.presets import find_translator
 from zorse.errors import ConfigError
 from zorse.model.architecture import CompactConfig, PatchGANConfig, PixelConfig, ResnetConfig, UnetConfig
 from zorse.recipes.cut import CUT
 from zorse.recipes.cyclegan import CycleGAN
 from zorse.recipes.pix2pix import Pix2Pix
 from zorse.training.config import TrainConfig, read_config, to_toml, validated, with_overrides
-from zorse.training.presets import PRESETS, compact_horse2zebra, cyclegan_horse2zebra, pix2pix_facades, preset
+from zorse.training.presets import (
+    PRESETS,
+    compact_horse2zebra,
+    cyclegan_horse2zebra,
+    pix2pix_edges2shoes,
+    pix2pix_facades,
+)
 from zorse.training.run import build_recipe
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid_and_come_back_from_toml(name, tmp_path):
-    config = preset(name)
+    config = PRESETS[name]()
     assert validated(config.model_dump()) == config
     file = tmp_path / "config.toml"
     file.write_text(to_toml(config), encoding="utf-8")
@@ -27,7 +34,7 @@ def test_presets_are_valid_and_come_back_from_toml(name, tmp_path):
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_build_their_recipe(name):
     """At full size, but without memory behind the weights."""
-    config = preset(name).recipe
+    config = PRESETS[name]().recipe
     light = config.model_copy(update={"discriminators": (PatchGANConfig(base_channels=4),)})
     with torch.device("meta"):
         recipe = build_recipe(light, seed=0)
@@ -60,7 +67,7 @@ def test_the_papers_presets_have_the_papers_settings():
 
 def test_an_unknown_preset_is_answered_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"'horse2zebra' is neither.*compact_horse2zebra.*pix2pix_facades"):
-        preset("horse2zebra")
+        find_translator("horse2zebra")
 
 
 def test_overrides_are_typed_and_leave_the_rest_alone():
@@ -144,15 +151,15 @@ def test_the_models_of_a_run_have_names_of_their_own():
 
 def test_a_unet_works_at_the_size_of_its_crops():
     """Its innermost layers have seen one position only: 12 of 16 taps are as they were drawn."""
-    assert preset("pix2pix_facades").native_size == 256
+    assert pix2pix_facades().native_size == 256
     assert cyclegan_horse2zebra().native_size == 286
-    staged = with_overrides(preset("pix2pix_facades"), ["data.stages=[{after=0.5, load_size=572, crop_size=512}]"])
+    staged = with_overrides(pix2pix_facades(), ["data.stages=[{after=0.5, load_size=572, crop_size=512}]"])
     assert staged.native_size == 512
 
 
 def test_the_gradient_penalty_needs_pictures_apart():
     with pytest.raises(ConfigError, match="which BatchNorm mixes up"):
-        with_overrides(preset("pix2pix_edges2shoes"), ["recipe.objective=wgan_gp"])
+        with_overrides(pix2pix_edges2shoes(), ["recipe.objective=wgan_gp"])
 
 
 def test_the_gradient_penalty_is_not_compiled():

@@ -336,7 +336,7 @@ def test_a_run_by_epochs_is_not_all_warm_up(plan, zorse, data, tmp_path):
 
 def test_discriminators_may_win_while_the_generators_wait():
     def raised(warm_up: int) -> list[int]:
-        board = AlarmBoard(paired=False, total=1000, warm_up=warm_up)
+        board = AlarmBoard(keeps_scene=True, total=1000, warm_up=warm_up)
         accuracy = {iteration: 1.0 if iteration <= 250 else 0.7 for iteration in range(50, 1000, 50)}
         return [event.iteration for i, value in accuracy.items() for event in board.update(i, {"accuracy_D_A": value})]
 

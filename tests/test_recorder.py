@@ -153,7 +153,7 @@ class Flight:
     accuracy: float = 0.8
     gradient: float = 1.0
     step: float = 1e-3
-    paired: bool = False
+    keeps_scene: bool = True
     total: int = 2000
 
     def __post_init__(self) -> None:
@@ -162,7 +162,7 @@ class Flight:
         recipe = type("Invented", (), {"generators": {"G": self.network}, "optimizers": {"G": optimizer}})
         self.state = TrainingState(recipe, {}, {"G": 2e-4}, self.total)
         self.gauges = Gauges(0.0, EVERY, self.state)
-        self.board = AlarmBoard(self.paired, self.total)
+        self.board = AlarmBoard(self.keeps_scene, self.total)
 
     @torch.no_grad()
     def fly(self, iterations: int) -> list[tuple[AlarmName, str, bool]]:
@@ -304,8 +304,8 @@ def test_pairs_may_be_inverse_or_equal(pictures):
     real_A = pictures["real_A"]
     inverse = {"real_A": real_A, "fake_B": -0.9 * real_A, "real_B": -real_A}
     equal = {"real_A": real_A, "fake_B": real_A, "real_B": real_A}
-    assert Flight(inverse, paired=True).fly(1500) == []
-    assert Flight(equal, paired=True).fly(1500) == []
+    assert Flight(inverse, keeps_scene=False).fly(1500) == []
+    assert Flight(equal, keeps_scene=False).fly(1500) == []
     assert [name for name, _, _ in Flight(inverse).fly(1500)] == ["colour_inversion"]
     assert [name for name, _, _ in Flight(equal).fly(1500)] == ["identity_collapse"]
 

@@ -17,7 +17,7 @@ from PIL import Image
 from tiny_training import SIZE, draw_unpaired, tiny_cyclegan
 from zorse.errors import DatasetError, UnknownModel
 from zorse.training.config import read_config, to_toml, with_overrides
-from zorse.training.presets import preset
+from zorse.training.presets import PRESETS
 from zorse_app.archives import ArchiveError
 from zorse_app.training_desk import Desk, DeskError, State
 from zorse_app.training_desk import desk as desk_module
@@ -398,7 +398,7 @@ def test_names_of_visitors_are_names_and_nothing_else(tmp_path, kind):
     wish = Wish(kind=kind, name_a=name, name_b="../..", iterations=10, start=("horse2zebra",))
     command = train_command(TrainingFolder(tmp_path), wish, resume=False)
     settings = [value for flag, value in pairwise(command) if flag == "--set"]
-    before = preset(METHODS[kind].preset)
+    before = PRESETS[METHODS[kind].preset]()
     config = with_overrides(before, settings)
     assert (config.domain_a, config.domain_b, config.training.seed) == (name, "../..", 0)
     assert config.training_data.licence == "unknown"

@@ -18,12 +18,11 @@ from zorse.gans.card import SampleCard
 from zorse.gans.networks.growing import grown
 from zorse.gans.networks.latents import draw_latents, take_apart
 from zorse.gans.onnx_model import LABEL, LATENT, SAMPLE, SampleModel, latent_width
-from zorse.gans.training.config import describes_baseline
 from zorse.model.architecture import Frozen
 from zorse.model.card import SAMPLE_CARD_KEY
 from zorse.model.onnx_file import parse_onnx
 from zorse.model.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY
-from zorse.training.files import Checkpoint, RunFolder, names_a_folder
+from zorse.training.files import Checkpoint, RunFolder, draws_samples, names_a_folder
 from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
 from zorse_export.halves import store_as_half
 from zorse_export.parity import rounded_up
@@ -99,7 +98,7 @@ def find_sample_generator(source: Path, checkpoint: Checkpoint = "last") -> Path
     """
     if names_a_folder(source):
         settings = RunFolder(source).config
-        is_baseline = settings.is_file() and describes_baseline(settings)
+        is_baseline = settings.is_file() and draws_samples(settings)
         return RunFolder(source).generator_files(checkpoint)[0] if is_baseline else None
     if source.suffix.lower() != ".safetensors":
         return None

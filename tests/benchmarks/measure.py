@@ -100,12 +100,12 @@ def training_step(name: str, size: int, threads: int) -> Callable[[], object]:
     import torch
 
     from zorse.recipes.recipe import plain_update
-    from zorse.training.presets import preset
+    from zorse.training import presets
     from zorse.training.run import build_recipe
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    recipe = build_recipe(preset(PRESETS[name]).recipe, seed=0)
+    recipe = build_recipe(presets.PRESETS[PRESETS[name]]().recipe, seed=0)
     for network in recipe.networks.values():
         network.train()
     batch = {side: torch.rand(1, 3, size, size) * 2 - 1 for side in ("A", "B")} | {"path_A": ["a"], "path_B": ["b"]}

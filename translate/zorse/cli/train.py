@@ -78,12 +78,12 @@ def train(
     """
     require("Training", "train")
     from zorse.cli.gans.baselines import find_baseline, train_from_command
+    from zorse.cli.presets import find_translator
     from zorse.data.doctor.before_training import check_before_training
-    from zorse.training.config import read_config, with_overrides
+    from zorse.training.config import with_overrides
     from zorse.training.driver import check_new
     from zorse.training.files import RunFolder
     from zorse.training.planning.plan import iterations_within, make_plan
-    from zorse.training.presets import preset as find_preset
     from zorse.training.run import train as run_training
     from zorse.training.start import Start, settings_of, start_from
 
@@ -97,7 +97,7 @@ def train(
             raise typer.BadParameter("--plan, --minutes and --from are for translators: leave them out.")
         train_from_command(baseline, given, data, folder, console, resume=resume, device=device)
         return
-    source = read_config(Path(preset)) if preset.endswith(".toml") else find_preset(preset)
+    source = find_translator(preset)
     if data is None:
         raise typer.BadParameter("--data is missing, the folder of the pictures.")
     if resume and out is not None:

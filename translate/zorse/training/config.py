@@ -1,6 +1,7 @@
 """The settings of a training run: read from presets, TOML files and `--set key=value`; an unknown key is an error."""
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -18,6 +19,7 @@ from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
 from zorse.recipes.losses import decision_boundary
 from zorse.recipes.pix2pix import Pix2PixConfig
+from zorse.training.files import read_settings
 
 AlarmName = Literal[
     "discriminator_overpowering",
@@ -105,10 +107,20 @@ class StartingPoint(Frozen):
     """Of the file; empty: any."""
 
 
-class RunConfig(Frozen):
-    """What runs of every kind have: those that translate, and those that draw samples (`training.baselines`)."""
+class RunConfig(Frozen, ABC):
+    """What runs of every kind have: those that translate, and those that draw samples (`zorse.gans`)."""
 
     training: LoopConfig = LoopConfig()
+
+    @property
+    @abstractmethod
+    def boundary(self) -> float | None:
+        """The logit at which an optimal discriminator holds both to be equally likely; None for critics."""
+
+    @property
+    @abstractmethod
+    def keeps_scene(self) -> bool:
+        """Whether output and input show the same things, and not anything, such as edges and photos."""
 
 
 class TrainConfig(RunConfig):
@@ -140,15 +152,15 @@ class TrainConfig(RunConfig):
 
     @property
     def boundary(self) -> float | None:
-        """The logit at which an optimal discriminator holds both to be equally likely; None for critics."""
+        """See `RunConfig`."""
         return decision_boundary(self.recipe.objective, self.recipe.label_smoothing)
 
     @property
-    def shares_nothing(self) -> bool:
-        """Whether input and output may be anything, such as edges and photos."""
+    def keeps_scene(self) -> bool:
+        """See `RunConfig`."""
         if isinstance(self.recipe, DistillationConfig):
-            return not self.recipe.teacher.keeps_detail
-        return isinstance(self.recipe, Pix2PixConfig)
+            return self.recipe.teacher.keeps_detail
+        return not isinstance(self.recipe, Pix2PixConfig)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -332,23 +344,6 @@ def read_config(path: Path) -> TrainConfig:
         ConfigError: no such file, not TOML, an unknown key, or a value that does not fit.
     """
     return validated(read_settings(path), f"The configuration {path}")
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """What a TOML file holds, whatever it means.
-
-    Raises:
-        ConfigError: no such file, or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"The configuration {path} cannot be read ({error.strerror or error}). Wanted: a TOML file such as the "
-            "config.toml of a run."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration {path} is not valid TOML: {error}.") from error
 
 
 def to_toml(config: RunConfig) -> str:

@@ -12,14 +12,14 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
-from zorse.training.config import to_toml
+from zorse.training.config import RunConfig, to_toml
 from zorse.training.files import RunFolder, write_atomically
 from zorse.training.loop.checkpoint import save_checkpoint
 from zorse.training.loop.distributed import agreed, give_processes_their_own_chance
 from zorse.training.loop.loop import Observer, TrainingState, fit
 from zorse.training.observers.logging import ConsoleProgress
 from zorse.training.observers.recorder.log import forget_after
-from zorse.training.observers.recorder.recorder import FlightRecorder, WatchedConfig
+from zorse.training.observers.recorder.recorder import FlightRecorder
 from zorse.training.observers.recorder.rollback import roll_back
 
 Supply = Callable[[TrainingState], Iterable[Any]]
@@ -59,7 +59,7 @@ class Course:
         console: where it tells of itself.
     """
 
-    config: WatchedConfig
+    config: RunConfig
     run: RunFolder
     accelerator: Accelerator
     console: Console

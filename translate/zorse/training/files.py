@@ -1,11 +1,12 @@
-"""The run folder, and what happens when its disk is full."""
+"""The run folder, which kind of run is in it, and what happens when its disk is full."""
 
 import errno
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from zorse.errors import ConfigError, WeightsError, ZorseError
 from zorse.model.registry import official_models, sample_models, shipped_models
@@ -14,6 +15,8 @@ from zorse.system.atomic import replacing
 Checkpoint = Literal["last", "best"]
 """The newest state of a run, or the one whose pictures were nearest to real ones."""
 
+_SAMPLE_SETS = frozenset({"mixture", "digits", "pictures"})
+"""Kinds of data that generators of samples learn from (`zorse.gans.data.config`); all others are for translators."""
 _DISK_PROBLEMS = frozenset(
     {
         errno.EACCES,
@@ -157,6 +160,49 @@ class RunFolder:
         raise WeightsError(
             f"{self.root} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
             "training run (zorse train --out) that has reached its first checkpoint, or a model file."
+        )
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What a TOML file holds, whatever it means.
+
+    Raises:
+        ConfigError: no such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration {path} cannot be read ({error.strerror or error}). Wanted: a TOML file such as the "
+            "config.toml of a run."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration {path} is not valid TOML: {error}.") from error
+
+
+def draws_samples(config: Path) -> bool:
+    """Whether a run's settings are those of a generator that draws from noise, and not of one that translates.
+
+    Args:
+        config: its config.toml, or another file of settings.
+
+    Raises:
+        ConfigError: no such file, or not TOML.
+    """
+    data = read_settings(config).get("data")
+    return isinstance(data, dict) and data.get("kind") in _SAMPLE_SETS
+
+
+def check_translates(run: RunFolder) -> None:
+    """See that a run has generators that translate.
+
+    Raises:
+        WeightsError: it draws samples from noise.
+    """
+    if run.config.exists() and draws_samples(run.config):
+        raise WeightsError(
+            f"The run in {run.root} draws samples from noise and translates nothing: a run of a CycleGAN, pix2pix, CUT "
+            "or distillation was wanted."
         )
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
-from zorse.errors import ConfigError, did_you_mean
-from zorse.gans.training.presets import BASELINE_PRESETS
 from zorse.imaging.strokes import USUAL_SHARE
 from zorse.model.architecture import CompactConfig, PatchGANConfig, ProjectedConfig, ResnetConfig, UnetConfig
 from zorse.recipes.cut import CUTConfig, fastcut
@@ -197,18 +195,3 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         compact_photo2monet,
     )
 }
-
-
-def preset(name: str) -> TrainConfig:
-    """The config of a preset.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    if name not in PRESETS:
-        guess = did_you_mean(name, [*PRESETS, *BASELINE_PRESETS])
-        raise ConfigError(
-            f"{name!r} is neither a preset nor a .toml file.{guess} The presets are: {', '.join(sorted(PRESETS))}; "
-            f"of the baseline GANs: {', '.join(sorted(BASELINE_PRESETS))}."
-        )
-    return PRESETS[name]()

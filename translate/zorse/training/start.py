@@ -12,7 +12,6 @@ from torch import Tensor
 from zorse.backends.torch.onnx_weights import load_onnx_generator
 from zorse.backends.torch.safetensors_file import first_difference, load_generator
 from zorse.errors import ChecksumMismatch, ConfigError, IncompatibleWeights, WeightsError
-from zorse.gans.training.config import check_translates, describes_baseline
 from zorse.legacy.files import networks_in
 from zorse.legacy.reading import file_sha256, is_own, read_content
 from zorse.legacy.recognise import ForeignGenerator
@@ -23,7 +22,7 @@ from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
-from zorse.training.files import RunFolder, check_same_method, names_a_folder
+from zorse.training.files import RunFolder, check_same_method, check_translates, draws_samples, names_a_folder
 
 LONGEST_WARM_UP = 200
 """Iterations that generators which start from a model wait for discriminators which do not, if the run is that long."""
@@ -279,7 +278,7 @@ def settings_of(run: RunFolder, preset: TrainConfig) -> TrainConfig:
     """
     if not run.config.exists():
         return preset
-    if describes_baseline(run.config):
+    if draws_samples(run.config):
         raise ConfigError(
             f"The run in {run.root} draws samples from noise, but {preset.name}, which translates, was named for going "
             "on with it. Name the preset that it was started with, or choose another --out."

@@ -6,12 +6,15 @@ from pathlib import Path
 from rich.console import Console
 
 from zorse.cli.stopping import say_stopped
-from zorse.gans.training.config import BaselineConfig, describes_baseline, read_baseline_config, settings_of
+from zorse.gans.training.config import BaselineConfig, read_baseline_config, settings_of
 from zorse.gans.training.presets import BASELINE_PRESETS
 from zorse.gans.training.run import train_baseline
 from zorse.training.config import with_overrides
-from zorse.training.files import RunFolder
+from zorse.training.files import RunFolder, draws_samples
 from zorse.training.loop.loop import TrainingDevice
+
+NAMES = tuple(BASELINE_PRESETS)
+"""Of the presets."""
 
 
 def find_baseline(preset: str) -> BaselineConfig | None:
@@ -22,7 +25,7 @@ def find_baseline(preset: str) -> BaselineConfig | None:
     """
     if not preset.endswith(".toml"):
         return BASELINE_PRESETS[preset]() if preset in BASELINE_PRESETS else None
-    return read_baseline_config(Path(preset)) if describes_baseline(Path(preset)) else None
+    return read_baseline_config(Path(preset)) if draws_samples(Path(preset)) else None
 
 
 def train_from_command(

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from zorse.errors import ConfigError, WeightsError
+from zorse.errors import ConfigError
 from zorse.gans.architecture import DCGANGeneratorConfig, DCGANJudgeConfig
 from zorse.gans.data.config import Companion, SampleDataConfig
 from zorse.gans.recipes.acgan import ACGANConfig
@@ -23,8 +23,8 @@ from zorse.gans.recipes.wgan import WGANConfig
 from zorse.gans.recipes.wgan_gp import WGANGPConfig
 from zorse.model.card import TrainingData
 from zorse.recipes.losses import decision_boundary
-from zorse.training.config import LoopConfig, RunConfig, read_settings, validated_as
-from zorse.training.files import RunFolder, check_same_method
+from zorse.training.config import LoopConfig, RunConfig, validated_as
+from zorse.training.files import RunFolder, check_same_method, draws_samples, read_settings
 
 BaselineRecipeConfig = Annotated[
     GANConfig
@@ -73,9 +73,9 @@ class BaselineConfig(RunConfig):
                 return 0.0
 
     @property
-    def shares_nothing(self) -> bool:
-        """Whether input and output may be anything: latents and samples are."""
-        return True
+    def keeps_scene(self) -> bool:
+        """See `RunConfig`: latents show nothing."""
+        return False
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -156,29 +156,6 @@ def read_baseline_config(path: Path) -> BaselineConfig:
     return validated_as(BaselineConfig, read_settings(path), f"The configuration {path}")
 
 
-def describes_baseline(path: Path) -> bool:
-    """Whether a TOML file holds settings of such a run, and not of one that translates.
-
-    Raises:
-        ConfigError: no such file, or not TOML.
-    """
-    data = read_settings(path).get("data")
-    return isinstance(data, dict) and data.get("kind") in ("mixture", "digits", "pictures")
-
-
-def check_translates(run: RunFolder) -> None:
-    """See that a run has generators that translate.
-
-    Raises:
-        WeightsError: it draws samples from noise.
-    """
-    if run.config.exists() and describes_baseline(run.config):
-        raise WeightsError(
-            f"The run in {run.root} draws samples from noise and translates nothing: a run of a CycleGAN, pix2pix, CUT "
-            "or distillation was wanted."
-        )
-
-
 def settings_of(run: RunFolder, preset: BaselineConfig) -> BaselineConfig:
     """The settings that a run was started with: whoever lets it go on need not repeat them.
 
@@ -191,7 +168,7 @@ def settings_of(run: RunFolder, preset: BaselineConfig) -> BaselineConfig:
     """
     if not run.config.exists():
         return preset
-    if not describes_baseline(run.config):
+    if not draws_samples(run.config):
         raise ConfigError(
             f"The run in {run.root} trains a translator, but {preset.name} was named for going on with it. Name the "
             "preset that it was started with, or choose another --out."

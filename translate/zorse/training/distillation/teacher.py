@@ -10,13 +10,12 @@ from zorse.backends.torch.onnx_weights import load_onnx_generator
 from zorse.backends.torch.safetensors_file import load_generator, stored_weights, weights_sha256
 from zorse.data.config import DataConfig
 from zorse.errors import ChecksumMismatch, WeightsError
-from zorse.gans.training.config import check_translates
 from zorse.legacy.importing import import_generator
 from zorse.loading import PICKLES, check_direction, locate, read_file_card
 from zorse.model.card import Direction, ModelCard
 from zorse.recipes.distillation import TeacherConfig
 from zorse.training.config import read_config
-from zorse.training.files import RunFolder, names_a_folder
+from zorse.training.files import RunFolder, check_translates, names_a_folder
 
 
 class FoundTeacher(NamedTuple):

@@ -42,8 +42,8 @@ class Alarm:
     remedy: str
     collapse: bool = False
     """Whether the run will not recover by itself: `training.rollback` takes it back."""
-    watches_pairs: bool = True
-    """Whether it makes sense where the pictures of a pair may be anything."""
+    needs_scene: bool = False
+    """Whether it makes sense only where output and input show the same things."""
     grace: int = 0
     """Iterations at the beginning in which what it looks for is normal."""
     grace_share: float = 0.0
@@ -116,7 +116,7 @@ ALARMS = (
         raise_at=-0.3,
         clear_at=0.0,
         collapse=True,
-        watches_pairs=False,
+        needs_scene=True,
         grace=100,
         cause="What is light in the input is dark in the output. A cycle back undoes that as easily as it undoes "
         "nothing, so the cycle loss does not mind.",
@@ -142,7 +142,7 @@ ALARMS = (
         side="below",
         raise_at=0.01,
         clear_at=0.02,
-        watches_pairs=False,
+        needs_scene=True,
         grace=1000,
         grace_share=0.25,
         cause="The generator hands its input back unchanged: that costs it nothing but the adversarial loss, and the "
@@ -225,15 +225,15 @@ class AlarmBoard:
     """All alarms of a run.
 
     Args:
-        paired: whether the recipe learns from pairs.
+        keeps_scene: whether output and input show the same things.
         total: iterations of the run.
         silenced: alarms that shall not be raised.
         warm_up: first iterations, in which discriminators are meant to win, because the generators wait for them.
     """
 
-    def __init__(self, paired: bool, total: int, silenced: Iterable[AlarmName] = (), warm_up: int = 0) -> None:
+    def __init__(self, keeps_scene: bool, total: int, silenced: Iterable[AlarmName] = (), warm_up: int = 0) -> None:
         quiet = set(silenced)
-        self._alarms = [a for a in ALARMS if a.name not in quiet and (a.watches_pairs or not paired)]
+        self._alarms = [a for a in ALARMS if a.name not in quiet and (keeps_scene or not a.needs_scene)]
         self._total = total
         self._warm_up = warm_up
         self._watches: dict[tuple[str, str], _Watch] = {}

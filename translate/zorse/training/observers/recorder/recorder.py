@@ -6,9 +6,8 @@ import torch
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
-from zorse.gans.training.config import BaselineConfig
 from zorse.recipes.recipe import StepResult
-from zorse.training.config import TrainConfig
+from zorse.training.config import RunConfig
 from zorse.training.files import RunFolder
 from zorse.training.loop.loop import TrainingState
 from zorse.training.observers.recorder.alarms import AlarmBoard, Event
@@ -16,9 +15,6 @@ from zorse.training.observers.recorder.gauges import Gauges
 from zorse.training.observers.recorder.log import alarm_summary, append_line, read_log
 
 WARNING = "bold yellow"
-
-
-WatchedConfig = TrainConfig | BaselineConfig
 
 
 class FlightRecorder:
@@ -36,7 +32,7 @@ class FlightRecorder:
     """
 
     def __init__(
-        self, run: RunFolder, config: WatchedConfig, writer: SummaryWriter, console: Console, state: TrainingState
+        self, run: RunFolder, config: RunConfig, writer: SummaryWriter, console: Console, state: TrainingState
     ) -> None:
         settings = config.training
         self.signals: dict[str, float] = {}
@@ -48,7 +44,7 @@ class FlightRecorder:
         self._rollback = settings.rollback
         self._gauges = Gauges(config.boundary, self._every, state)
         warm_up = settings.warm_up or 0
-        self._board = AlarmBoard(config.shares_nothing, state.total, settings.silence, warm_up)
+        self._board = AlarmBoard(config.keeps_scene, state.total, settings.silence, warm_up)
         for line in read_log(run.metrics):
             self._board.update(line["iteration"], line.get("signals", {}))
 
