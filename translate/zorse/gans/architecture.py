@@ -1,4 +1,4 @@
-"""The architectures that draw samples from noise, as plain data; `architecture` holds those that translate.
+"""The architectures that draw samples from noise, as plain data; `zorse.model.architecture` holds those that translate.
 
 This module imports no torch.
 """

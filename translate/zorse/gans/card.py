@@ -1,4 +1,4 @@
-"""SampleCard: what a generator that draws from noise says of itself; `card.ModelCard` is for those that translate.
+"""SampleCard: what a generator that draws from noise says of itself; `ModelCard` is for those that translate.
 
 They are two kinds because they share little: what a translator expects (domains, sizes, tiling) means nothing here, and
 latents, labels and codes mean nothing there. This module imports no torch.

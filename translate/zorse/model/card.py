@@ -15,7 +15,7 @@ CARD_KEY = "zorse.card"
 
 
 SAMPLE_CARD_KEY = "zorse.sample_card"
-"""Key of the card of generators that draw from noise (`sample_card.SampleCard`)."""
+"""Key of the card of generators that draw from noise (`zorse.gans.card.SampleCard`)."""
 
 
 class Metric(Frozen):

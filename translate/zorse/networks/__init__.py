@@ -1,1 +1,1 @@
-"""Generators and discriminators as plain modules; `build` turns a config into one."""
+"""Generators and discriminators of translators as plain modules; `build` turns a config into one."""

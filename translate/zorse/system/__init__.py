@@ -1,1 +1,6 @@
-"""TODO."""
+"""What has nothing to do with pictures.
+
+atomic  files that are complete or not there
+extras  the optional parts of Zorse, and whether they are installed
+memory  how much is free, and how people write it
+"""

@@ -9,5 +9,5 @@ temporary file; cheap ones are computed again where they are needed. Padding hap
     geometry    which part of a map an operation needs      stages      a program cut where statistics are complete
     moments     mean and variance of a map, tile by tile    shelf       kept maps, in memory or in a temporary file
     plan        tiles and maps that fit into the memory     execute     the run over stages and tiles
-    kernels     what computes a stage's tile; onnx_kernels does so with ONNX Runtime
+    kernels     what computes a stage's tile; `zorse.backends` has two of them
 """
