@@ -284,6 +284,27 @@ def test_an_alarm_is_raised_once_and_cleared_once(name, pictures):
     assert flight.board.healthy
 
 
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_an_alarm_stands_until_what_it_saw_is_well_past_what_raised_it(alarm):
+    """Between `clear_at` and `raise_at` nothing changes, so that a signal at the threshold does not raise it anew."""
+    board = AlarmBoard(keeps_scene=True, total=1)
+    danger = 10 * alarm.raise_at if alarm.side == "above" else alarm.raise_at - 1
+    between = (alarm.raise_at + alarm.clear_at) / 2
+    well = alarm.clear_at / 2 if alarm.side == "above" else alarm.clear_at + 1
+    iteration = alarm.grace
+
+    def events(value: float) -> list[bool]:
+        nonlocal iteration
+        raised = []
+        for _ in range(10):  # More than a window of readings.
+            iteration += 100
+            raised += [event.raised for event in board.update(iteration, {f"{alarm.signal}B": value})]
+        return raised
+
+    healthy = 1.0 if alarm.relative else well
+    assert [events(value) for value in (healthy, between, danger, between, well)] == [[], [], [True], [], [False]]
+
+
 def test_every_alarm_has_a_breakdown_and_says_what_to_do():
     assert {alarm.name for alarm in ALARMS} == BREAKDOWNS.keys() == set(AlarmName.__args__)
     for alarm in ALARMS:
