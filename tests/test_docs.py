@@ -10,7 +10,12 @@ import zorse
 from zorse.cli import app
 from zorse.loading import locate, read_file_card
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(page for folder in ("translate", "export", "weights") for page in ROOT.glob(f"{folder}/**/*.md")),
+]
 TEXT = README.read_text(encoding="utf-8")
 
 
@@ -82,6 +87,7 @@ def test_the_first_python_example_runs(tmp_path, monkeypatch):
         assert zebra.size == (60, 40)
 
 
-def test_pictures_and_files_that_the_readme_points_to_exist():
-    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
-        assert (README.parent / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pictures_and_files_that_a_page_points_to_exist(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
