@@ -26,8 +26,8 @@ from zorse.confined.messages import (
     send_frame,
 )
 from zorse.errors import ZorseError
+from zorse.files.pipeline import count_written, rewrite_picture
 from zorse.imaging.io import Picture, open_pictures, suffix_of
-from zorse.runtime.pipeline import count_written, rewrite_picture
 from zorse.runtime.video import translate_video, video_receipt
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
 
 from zorse.errors import DiskFull, ImageError, ZorseError
 from zorse.files.jobs import STANDARD, Job
+from zorse.files.pipeline import count_written, rewrite_picture
 from zorse.imaging.io import (
     MAX_PIXELS,
     Picture,
@@ -25,7 +26,6 @@ from zorse.imaging.io import (
 )
 from zorse.imaging.receipt import Receipt
 from zorse.runtime.devices import usable_cores
-from zorse.runtime.pipeline import count_written, rewrite_picture
 from zorse.runtime.steady import DEFAULT as USUAL_STEADINESS
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Size
