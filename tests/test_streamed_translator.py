@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -24,6 +25,7 @@ from zorse.model.model_file import read_network
 from zorse.networks.build import build_generator
 from zorse.runtime import passes
 from zorse.runtime.devices import CPU
+from zorse.runtime.passes import one_pass_size
 from zorse.runtime.streamed.plan import plan_exact
 from zorse.runtime.translator import Translator
 from zorse.system import memory
@@ -172,6 +174,33 @@ def test_auto_streams_only_what_does_not_fit(hungry):
     assert spy.used == ["whole", "streamed"]
     translator(large, size="native", max_memory="80MB")
     assert spy.used == ["whole", "streamed", "whole"], "the network sees a small picture"
+
+
+PEAK = """
+import sys
+from pathlib import Path
+import numpy as np
+from zorse import load
+def resident(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+translator = load(sys.argv[1], "cpu", 2)
+picture = np.random.default_rng(0).integers(0, 256, (901, 701, 3), dtype=np.uint8)
+Path("/proc/self/clear_refs").write_text("5")  # opening a model takes more than one that is open
+before = resident("VmRSS") - picture.nbytes
+translator(picture, size="keep", max_memory="230MB", report=lambda _: sys.exit("streamed"))
+print(resident("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks Linux for the peak")
+def test_one_pass_takes_what_it_is_estimated_to(shipped):
+    """A tenth more may lie about; more sizes and networks in tests/benchmarks/one_pass.py."""
+    command = [sys.executable, "-c", PEAK, str(shipped.backend.file)]
+    taken = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    estimated = one_pass_size(shipped.card, 904, 704, shipped.backend) + 2 * 901 * 701 * 3
+    assert taken < 1.1 * 230e6
+    assert estimated / 1.7 < taken < 1.1 * estimated
 
 
 def test_auto_streams_where_one_pass_runs_out_of_memory(tiny):

@@ -147,7 +147,7 @@ class Gate:
         self._check_time(visitor)
         self._enter(share)
         start = self._clock()
-        token, begun = self._granted.set(share), self._begun.set(start)
+        token, begun = self._granted.set(share), self._begun.set(None)
         try:
             yield share
         finally:
@@ -160,16 +160,18 @@ class Gate:
     def timed(self, report: Report | None) -> Report:
         """A report of streamed work that also ends the work when it takes longer than a visitor's time in all.
 
-        What would take much longer ends as soon as that is known. Time counts from where the gate let the work in.
+        What would take much longer ends as soon as that is known. Frames that were let in together share the time: it
+        counts from the first of them.
 
         Args:
             report: is told as well.
 
         Raises:
-            TimeUsedUp: the work has taken that long already.
+            TimeUsedUp: the frames before took that long already.
         """
         begun = self._begun.get()
         start = self._clock() if begun is None else begun
+        self._begun.set(start)
         limit = self.limits.seconds if self._visitor() else None
 
         def elapsed() -> float:
@@ -185,7 +187,8 @@ class Gate:
             if report is not None:
                 report(progress)
 
-        elapsed()  # of many frames that are let in together
+        if begun is not None:
+            elapsed()
         return told
 
     def _enter(self, share: int) -> None:
@@ -310,7 +313,7 @@ class GatedTranslator(Translator):
     def _network_memory(self, height: int, width: int) -> int:
         """Bytes of one pass; the network gets the picture with sides that it can halve."""
         rows, columns = (padded_side(side, self.card.size_multiple) for side in (height, width))
-        return one_pass_size(self.card, rows, columns)
+        return one_pass_size(self.card, rows, columns, self.backend)
 
     def _goes_in_tiles(self, picture: Picture, options: Options) -> bool:
         """Large ones on the CPU, where nothing else is wanted; GPUs are quick, and quickest in one pass."""

@@ -129,7 +129,7 @@ class _Job:
 
     def whole_or_exact(self) -> None:
         """One pass where it fits; what cannot be streamed goes in one pass wherever nobody has set a limit."""
-        needed = one_pass_size(self.card, self.seen.height, self.seen.width)
+        needed = one_pass_size(self.card, self.seen.height, self.seen.width, self.backend)
         if not isinstance(self.backend, Streamable):
             if self.limits.max_memory is not None and needed > self.memory:
                 raise TooLittleMemory(needed)
@@ -207,9 +207,16 @@ def padded_side(side: int, multiple: int) -> int:
     return -(-max(side, MIN_SIDE) // multiple) * multiple
 
 
-def one_pass_size(card: ModelCard, height: int, width: int) -> int:
-    """Bytes that one pass of a network over a picture of that height and width takes, estimated rather too high."""
-    return whole_pass_size(generator_program(card, AllNames()), height, width)
+def one_pass_size(card: ModelCard, height: int, width: int, backend: Backend | None = None) -> int:
+    """Bytes that one pass of a network over a picture takes, estimated rather too high.
+
+    Args:
+        card: of the network.
+        height: of the picture as the network gets it, in pixels.
+        width: likewise.
+        backend: what computes it, if that is known.
+    """
+    return whole_pass_size(generator_program(card, AllNames()), height, width, getattr(backend, "is_onnx", False))
 
 
 class AllNames:

@@ -36,6 +36,8 @@ class OnnxBackend:
     """
 
     card: ModelCard
+    is_onnx = True
+    """ONNX Runtime computes it: its need of memory is known, see `zorse.runtime.passes.one_pass_size`."""
     provider: str
     """The execution provider that really runs the network, asked from the session after its creation."""
 

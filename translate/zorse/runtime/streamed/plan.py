@@ -1,10 +1,11 @@
 """How a picture goes through a generator in a given memory: the size of the tiles, and which maps are kept where."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise, starmap
 
+from zorse.runtime.rewrite.winograd import LEAST_CHANNELS
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.program import (
     Box,
@@ -35,8 +36,11 @@ as computing wants them, which is four times as many for Winograd's algorithm.""
 _COPIES_HANDED_OVER = 1
 """Of weights that are no part of the session: in the order that computing wants."""
 _WHOLE = 1.7
-"""Factor on what the sizes of maps add up to, for one pass over the whole picture: there ONNX Runtime takes memory in
-pieces of powers of two."""
+"""Factor on what the sizes of maps add up to, for one pass over the whole picture, whatever computes it."""
+_WHOLE_ONNX = 1.4
+"""The same for ONNX Runtime, which takes memory in pieces of powers of two. See tests/benchmarks/one_pass.py."""
+_ENLARGING = 1.3
+"""Likewise on what a transposed convolution takes for itself in such a pass: the largest piece of all finds no gap."""
 _IN_TILES = 2.4
 """The same for a tile: the first run of a session, which finds no memory that it has used before, leaves gaps."""
 COMFORTABLE = 192 * 2**20
@@ -215,11 +219,19 @@ def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, ro
     return Plan(program, sizes, stages, tuple(tiles), buffers, buffer_of, spilled, peak)
 
 
-def whole_pass_size(program: Program, height: int, width: int) -> int:
-    """Bytes that one pass over the whole picture takes, estimated rather too high."""
+def whole_pass_size(program: Program, height: int, width: int, by_onnx: bool = False) -> int:
+    """Bytes that one pass over the whole picture takes, estimated rather too high.
+
+    Args:
+        program: the generator.
+        height: of the picture, a multiple of what the generator wants.
+        width: likewise.
+        by_onnx: whether ONNX Runtime computes it on the CPU, of which more is known.
+    """
     sizes = map_sizes(program, height, width)
     (everything,) = cut(_settled(program), "nothing")
-    return int(_WHOLE * _maps_size(program, everything, sizes, height, width))
+    factor, scratch = (_WHOLE_ONNX, _scratch_of_onnx) if by_onnx else (_WHOLE, _scratch)
+    return int(factor * _maps_size(program, everything, sizes, height, width, scratch))
 
 
 def tiles_of(size: Size, tile: Size) -> Iterator[Window]:
@@ -329,10 +341,17 @@ def _work_in_the_middle(program: Program, stage: Stage, sizes: tuple[Size, ...],
 
 def _tile_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> int:
     """Bytes that one tile of this size takes."""
-    return int(_IN_TILES * _maps_size(program, stage, sizes, rows, columns))
+    return int(_IN_TILES * _maps_size(program, stage, sizes, rows, columns, _scratch))
 
 
-def _maps_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: int, columns: int) -> int:
+def _maps_size(
+    program: Program,
+    stage: Stage,
+    sizes: tuple[Size, ...],
+    rows: int,
+    columns: int,
+    scratch: Callable[[Op, int, list[int]], int],
+) -> int:
     """Bytes of all maps at the worst moment of one tile of this size."""
     work = _work_in_the_middle(program, stage, sizes, rows, columns)
 
@@ -345,7 +364,7 @@ def _maps_size(program: Program, stage: Stage, sizes: tuple[Size, ...], rows: in
     for index in stage.ops:
         op = program[index]
         live += size(index)
-        worst = max(worst, live + _scratch(op, size(index), [size(source) for source in op.inputs]))
+        worst = max(worst, live + scratch(op, size(index), [size(source) for source in op.inputs]))
         live -= sum(size(source) for source in set(op.inputs) if last_use[source] == index)
     # Statistics take two copies of the target; results wait to be written.
     results = sum(size(index) for index in {*stage.keeps, stage.target})
@@ -369,6 +388,17 @@ def _scratch(op: Op, result: int, inputs: list[int]) -> int:
             return 3 * result
         case _:
             return 0
+
+
+def _scratch_of_onnx(op: Op, result: int, inputs: list[int]) -> int:
+    """The same for one pass of ONNX Runtime."""
+    match op:
+        case Conv() if min(op.channels, op.in_channels) < LEAST_CHANNELS:  # never by Winograd's algorithm
+            return inputs[0] + result
+        case ConvTranspose():
+            return int(_ENLARGING * _scratch(op, result, inputs))
+        case _:
+            return _scratch(op, result, inputs)
 
 
 def _spans(size: int, largest: int) -> Iterator[Span]:
