@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise, starmap
 
-from zorse.runtime.rewrite.winograd import LEAST_CHANNELS
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.program import (
     Box,
@@ -24,6 +23,9 @@ from zorse.runtime.streamed.program import (
 )
 from zorse.runtime.streamed.shelf import Shape
 from zorse.runtime.streamed.stages import Keep, Size, Stage, Work, cut, map_sizes, work_on
+
+LEAST_CHANNELS = 64
+"""Of a convolution that is computed by Winograd's algorithm; with fewer, the direct one is about as fast."""
 
 _FLOAT = 4
 UNUSED = 32 * 2**20

@@ -20,6 +20,7 @@ import numpy as np
 
 from zorse.backends.onnx.rewrite.graph import Convolution, Graph, Nodes
 from zorse.imaging.tensor import Tensor
+from zorse.runtime.streamed.plan import LEAST_CHANNELS
 
 TILE, KERNEL = 4, 3
 PATCH = TILE + KERNEL - 1
@@ -27,8 +28,6 @@ POINTS = (0, 3 / 4, -3 / 4, 3 / 2, -3 / 2)
 """Where the polynomials of the algorithm are evaluated, and at infinity. With the usual 0, 1, -1, 2, -2 rounding errors
 are twice as large, and the largest of them six times."""
 
-LEAST_CHANNELS = 64
-"""With fewer, the direct convolution is about as fast."""
 MOST_BYTES = 2**28
 """Of transformed weights in a model, which take four times the memory: enough for the 18 of ResNet-9."""
 
