@@ -4,6 +4,7 @@ import io
 import os
 import socket
 import sys
+import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -234,3 +235,24 @@ def test_bytes_are_taken_as_they_come():
         theirs.close()
         with pytest.raises(Gone):
             receive_bytes(ours, 2**60)  # no memory is taken for what is only promised
+
+
+def test_who_answers_a_byte_at_a_time_is_not_waited_for():
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.3)
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.05):
+            theirs.send(b"x")
+
+    with ours, theirs:
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            with pytest.raises(Gone):
+                receive_bytes(ours, 10**6)
+            assert ours.gettimeout() == 0.3
+        finally:
+            stop.set()
+            dripping.join()

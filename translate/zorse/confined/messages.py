@@ -10,8 +10,12 @@
 or, at any time, Failed. The page believes nothing of what the process says: a file may have taken it over.
 """
 
+import math
 import socket
 import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated, Literal
 
 import numpy as np
@@ -153,8 +157,13 @@ def receive_bytes(line: socket.socket, count: int) -> bytes:
         Gone: they do not come.
     """
     content = bytearray()
-    while len(content) < count:  # grows with what comes, and not with what is promised
-        content += _some(line, min(_PIECE, count - len(content)))
+    with _patience(line) as wait:
+        while len(content) < count:  # grows with what comes, and not with what is promised
+            wait()
+            piece = line.recv(min(_PIECE, count - len(content)))
+            if not piece:
+                raise Gone
+            content += piece
     return bytes(content)
 
 
@@ -166,14 +175,13 @@ def receive_pixels(line: socket.socket, shape: tuple[int, ...], is_deep: bool) -
     """
     pixels: Pixels = np.empty(shape, np.uint16) if is_deep else np.empty(shape, np.uint8)
     rest = pixels.data.cast("B")
-    try:
+    with _patience(line) as wait:
         while rest:
+            wait()
             count = line.recv_into(rest)
             if count == 0:
                 raise Gone
             rest = rest[count:]
-    except OSError as error:
-        raise Gone from error
     return pixels
 
 
@@ -209,11 +217,26 @@ def receive_frame(line: socket.socket, frame: Frame) -> Picture:
     return Picture(rgb, alpha)
 
 
-def _some(line: socket.socket, count: int) -> bytes:
+@contextmanager
+def _patience(line: socket.socket) -> Iterator[Callable[[], None]]:
+    """The socket's time-out holds for all that comes inside, and not for each piece: a byte now and then is no answer.
+
+    Yields:
+        To be called before each piece; raises `Gone` when the time is over.
+    """
+    patience = line.gettimeout()
+    end = time.monotonic() + (math.inf if patience is None else patience)
+
+    def wait() -> None:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise Gone
+        line.settimeout(None if left == math.inf else left)
+
     try:
-        content = line.recv(count)
+        yield wait
     except OSError as error:
         raise Gone from error
-    if not content:
-        raise Gone
-    return content
+    finally:
+        with suppress(OSError):  # it may be closed
+            line.settimeout(patience)
