@@ -39,6 +39,9 @@ LARGEST_SIZE = 10**6
 STRIP = 2**20
 """Pixels of a picture that are worked on at a time, in whole rows, where that saves memory."""
 
+_ROW_PIXEL = 60
+"""Bytes that each pixel takes meanwhile; of rows that are longer than a strip it has to be reckoned with."""
+
 
 class Options(TypedDict, total=False):
     """How a picture is translated, see `Translator.translate`."""
@@ -214,7 +217,8 @@ class Translator:
         seen = Seen(height, width, lambda window: pixels[window.slices])
         enlarges_change = self.card.keeps_detail and picture.height * picture.width > height * width
         fit = FIT_PLANES * height * width * after.itemsize if enlarges_change else 0
-        held = _size(picture) + picture.rgb.nbytes + pixels.nbytes + after.nbytes + fit
+        row = _ROW_PIXEL * max(picture.width - STRIP, 0)
+        held = _size(picture) + picture.rgb.nbytes + pixels.nbytes + after.nbytes + fit + row
         translate_seen(self.card, self.backend, seen, write, limits, held)
         if enlarges_change:
             before = to_tensor(pixels)
