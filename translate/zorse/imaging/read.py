@@ -47,7 +47,7 @@ from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.second_opinion import is_confirmed
-from zorse.imaging.tiff_structure import StructureError, check_structure
+from zorse.imaging.tiff_structure import LOSSLESS, StructureError, check_structure
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
 Source = str | Path | bytes | BinaryIO
@@ -353,12 +353,17 @@ def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
         image.load()
         return decode_deep(image, data, page) or decode_deep_heif(image, data)
     check_structure(image, data)
-    with one_decoder:
-        with filled_memory(0):
-            before = _tiff_digest(data, page)
-        with filled_memory(1):
-            deep = _tiff_loaded(image, data, page)
-    if _digest(image, deep) != before or not (deep is None or decoders_agree(image, deep)):
+    if image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) in LOSSLESS:
+        deep = _tiff_loaded(image, data, page)
+        is_whole = True
+    else:
+        with one_decoder:
+            with filled_memory(0):
+                before = _tiff_digest(data, page)
+            with filled_memory(1):
+                deep = _tiff_loaded(image, data, page)
+        is_whole = _digest(image, deep) == before
+    if not is_whole or (deep is not None and not decoders_agree(image, deep)):
         raise StructureError("is damaged: some of its pixels are missing. Get or save the file again.")
     return deep
 

@@ -5,9 +5,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from zorse.imaging.deep import quiet_opencv
-
-_LOSSLESS = frozenset({1, 5, 8, 32773, 32946})
-"""TIFF's numbers: none, LZW, deflate, PackBits, old deflate."""
+from zorse.imaging.tiff_structure import LOSSLESS
 
 _ROWS = 16
 
@@ -27,7 +25,7 @@ def is_confirmed(image: Image.Image, data: bytes, orientation: int) -> bool:
         return True
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
-        if image.tell() or tags.get(TiffImagePlugin.COMPRESSION, 1) not in _LOSSLESS:
+        if image.tell() or tags.get(TiffImagePlugin.COMPRESSION, 1) not in LOSSLESS:
             return True
         if max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) != 8:
             return True

@@ -8,6 +8,10 @@ from PIL import TiffImagePlugin
 
 from zorse.errors import ImageError
 
+LOSSLESS = frozenset({1, 5, 8, 32773, 32946})
+"""TIFF's numbers of the compressions whose decoders tell when data are missing: none, LZW, deflate, PackBits, old
+deflate. Those of JPEG and fax go on in silence."""
+
 _NONE, _JPEG = 1, 7
 """TIFF's numbers of these compressions."""
 
