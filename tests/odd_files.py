@@ -5,7 +5,6 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
 
 PLANAR, SEPARATE = 284, 2
 
@@ -216,7 +215,3 @@ def with_process(jpeg, marker, bits=8):
     """A JPEG whose frame says that it is coded in another way."""
     place = jpeg.index(b"\xff\xc0")
     return jpeg[:place] + bytes([0xFF, marker]) + jpeg[place + 2 : place + 4] + bytes([bits]) + jpeg[place + 5 :]
-
-
-def palette_picture(pixels):
-    return Image.fromarray(pixels).quantize()

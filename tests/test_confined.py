@@ -1,8 +1,10 @@
 """Strangers' files in processes of their own: the same result, nothing left behind, and no way out."""
 
 import io
+import json
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -14,10 +16,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from zorse.confined import launch
+from zorse.confined import launch, work
 from zorse.confined.files import open_confined, translate_confined_video
-from zorse.confined.launch import Confines, ForkServer, fork_server
-from zorse.confined.messages import Gone, PictureTask, receive, receive_bytes, send
+from zorse.confined.launch import CannotStart, Confines, ForkServer, fork_server
+from zorse.confined.messages import Failed, Gone, PictureTask, receive, receive_bytes, send
 from zorse.errors import ImageError
 from zorse.imaging.io import Picture, encode_picture, encode_pictures, read_picture
 from zorse.imaging.receipt import receipt_of
@@ -61,6 +63,11 @@ def until(condition) -> bool:
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
     return bool(condition())
+
+
+@pytest.fixture(autouse=True)
+def no_process_of_another_test():
+    assert until(lambda: not processes())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".gif", ".bmp"])
@@ -167,9 +174,9 @@ def test_a_server_that_was_ended_is_started_again(picture):
 
 def test_memory_is_limited():
     bomb = io.BytesIO()
-    Image.new("L", (20_000, 20_000)).save(bomb, "PNG")
+    Image.new("L", (6000, 6000)).save(bomb, "PNG")
     with pytest.raises(ImageError, match="memory"):
-        through(bomb.getvalue(), memory=600 * 10**6)
+        through(bomb.getvalue(), memory=250 * 10**6)
 
 
 def test_the_process_knows_no_password(monkeypatch):
@@ -199,6 +206,11 @@ def test_where_nothing_can_be_forked_a_program_does_it(picture, monkeypatch):
     assert through(content) == encode_picture(read_picture(content), ".png")
 
 
+def message(**fields) -> bytes:
+    content = json.dumps(fields).encode()
+    return struct.pack(">I", len(content)) + content
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -207,6 +219,7 @@ def test_where_nothing_can_be_forked_a_program_does_it(picture, monkeypatch):
         b"\0\0\0\x02{}",
         b"\0\0\0\x04nope",
         b'\0\0\0\x44{"kind":"opened","suffix":".png","height":-4,"width":4,"frames":1}  ',
+        message(kind="opened", suffix="/../../x", height=4, width=4, frames=1),
     ],
 )
 def test_nothing_that_a_process_says_is_believed(answer, monkeypatch):
@@ -214,8 +227,42 @@ def test_nothing_that_a_process_says_is_believed(answer, monkeypatch):
     theirs.sendall(answer)
     theirs.shutdown(socket.SHUT_WR)
     monkeypatch.setattr(fork_server, "connect", lambda _: ours)
-    with theirs, pytest.raises(ImageError, match="could not be read"):
-        through(b"a picture")
+    with theirs, pytest.raises(ImageError, match="could not be read"), open_confined(b"", "a file", MEMORY, accept):
+        pytest.fail("the answer was believed")
+
+
+def test_what_nobody_had_thought_of_is_told(monkeypatch):
+    def fail(*_, **__):
+        raise KeyError("horse")
+
+    monkeypatch.setattr(work, "open_pictures", fail)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        send(ours, PictureTask(name="a.png", n_bytes=0))
+        work.work(theirs)
+        answer = receive(ours)
+    assert isinstance(answer, Failed)
+    assert answer.reason.startswith("a.png could not be translated because of an unexpected KeyError ('horse').")
+
+
+def test_a_process_that_cannot_be_started_leaves_nothing_open(monkeypatch):
+    def fail(*_, **__):
+        raise OSError("no room")
+
+    monkeypatch.setattr(launch.subprocess, "Popen", fail)
+    before = psutil.Process().num_fds()
+    with closing(ForkServer()) as server, pytest.raises(CannotStart, match="no room") as caught:
+        server.connect(Confines(MEMORY, 60))
+    assert caught.tb is not None  # whose frames hold what they had opened
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_program_that_does_not_call_back_is_an_error_in_words(monkeypatch):
+    monkeypatch.setattr(launch.sys, "platform", "win32")
+    monkeypatch.setattr(launch, "_STARTING", 0.1)
+    monkeypatch.setattr(launch, "_run", lambda *_: None)
+    with pytest.raises(CannotStart, match="timed out"):
+        fork_server.connect(Confines(MEMORY, 60))
 
 
 def test_a_task_that_never_comes_to_its_end_is_dropped():

@@ -14,6 +14,9 @@ from PIL import Image
 import tiny_app_model
 import tiny_onnx
 import zorse
+from zorse.model.architecture import CompactConfig, UnetConfig
+from zorse.runtime.passes import padded_side
+from zorse.runtime.translator import working_size
 
 EXAMPLES = Path(__file__).parents[1] / "export" / "examples"
 NODE = shutil.which("node")
@@ -183,10 +186,23 @@ def test_the_page_brings_pictures_to_sizes_as_zorse_does(
     card = tiny_onnx.card(keeps_detail=keeps_detail)
     translator = zorse.load(tiny_onnx.write(tmp_path / "negation.onnx", model_card=card))
     picture = waves(height, width, channels)
-    found, _ = in_javascript(picture, size=size, keepsDetail=keeps_detail)
+    found, _ = in_javascript(picture, size=size, nativeSize=card.native_size, leastSide=16, keepsDetail=keeps_detail)
     wanted = translator(picture, size=size)
     visible = wanted[:, :, 3:] > 0 if channels == 4 else np.ones((height, width, 1), bool)
     assert same_pixels(np.where(visible, found, 0), np.where(visible, wanted[:, :, :3], 0))
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("architecture", "least", "size", "seen"),
+    [(CompactConfig(), 16, 32, (20, 4000)), (UnetConfig(), 256, 32, (5, 1024))],
+)
+def test_the_page_sees_strips_as_large_as_zorse_does(in_javascript, architecture, least, size, seen):
+    card = tiny_onnx.card(native_size=256, architecture=architecture)
+    assert padded_side(1, card.size_multiple) == least
+    sizes = {"size": size, "nativeSize": card.native_size, "leastSide": least}
+    _, told = in_javascript(waves(20, 4000), keepsDetail=True, **sizes)
+    assert (told["height"], told["width"]) == working_size(20, 4000, size, card.native_size, least) == seen
 
 
 @needs_node

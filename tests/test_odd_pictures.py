@@ -521,7 +521,10 @@ def seeds():
         **{name: saved(flat, "TIFF", compression=name) for name in ("tiff_lzw", "jpeg", "tiff_adobe_deflate")},
         "fax": saved(flat.convert("1"), "TIFF", compression="group4"),
     }
-    return files | ({"avif": saved(image, "AVIF")} if features.check("avif") else {})
+    if features.check("avif"):
+        files["avif"] = saved(image, "AVIF")
+        files["avif10"] = cv2.imencode(".avif", deep >> 6, [cv2.IMWRITE_AVIF_DEPTH, 10])[1].tobytes()
+    return files
 
 
 def damaged(content, random):

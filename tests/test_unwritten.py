@@ -13,8 +13,7 @@ from zorse.errors import ImageError
 from zorse.imaging.io import open_pictures, read_picture
 
 HEIGHT, WIDTH = 96, 128
-STRIPS, TILES = 273, 324
-ROWS_PER_STRIP, COUNTS = 278, 279
+STRIPS, ROWS_PER_STRIP, COUNTS = 273, 278, 279
 
 
 def picture(seed: int) -> Image.Image:
@@ -114,16 +113,16 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
 )
 def test_what_is_read_never_depends_on_what_was_read_before(sound):
     rng = random.Random(6)
+    others = [  # other people's pictures, of the same size
+        [tiff(picture(before), compression="jpeg"), deep(), tiff(picture(before), compression="tiff_lzw")]
+        for before in (7, 8)
+    ]
     read = 0
     for _ in range(60):
         content = mutated(sound, rng)
         results = []
-        for before in (7, 8):  # other people's pictures, of the same size
-            for other in (
-                tiff(picture(before), compression="jpeg"),
-                deep(),
-                tiff(picture(before), compression="tiff_lzw"),
-            ):
+        for before in others:
+            for other in before:
                 read_picture(other)
             try:
                 found = read_picture(content, max_pixels=10**6)

@@ -29,8 +29,8 @@ class Limits:
     pixels: int = USUAL_PIXELS
     """Larger pictures are refused, of animations all frames together."""
     side: int = 65_535
-    """Pictures with a longer side, in pixels, are refused. JPEG and GIF files hold no longer one, and nor do the
-    panoramas of cameras and phones, of 10,000 to 50,000."""
+    """Pictures with a longer side, in pixels, are refused. Neither JPEG and GIF files nor panoramas of
+    cameras and phones have longer ones."""
     queue: int = 64
     """Pictures that may wait for their turn, of all visitors together; further ones are refused."""
     seconds: float | None = None

@@ -29,7 +29,7 @@ _looking = threading.BoundedSemaphore(4)
 
 
 def silence(done: float, remaining: float | None) -> None:
-    """Told how far the work is, for who does not want to know."""
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True)

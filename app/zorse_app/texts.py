@@ -148,7 +148,7 @@ MANY_FILES = "Your pictures, or zips of them"
 MANY_GO = "Translate all"
 MANY_HINT = (
     "You get one zip with all results, each under its picture's name and in its folder. The file receipts.json in it "
-    "says what of each picture was kept, converted and dropped."
+    "says what was kept, converted or dropped."
 )
 MANY_REPORT = "What became of the pictures"
 MANY_DOWNLOAD = "Download the zip"
@@ -584,7 +584,7 @@ SIDE_TOO_LONG = (
     "it into parts, then try again."
 )
 NO_LINES = "No lines were found in this picture. Draw dark lines on a light ground, or choose more detail for a photo."
-NO_DRAWING = "The drawing is no PNG picture written as a data URL (data:image/png;base64,...). Draw it on the page."
+NO_DRAWING = "The drawing is not a PNG picture written as a data URL (data:image/png;base64,...). Draw it on the page."
 DRAWING = "The drawing"
 NO_DATA_URL = "The picture is not a data URL (data:image/jpeg;base64,...). Send the picture itself, written so."
 SENT_PICTURE = "The picture"
@@ -739,7 +739,7 @@ START_PORT_TAKEN = (
 )
 START_PORT_FORBIDDEN = "Port {port} needs special rights. Choose one above 1023: zorse ui --port 7860"
 START_NO_ADDRESS = (
-    "{host!r} is no address of this computer ({reason}). Use 127.0.0.1 for this computer alone, or 0.0.0.0 to let "
+    "{host!r} is not an address of this computer ({reason}). Use 127.0.0.1 for this computer alone, or 0.0.0.0 to let "
     "others in."
 )
 START_NO_FOLDER = "The models folder {folder} is not a folder. Name one that holds .onnx files."
@@ -762,7 +762,7 @@ curl -F picture=@horse.jpg -F model=horse2zebra -o zebra.jpg \\
 API_TRANSLATE = "Translate a picture"
 API_TRANSLATE_NOTE = (
     "The result has the size and format of the picture; its metadata, transparency and profile are kept. The header "
-    "X-Zorse-Receipt says what of the file was kept, converted and dropped: JSON in ASCII with the fields "
+    "X-Zorse-Receipt says what was kept, converted or dropped: JSON in ASCII with the fields "
     "source_format, format and entries, each with what, outcome (kept, converted, dropped) and detail. Beyond 4000 "
     "letters, what was kept and then the details are left out, and the field shortened is true."
 )
@@ -774,7 +774,7 @@ API_SIZE = (
     "At which size the network works: auto (the model's own), keep (the picture's own), or a short side in pixels."
 )
 API_STRENGTH = "0 gives the picture, 1 the translation."
-API_RECEIPT = "What of the file was kept, converted and dropped, as JSON in ASCII; at most 4000 letters."
+API_RECEIPT = "What was kept, converted or dropped, as JSON in ASCII; at most 4000 letters."
 API_RESULT = "The translated picture, in the size and format of the picture."
 API_FAILURES: dict[int | str, str] = {
     404: "There is no such model.",

@@ -11,7 +11,7 @@ from zorse.files.names import plain_name
 from zorse.model.card import Metric, ModelCard, read_card
 from zorse.model.model_file import INPUT_NAME, read_onnx
 from zorse.model.registry import Progress
-from zorse.runtime.passes import one_pass_size
+from zorse.runtime.passes import one_pass_size, padded_side
 from zorse_export.npm import NpmPackage, members, tarball
 from zorse_export.owned import write_owned
 
@@ -94,6 +94,7 @@ def _entry(model: Path) -> tuple[dict[str, Any], bytes]:
         # The suffix keeps browsers from using a file that they remember of an earlier export.
         "file": f"models/{plain_name(card.name)}.onnx?{sha256[:12]}",
         "native_size": card.native_size,
+        "least_side": padded_side(1, card.size_multiple),
         "keeps_detail": card.keeps_detail,
         "bytes_per_pixel": one_pass_size(card, _SIDE, _SIDE) / _SIDE**2,
         "card": _described(card) | {"File": f"{len(file.content) / 1e6:.1f} MB, sha256 {sha256}"},

@@ -21,6 +21,8 @@ import difflib
 import errno
 from collections.abc import Iterable
 
+_WORDS = 300
+
 
 class ZorseError(Exception):
     """Base of all errors that Zorse raises for its users."""
@@ -93,3 +95,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A guess for a message, with a blank before it: " Did you mean 'horse2zebra'?"; nothing if no name is near."""
     near = difflib.get_close_matches(name.lower(), list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def unexpected_failure(what: str, failure: Exception) -> str:
+    """A message for an error that is not one of Zorse's: its kind and words are all that a report can start from.
+
+    Args:
+        what: the file that could not be translated.
+        failure: what came instead; its first 300 letters are repeated.
+    """
+    words = " ".join(str(failure).split())[:_WORDS]
+    return (
+        f"{what} could not be translated because of an unexpected {type(failure).__name__}"
+        f"{f' ({words})' * bool(words)}. The other files are not affected. Please report it, and attach the file if "
+        "you can share it."
+    )

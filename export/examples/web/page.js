@@ -48,7 +48,7 @@ function translate() {
   const size = chosen("size");
   worker.postMessage({
     file: picture,
-    model: { file: model().file, keeps_detail: model().keeps_detail },
+    model: model(),
     size: size === "keep" ? size : Number(size),
     device: chosen("device"),
     maxPixels: Math.floor(memory() / model().bytes_per_pixel),

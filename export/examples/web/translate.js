@@ -8,7 +8,8 @@ import { resize, resizeColumns, resizeRows } from "./resize.js";
 import { throughNetwork } from "./tiles.js";
 
 const MAX_ENLARGED = 4; // a long side is enlarged to this many times the wanted short side, not further
-const STRIPS = { longest: 32, most: 64, least: 16 }; // see zorse/runtime/strips.py
+const STRIPS = { longest: 32, most: 64 }; // see zorse/runtime/strips.py
+const LEAST_SIDE = 16; // of pages that an earlier version has written, whose models do not say it
 const STRIP = 64; // rows that are worked on at a time: full-size numbers are what takes memory
 
 /**
@@ -17,14 +18,17 @@ const STRIP = 64; // rows that are worked on at a time: full-size numbers are wh
  * @param picture what to translate; it is left as it is.
  * @param options.run (rgb, height, width) -> promise of the translated rgb: the network.
  * @param options.size "keep", or the short side in pixels at which the network sees the picture.
+ * @param options.nativeSize the model's own short side in pixels.
+ * @param options.leastSide shortest side that the network computes, in pixels: thinner pictures are padded to it.
  * @param options.keepsDetail whether the change is enlarged and added to the picture, or the translation itself taken.
  * @param options.maxPixels how many pixels the network may see at a time.
  * @param options.progress told after each tile: tiles that are done, tiles in all.
  * @returns promise of { rgb, height, width, tiles }: the translation at the picture's size; the size at which the
  *   network saw it; how many tiles that took.
  */
-export async function translate(picture, { run, size, keepsDetail, maxPixels, progress = () => {} }) {
-  const [height, width] = workingSize(picture.height, picture.width, size);
+export async function translate(picture, options) {
+  const { run, keepsDetail, maxPixels, progress = () => {} } = options;
+  const [height, width] = workingSize(picture.height, picture.width, options);
   const seen = overWhite(picture);
   const small = resize(seen, picture.height, picture.width, height, width);
   const { rgb: after, tiles } = await throughNetwork(small, height, width, run, maxPixels, progress);
@@ -32,21 +36,21 @@ export async function translate(picture, { run, size, keepsDetail, maxPixels, pr
   return { rgb, height, width, tiles };
 }
 
-/** Height and width at which the network sees a picture. */
-export function workingSize(height, width, size) {
+/** Height and width at which the network sees a picture; the options are those of `translate`. */
+export function workingSize(height, width, { size, nativeSize, leastSide = LEAST_SIDE }) {
   if (size === "keep") return [height, width];
   let scale = size / Math.min(height, width);
   if (scale > 1) scale = Math.max(1, Math.min(scale, (MAX_ENLARGED * size) / Math.max(height, width)));
-  scale *= stripScale(height, width, scale, size);
+  scale *= stripScale(height, width, scale, Math.max(size, nativeSize), leastSide);
   return [height, width].map((side) => Math.max(1, roundHalfEven(side * scale)));
 }
 
 /** By how much a strip is seen smaller, so that its work stays in proportion to its pixels. */
-function stripScale(height, width, scale, size) {
+function stripScale(height, width, scale, side, least) {
   const [short, long] = [Math.min(height, width), Math.max(height, width)];
   if (long <= STRIPS.longest * short) return 1;
-  const most = Math.max(MAX_ENLARGED * size ** 2, Math.min(height * width, STRIPS.most * size ** 2));
-  return Math.min(1, Math.sqrt(most / (short * scale * (long * scale))), most / (STRIPS.least * (long * scale)));
+  const most = Math.max(MAX_ENLARGED * side ** 2, Math.min(height * width, STRIPS.most * side ** 2));
+  return Math.min(1, Math.sqrt(most / (short * scale * (long * scale))), most / (least * (long * scale)));
 }
 
 /** The translation at the picture's own size. */

@@ -81,13 +81,14 @@ async function openSomewhere({ model, device }) {
 
 /** Where the memory does not suffice for as many pixels as hoped, fewer are tried at a time. */
 async function withinMemory(job, device, picture, tell) {
-  const [height, width] = workingSize(picture.height, picture.width, job.size);
+  const sizes = { size: job.size, nativeSize: job.model.native_size, leastSide: job.model.least_side };
+  const [height, width] = workingSize(picture.height, picture.width, sizes);
   for (let maxPixels = Math.min(job.maxPixels, height * width); ; maxPixels = Math.floor(maxPixels / 2)) {
     try {
       tell({ text: "Translating …" });
       return await translate(picture, {
         run,
-        size: job.size,
+        ...sizes,
         keepsDetail: job.model.keeps_detail,
         maxPixels,
         progress: (done, all) => tell({ text: `Translating: ${done} of ${all} tiles`, done, all }),

@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-import warnings
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -120,7 +119,7 @@ def translate(
         typer.Option(
             "--json",
             help="Write a JSON object for each file to standard output, one per line: source, target, seconds, error, "
-            "skipped (why it was left out) and receipt (what was kept, converted and dropped); the last one is the "
+            "skipped (why it was left out) and receipt (what was kept, converted or dropped); the last one is the "
             "summary.",
         ),
     ] = False,
@@ -169,7 +168,6 @@ def translate(
         frame_report=_FrameReport(console, bar, alone=len(jobs) == 1),
     )
     console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
-    warnings.filterwarnings("ignore", module="PIL")  # what is damaged is said below, file by file
     work = partial(translator.translate, size=wanted_size, strength=strength, tiling=tiling)
     counts = _Counts(skipped=len(planned.left_out))
     with stopping_cleanly():

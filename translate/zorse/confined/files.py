@@ -24,6 +24,7 @@ from zorse.confined.messages import (
     send,
 )
 from zorse.errors import ImageError
+from zorse.imaging.formats import WRITE_FORMATS
 from zorse.imaging.io import Picture
 from zorse.imaging.receipt import Receipt
 
@@ -129,7 +130,7 @@ def open_confined(content: bytes, name: str, memory: int, check_picture: CheckPi
         send(line, PictureTask(name=name, n_bytes=len(content)), content)
         del content
         match _answer(line):
-            case Opened() as header:
+            case Opened() as header if header.suffix in WRITE_FORMATS:  # it becomes a part of a path
                 line.settimeout(_PATIENCE)
                 check_picture(header.height, header.width, header.frames)
                 yield ConfinedPicture(line, header, check_picture)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,17 +75,19 @@ class ForkServer:
 
     def _forked(self, confines: Confines) -> socket.socket | None:
         """None where the server had been ended from outside, or the system had no room for a process."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = _pair()
         ours.settimeout(_STARTING)
-        with theirs, self._lock:
-            control = self._started()
+        with ExitStack() as on_failure:
+            on_failure.enter_context(ours)
+            with theirs, self._lock:
+                control = self._started()
+                with suppress(OSError):
+                    request = CONFINES.pack(confines.memory, confines.seconds)
+                    socket.send_fds(control, [request], [theirs.fileno()])
             with suppress(OSError):
-                request = CONFINES.pack(confines.memory, confines.seconds)
-                socket.send_fds(control, [request], [theirs.fileno()])
-        with suppress(OSError):
-            if ours.recv(1) == READY:
-                return ours
-        ours.close()
+                if ours.recv(1) == READY:
+                    on_failure.pop_all()
+                    return ours
         with self._lock:
             if self._control is control:
                 self._stop()
@@ -93,9 +95,11 @@ class ForkServer:
 
     def _started(self) -> socket.socket:
         if self._control is None:
-            ours, theirs = socket.socketpair()
-            with theirs:
+            ours, theirs = _pair()
+            with ExitStack() as on_failure, theirs:
+                on_failure.enter_context(ours)
                 _run(["fork", str(theirs.fileno())], pass_fds=(theirs.fileno(),))
+                on_failure.pop_all()
             self._control = ours
         return self._control
 
@@ -115,11 +119,22 @@ def _started_for_one() -> socket.socket:
         listener.settimeout(_STARTING)
         _run(["once", str(listener.getsockname()[1]), key.hex()])
         while True:
-            line, _ = listener.accept()
+            try:
+                line, _ = listener.accept()
+            except OSError as error:
+                raise CannotStart(_CANNOT_START.format(reason=error)) from error
             line.settimeout(_STARTING)
-            if secrets.compare_digest(line.recv(len(key), socket.MSG_WAITALL), key):
-                return line
+            with suppress(OSError):  # somebody else's, who says nothing
+                if secrets.compare_digest(line.recv(len(key), socket.MSG_WAITALL), key):
+                    return line
             line.close()
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    try:
+        return socket.socketpair()
+    except OSError as error:  # too many files are open
+        raise CannotStart(_CANNOT_START.format(reason=error)) from error
 
 
 def _run(arguments: list[str], pass_fds: tuple[int, ...] = ()) -> None:

@@ -25,7 +25,7 @@ from zorse.confined.messages import (
     send,
     send_frame,
 )
-from zorse.errors import ZorseError
+from zorse.errors import ZorseError, unexpected_failure
 from zorse.files.pipeline import count_written, rewrite_picture
 from zorse.imaging.io import Picture, open_pictures, suffix_of
 from zorse.runtime.video import translate_video, video_receipt
@@ -36,11 +36,14 @@ if TYPE_CHECKING:
 
 def work(line: socket.socket) -> None:
     """Does one task, and tells of its end."""
+    name = "The file"
     try:
         match receive(line):
             case PictureTask() as task:
+                name = task.name
                 _picture(line, task, receive_bytes(line, task.n_bytes))
             case VideoTask() as task:
+                name = task.source
                 _video(line, task)
     except Gone:
         return  # the page wants no more of it
@@ -48,6 +51,8 @@ def work(line: socket.socket) -> None:
         _fail(line, str(error))
     except MemoryError:
         _fail(line, "The file needs more memory than it may take. Use a smaller one.")
+    except Exception as error:  # of a library that met what nobody had thought of
+        _fail(line, unexpected_failure(name, error))
 
 
 def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:

@@ -14,7 +14,7 @@ _RAW = "a camera's raw file, which has to be developed first. Save it as JPEG or
 _LAYERED = "a picture in layers, as its program saves it. Export it as PNG or TIFF"
 _DRAWING = "a drawing, not pixels. Export it as PNG"
 _RARE = "a kind of picture that Zorse does not read. Save it as PNG or TIFF"
-_LIGHT = "a picture of light, without a defined white. Save it as PNG or TIFF with 16 bits"
+_LIGHT = "an HDR picture without a defined white level. Save it as PNG or TIFF with 16 bits"
 _VIDEO = "a kind of video that Zorse does not read. Convert it to .mp4 or .mkv"
 
 _KINDS = {

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
 
-from zorse.errors import DiskFull, ImageError, ZorseError
+from zorse.errors import DiskFull, ImageError, ZorseError, unexpected_failure
 from zorse.files.jobs import STANDARD, Job
 from zorse.files.pipeline import count_written, rewrite_picture
 from zorse.imaging.io import (
@@ -52,9 +52,6 @@ _MOST_WORKERS = 8
 
 _SMALL_SIDE = 1024
 """Short side, in pixels, up to which several networks run at once."""
-
-_WORDS = 300
-"""Letters of an unexpected error that are repeated."""
 
 _COARSE_TIME = 2_000_000_000
 """FAT keeps times in steps of two seconds, in nanoseconds."""
@@ -103,7 +100,7 @@ class Outcome:
     was_done: bool = False
     """Whether its result was there already."""
     receipt: Receipt | None = None
-    """What of the file was kept, converted and dropped, of a video only what was dropped; None for copies, errors, and
+    """What of the file was kept, converted or dropped, of a video only what was dropped; None for copies, errors, and
     what was done before."""
 
 
@@ -323,19 +320,14 @@ def is_done(job: Job) -> bool:
 
 
 def _unexpected(job: Job, failure: Exception) -> ZorseError:
-    """An error for what is not one of Zorse's: its kind and words are all that a report can start from."""
+    """An error for what is not one of Zorse's."""
     if isinstance(failure, OSError) and DiskFull.is_meant_by(failure):
         error: ZorseError = DiskFull(
             f"{job.target} could not be written: {failure.strerror}. Free some space or choose another place; --resume "
             "then leaves out what is done."
         )
     else:
-        words = " ".join(str(failure).split())[:_WORDS]
-        error = ImageError(
-            f"{job.source} could not be translated because of an unexpected {type(failure).__name__}"
-            f"{f' ({words})' * bool(words)}. The other files are not concerned. Please report it, with the file if you "
-            "may share it."
-        )
+        error = ImageError(unexpected_failure(str(job.source), failure))
     error.__cause__ = failure
     return error
 

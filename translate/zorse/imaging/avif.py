@@ -6,7 +6,6 @@ Source: ISO/IEC 14496-12 (boxes, edit lists), ISO/IEC 23008-12 (items and their 
 import struct
 from collections.abc import Iterator
 
-_FOR_EVER = 2**64 - 1
 _REPEATS = 1
 """Flag of an edit list: its edits are played again until the track's duration is full."""
 

@@ -26,7 +26,7 @@ _V3_HEADER = 56
 
 
 def plain_bmp(data: bytes, max_pixels: int | None) -> bytes | None:
-    """The same picture as a BMP that Pillow reads; None where it reads the file itself, or where it is no such file.
+    """The same picture as a BMP that Pillow reads; None where it reads the file itself, or the file is not such a BMP.
 
     Args:
         data: the content of the file.

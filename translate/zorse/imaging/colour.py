@@ -128,7 +128,7 @@ def colour_loss(picture: Picture, format: str) -> Note | None:
     if space is None or left is not None or (space.icc_profile is not None and is_srgb(space.icc_profile)):
         return None
     if space.hdr is not None:
-        return Note("converted", "HDR colours", f"The HDR colours become sRGB: {format} cannot hold them here.")
+        return Note("converted", "HDR colours", f"The HDR colours become sRGB: Zorse does not write HDR as {format}.")
     return Note("converted", "colour profile", f"The colours become sRGB: {format} holds no colour profile.")
 
 

@@ -27,7 +27,7 @@ _BAND = 256
 """Rows at a time."""
 _SIGNED, _FLOAT = 2, 3
 """Values of TIFF's tag SampleFormat."""
-_PPM_HEAD = re.compile(rb"P6(?:(?:\s|#[^\n]*\n)+(\d{1,9})){3}\s")
+_PPM_HEAD = re.compile(rb"P[36](?:(?:\s|#[^\n]*\n)+(\d{1,9})){3}\s")
 """Magic number, width, height and, as the group, the number that is white."""
 _J2K_SIZES = b"\xff\x4f\xff\x51"
 """Begin of a JPEG 2000 codestream; sizes and depths follow."""
@@ -61,7 +61,11 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
         return None
     if has_deep_planes(image):
         return _planes(image, data)
-    content = np.frombuffer(pixels_only(data) if image.format == "PNG" else data, np.uint8)
+    if image.format == "PNG":
+        data = pixels_only(data)
+    elif image.format == "PPM":
+        data += b"\n"  # OpenCV wants a blank after the last number in letters
+    content = np.frombuffer(data, np.uint8)
     with quiet_opencv():
         if frame == 0:
             pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zorse.imaging.boxes import item_properties
-from zorse.imaging.deep import Deep
+from zorse.imaging.deep import Deep, quiet_opencv
 from zorse.imaging.picture import Pixels
 
 _HEIF_BITS = 10
@@ -90,7 +90,8 @@ def deep_heif_bits(bits: int) -> int:
 
 def _avif(data: bytes) -> NDArray[Any] | None:
     """Levels from 0 on, as the file holds them."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    with quiet_opencv():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.ndim == 2:
         return pixels
     order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB

@@ -1,6 +1,5 @@
 """Bits per channel that a file has and Zorse does not read or a format does not hold: never lost in silence."""
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -8,9 +7,6 @@ from PIL import Image, TiffImagePlugin
 
 from zorse.imaging.deep_heif import bits_per_channel, deep_heif_bits
 from zorse.imaging.picture import Note, Picture, Pixels
-
-_PPM_HEAD = re.compile(rb"P[36](?:\s+(?:#[^\n]*\n\s*)*(\d+)){3}\s")
-"""Width, height and the largest level, with comments between them."""
 
 
 def reading_loss(image: Image.Image, data: bytes | None, pixels: Pixels) -> Note | None:
@@ -41,16 +37,13 @@ def depth_loss(picture: Picture, format: str, *, frames: int = 1) -> Note | None
     held = 16 if format in ("PNG", "TIFF") else deep_heif_bits(bits) if format == "HEIF" and frames == 1 else 8
     if held >= bits:
         return None
-    detail = f"{bits} bits per channel become {held}: {format} holds no more here."
+    detail = f"{bits} bits per channel become {held}: Zorse writes {format} with at most {held} bits per channel."
     return Note("converted", f"{bits} bits per channel", detail)
 
 
 def _stored_bits(image: Image.Image, data: bytes) -> int:
     if image.format in ("AVIF", "HEIF"):
         return bits_per_channel(data)
-    if image.format == "PPM":
-        head = _PPM_HEAD.match(data[:4096])
-        return int(head[1]).bit_length() if head else 8
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (8,))
     return max(bits) if isinstance(bits, Iterable) else int(bits)

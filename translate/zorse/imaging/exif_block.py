@@ -131,9 +131,9 @@ def without_orientation(block: bytes) -> bytes:
         return block
 
 
-def without_links(block: bytes, *, film: bool, gain: bool) -> bytes:
-    """The block without what Apple's maker note says of the film or the gain map, which are not in the result."""
-    tags = (*((_APPLE_FILM,) if film else ()), *(_APPLE_GAIN if gain else ()))
+def without_links(block: bytes, *, gain: bool) -> bytes:
+    """The block without Apple's links to the film and, if `gain`, to the gain map, which are not in the result."""
+    tags = (_APPLE_FILM, *(_APPLE_GAIN if gain else ()))
     try:
         exif = _Block(block)
         apple = exif.apple()

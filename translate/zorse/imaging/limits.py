@@ -17,7 +17,7 @@ _usual: tuple[int | None, int, int] = (None, 0, 0)
 def own_limits() -> Iterator[None]:
     """Pillow reads and decodes pictures of any size, and texts up to `MAX_TEXT`; the last thread to leave resets it.
 
-    Who goes in has checked the size, or reads a header only.
+    Callers have checked the size, or read a header only.
     """
     global _readers, _usual
     with _lock:

@@ -174,7 +174,7 @@ def _upright_exif(
     if held.preview:
         notes.append(PREVIEW)
     if held.live_photo or (held.maker_note and has_gain_map):
-        raw = exif_block.without_links(raw, film=True, gain=has_gain_map)
+        raw = exif_block.without_links(raw, gain=has_gain_map)
         notes += [LIVE_PHOTO] if held.live_photo else []
     block = exif_block.upright(raw, orientation, _STRUCTURE - _SIDES)
     # Pillow makes the block of an AVIF anew where its orientation is not that of the file.
@@ -278,7 +278,7 @@ def _group(exif: Image.Exif, tag: int) -> dict[int, Any]:
         group = dict(exif.get_ifd(tag))
         if ExifTags.IFD.Interop in group:
             group[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
-    except Exception:  # as in `_exif`
+    except Exception:  # as in `read_metadata`
         return {}
     return group
 

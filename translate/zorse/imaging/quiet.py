@@ -1,4 +1,4 @@
-"""What decoders say beside their errors: nothing that who translates a folder could do anything about, nor read."""
+"""Keeps decoders' own messages off the terminal; Zorse reports errors itself."""
 
 import ctypes
 import logging

@@ -25,7 +25,7 @@ _MOST_SEGMENTS = 1_000_000
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """Markers of JPEG frames, which name height and width. Source: ITU-T T.81, table B.1."""
-_START, _END_OF_HEADER = 0xD8, 0xDA
+_END_OF_HEADER = 0xDA
 
 
 class StructureError(ImageError):

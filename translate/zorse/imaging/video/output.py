@@ -148,7 +148,10 @@ class PictureStream:
             yield Note("converted", "interlaced pictures", detail)
         new_bits = PixelFormat(encoding.pixel_format).components[0].bits
         if bits(frame) > new_bits:
-            detail = f"The {bits(frame)} bits per colour become {new_bits}: {codec} in {suffix} takes no more here."
+            detail = (
+                f"The {bits(frame)} bits per colour become {new_bits}: Zorse writes {codec} in {suffix} with at most "
+                f"{new_bits}."
+            )
             yield Note("converted", f"{bits(frame)} bits per colour", detail)
 
 
