@@ -7,12 +7,10 @@ from typing import Any
 from PIL import TiffImagePlugin
 
 from zorse.errors import ImageError
+from zorse.imaging.tiff_planes import is_planar
 
 _NONE, _JPEG = 1, 7
 """TIFF's numbers of these compressions."""
-
-_PLANES_APART = 2
-"""Value of the tag PlanarConfiguration."""
 
 _YCBCR = 6
 """Value of the tag PhotometricInterpretation."""
@@ -43,7 +41,7 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
     rows, columns, offsets, sizes = _layout(tags, height, width)
     bits = _numbers(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
     samples = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
-    planes = samples if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _PLANES_APART else 1
+    planes = samples if is_planar(tags) else 1
     down, across = -(-height // rows), -(-width // columns)
     wanted = down * across * planes
     if wanted > _MOST_SEGMENTS:
