@@ -24,6 +24,7 @@ from zorse.imaging.io import (
     open_pictures,
     read_picture,
 )
+from zorse.imaging.metadata import read_metadata
 from zorse.imaging.read_notes import clean_xmp
 from zorse.imaging.receipt import Entry, Receipt, receipt_of
 from zorse.imaging.tiff import Page, encode_tiff
@@ -323,40 +324,29 @@ def test_iptc_in_several_segments_is_read_and_written(smooth):
     assert entries(receipt_of([picture], None, ".jpg", 1))["copyright flag"] == "dropped"
 
 
-def tiff(order, *tags, big=False):
-    """The beginning of a TIFF whose second page has these tags: number, type, count, content."""
-    number, count, first, width = ("Q", "Q", 16, 8) if big else ("I", "H", 8, 4)
-    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}H", 43 if big else 42)
-    head += struct.pack(f"{order}HH", 8, 0) if big else b""
-    second = first + struct.calcsize(f"={count}{number}")
-    data = head + struct.pack(f"{order}{number}", first) + struct.pack(f"{order}{count}{number}", 0, second)
-    values = second + struct.calcsize(f"={count}{number}") + len(tags) * (4 + 2 * width)
-    data, contents = data + struct.pack(f"{order}{count}", len(tags)), b""
-    for tag, kind, n, content in tags:
-        place = content.ljust(width, b"\0")
-        if len(content) > width:
-            place = struct.pack(f"{order}{number}", values + len(contents))
-            contents += content
-        data += struct.pack(f"{order}HH{number}", tag, kind, n) + place
-    return data + struct.pack(f"{order}{number}", 0) + contents
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("big", [False, True])
-def test_iptc_of_a_tiff_is_bytes_or_numbers(order, big):
+@pytest.mark.parametrize(("mode", "form"), [("L", "<HHI"), ("L", "<HHQ"), ("I;16B", ">HHI")])
+def test_iptc_of_a_tiff_is_bytes_or_numbers(mode, form):
     padded = IPTC + b"\0" * (-len(IPTC) % 4)
     exchanged = b"".join(padded[start : start + 4][::-1] for start in range(0, len(padded), 4))
     resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC
-    plain = (256, 4, 1, b"\x01\0\0\0")
-    for tags in (
-        [(33723, 7, len(IPTC), IPTC)],
-        [(33723, 4, len(padded) // 4, padded)],
-        [(33723, 4, len(padded) // 4, exchanged)],
-        [(34377, 1, len(resource), resource)],
+    for tag, kind, size, content in (
+        (33723, 7, 1, IPTC),
+        (33723, 1, 1, IPTC),
+        (33723, 4, 4, padded),
+        (33723, 4, 4, exchanged),
+        (34377, 1, 1, resource),
     ):
-        assert iptc.from_tiff(tiff(order, plain, *tags, big=big), 1) == IPTC
-    assert iptc.from_tiff(tiff(order, plain, big=big), 1) == b""
-    assert iptc.from_tiff(tiff(order, plain, big=big)[:30], 1) == b""
+        plain, described = Image.new(mode, (8, 8)), Image.new(mode, (8, 8))
+        described.encoderinfo = {"tiffinfo": {tag: content}}
+        data = saved(plain, "TIFF", save_all=True, append_images=[described], big_tiff=form == "<HHQ")
+        entry = struct.pack(form, tag, 7 if tag == 33723 else 1, len(content))
+        assert data.count(entry) == 1
+        data = data.replace(entry, struct.pack(form, tag, kind, len(content) // size))
+        with Image.open(io.BytesIO(data)) as image:
+            assert read_metadata(image).metadata.iptc == b""
+            image.seek(1)
+            assert image.tag_v2.tagtype[tag] == kind
+            assert read_metadata(image).metadata.iptc == IPTC
 
 
 def test_iptc_of_a_tiff_is_called_numbers_as_libtiff_expects(smooth):

@@ -6,8 +6,12 @@ Source: ISO/IEC 14496-12 (boxes, edit lists), ISO/IEC 23008-12 (items and their 
 import struct
 from collections.abc import Iterator
 
+from zorse.imaging.boxes import associations, iter_boxes
+
 _REPEATS = 1
 """Flag of an edit list: its edits are played again until the track's duration is full."""
+_TRACK_TIMES, _MOVIE_TIMES = (20, 28), (16, 24)
+"""Where the duration lies in `tkhd` and `mvhd`, after the box's head, with times of 4 and of 8 bytes."""
 
 
 def plays(data: bytes) -> int:
@@ -47,11 +51,11 @@ def repaired(data: bytes) -> bytes | None:
     several boxes which property belongs to what. The directory is written anew, at the end: nothing else moves.
     """
     try:
-        meta = next(((start, head, end) for name, start, head, end in _boxes(data) if name == b"meta"), None)
+        meta = next(((start, head, end) for name, start, head, end in iter_boxes(data) if name == b"meta"), None)
         if meta is None or data[4:8] != b"ftyp":
             return None
         start, head, end = meta
-        parts = [(name, data[here:stop]) for name, here, _, stop in _boxes(data, head + 4, end)]
+        parts = [(name, data[here:stop]) for name, here, _, stop in iter_boxes(data, head + 4, end)]
         properties = next((part for name, part in parts if name == b"iprp"), b"")
         references = next((part for name, part in parts if name == b"iref"), b"")
         changed = _merged(properties, references)
@@ -61,10 +65,6 @@ def repaired(data: bytes) -> bytes | None:
         return None
     content = data[head : head + 4] + b"".join(changed if name == b"iprp" else part for name, part in parts)
     return data[: start + 4] + b"free" + data[start + 8 :] + _box(b"meta", content)
-
-
-_TRACK_TIMES, _MOVIE_TIMES = (20, 28), (16, 24)
-"""Where the duration lies in `tkhd` and `mvhd`, after the box's head, with times of 4 and of 8 bytes."""
 
 
 def _track(data: bytes) -> tuple[int, int] | None:
@@ -92,27 +92,12 @@ def _find(data: bytes, *path: bytes) -> int | None:
     start, end, place = 0, len(data), None
     for wanted in path:
         found = next(
-            ((here, head, stop) for name, here, head, stop in _boxes(data, start, end) if name == wanted), None
+            ((here, head, stop) for name, here, head, stop in iter_boxes(data, start, end) if name == wanted), None
         )
         if found is None:
             return None
         place, start, end = found
     return place
-
-
-def _boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int, int]]:
-    """Name, start, start of the content and end of each box."""
-    end = len(data) if end is None else min(end, len(data))
-    while start + 8 <= end:
-        size, name = struct.unpack_from(">I4s", data, start)
-        head = start + 8
-        if size == 1 and start + 16 <= end:
-            (size,), head = struct.unpack_from(">Q", data, start + 8), start + 16
-        stop = end if size == 0 else start + size
-        if stop < head or stop > end:
-            return
-        yield name, start, head, stop
-        start = stop
 
 
 def _box(name: bytes, content: bytes) -> bytes:
@@ -121,13 +106,13 @@ def _box(name: bytes, content: bytes) -> bytes:
 
 def _merged(iprp: bytes, iref: bytes) -> bytes | None:
     """The box of properties with one list of what belongs to what, and the picture's size also for its alpha."""
-    boxes = [(name, iprp[start:end]) for name, start, _, end in _boxes(iprp, 8)]
-    lists = [part for name, part in boxes if name == b"ipma"]
-    properties = next((part for name, part in boxes if name == b"ipco"), b"")
-    sizes = {number for number, (name, *_) in enumerate(_boxes(properties, 8), 1) if name == b"ispe"}
+    boxes = list(iter_boxes(iprp, 8))
+    lists = [iprp[head:end] for name, _, head, end in boxes if name == b"ipma"]
+    properties = next((iprp[start:end] for name, start, _, end in boxes if name == b"ipco"), b"")
+    sizes = {number for number, (name, *_) in enumerate(iter_boxes(properties, 8), 1) if name == b"ispe"}
     owned: dict[int, list[int]] = {}
     for part in lists:
-        for item, numbers in _associations(part):
+        for item, numbers in associations(part):
             owned.setdefault(item, []).extend(numbers)
     is_changed = len(lists) > 1
     for item, picture in _auxiliaries(iref):
@@ -143,27 +128,13 @@ def _merged(iprp: bytes, iref: bytes) -> bytes | None:
     return _box(b"iprp", properties + _box(b"ipma", content))
 
 
-def _associations(ipma: bytes) -> Iterator[tuple[int, list[int]]]:
-    """Each item and the numbers of its properties, with the bit that says "essential" in front of 15 bits."""
-    version, is_wide = ipma[8], ipma[11] & 1
-    (count,) = struct.unpack_from(">I", ipma, 12)
-    place = 16
-    for _ in range(min(count, len(ipma))):
-        (item,) = struct.unpack_from(">I" if version else ">H", ipma, place)
-        place += 4 if version else 2
-        number = ipma[place]
-        numbers = list(struct.unpack_from(f">{number}{'H' if is_wide else 'B'}", ipma, place + 1))
-        place += 1 + number * (2 if is_wide else 1)
-        yield item, numbers if is_wide else [(entry & 0x80) << 8 | entry & 0x7F for entry in numbers]
-
-
 def _auxiliaries(iref: bytes) -> Iterator[tuple[int, int]]:
     """Each item that belongs to a picture (its alpha, its depth), and that picture."""
     if len(iref) < 12:
         return
     form = ">I" if iref[8] else ">H"
     width = struct.calcsize(form)
-    for name, _, head, _ in _boxes(iref, 12):
+    for name, _, head, _ in iter_boxes(iref, 12):
         if name == b"auxl":
             yield (
                 struct.unpack_from(form, iref, head)[0],

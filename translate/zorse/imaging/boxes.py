@@ -1,10 +1,12 @@
-"""What the boxes of an AVIF or HEIC file say about its main picture, which Pillow does not tell.
+"""The boxes of AVIF and HEIC files, and what they say about the main picture that Pillow does not tell.
 
 Source: ISO/IEC 14496-12 (boxes) and ISO/IEC 23008-12 (items and their properties).
 """
 
 import struct
 from collections.abc import Iterator
+
+Data = bytes | memoryview
 
 
 def item_properties(data: bytes) -> dict[bytes, bytes]:
@@ -19,53 +21,62 @@ def item_properties(data: bytes) -> dict[bytes, bytes]:
         return {}
 
 
+def iter_boxes(data: Data, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int, int]]:
+    """Name, start, start of the content and end of each box between two places; what is cut off ends there."""
+    end = len(data) if end is None else min(end, len(data))
+    while start + 8 <= end:
+        size, name = struct.unpack_from(">I4s", data, start)
+        head = start + 8
+        if size == 1 and start + 16 <= end:
+            (size,), head = struct.unpack_from(">Q", data, start + 8), start + 16
+        stop = end if size == 0 else min(start + size, end)
+        if stop < head:
+            return
+        yield name, start, head, stop
+        start = stop
+
+
+def associations(ipma: Data) -> Iterator[tuple[int, list[int]]]:
+    """Content of an `ipma` box -> each item, and the numbers of its properties.
+
+    These count from 1 and take 15 bits; the bit before them says "essential".
+
+    Raises:
+        struct.error, IndexError: the box is damaged.
+    """
+    item_form, is_wide = ">I" if ipma[0] else ">H", ipma[3] & 1
+    (count,) = struct.unpack_from(">I", ipma, 4)
+    place = 8
+    for _ in range(min(count, len(ipma))):
+        (item,) = struct.unpack_from(item_form, ipma, place)
+        place += struct.calcsize(item_form)
+        number = ipma[place]
+        numbers = list(struct.unpack_from(f">{number}{'H' if is_wide else 'B'}", ipma, place + 1))
+        place += 1 + number * (1 + is_wide)
+        yield item, numbers if is_wide else [(entry & 0x80) << 8 | entry & 0x7F for entry in numbers]
+
+
 def _properties(data: memoryview) -> dict[bytes, bytes]:
     nothing = memoryview(b"")
     meta = dict(_boxes(dict(_boxes(data)).get(b"meta", nothing)[4:]))
-    iprp = list(_boxes(meta.get(b"iprp", nothing)))
+    iprp = _boxes(meta.get(b"iprp", nothing))
     known = [box for name, content in iprp if name == b"ipco" for box in _boxes(content)]
     if not known:
         return {}
     codec = [(name, content) for name, content in reversed(known) if name in (b"av1C", b"hvcC")]
     wanted = _main_item(meta[b"pitm"]) if b"pitm" in meta else -1
-    numbers = [number for name, content in iprp if name == b"ipma" for number in _numbers(content, wanted)]
+    lists = [associations(content) for name, content in iprp if name == b"ipma"]
+    numbers = [number & 0x7FFF for part in lists for number in next((own for item, own in part if item == wanted), [])]
     own = [known[number - 1] for number in numbers if 0 < number <= len(known)]
     named = [(name, bytes(content)) for name, content in codec + own]
     return {name: content for name, content in named if name != b"colr" or content.startswith(b"nclx")}
 
 
-def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+def _boxes(data: memoryview) -> list[tuple[bytes, memoryview]]:
     """Name and content of each box."""
-    position = 0
-    while position + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, position)
-        head = 8
-        if size == 1:
-            head, size = 16, struct.unpack_from(">Q", data, position + 8)[0]
-        size = len(data) - position if size == 0 else size
-        if size < head:
-            return
-        yield name, data[position + head : position + size]
-        position += size
+    return [(name, data[head:stop]) for name, _, head, stop in iter_boxes(data)]
 
 
 def _main_item(content: memoryview) -> int:
     """The number of the file's main picture."""
     return int(struct.unpack_from(">H" if content[0] == 0 else ">I", content, 4)[0])
-
-
-def _numbers(content: memoryview, wanted: int) -> list[int]:
-    """An `ipma` box -> the properties of an item, counted from 1."""
-    form = ">I" if content[0] else ">H"
-    is_wide = content[3] & 1
-    (items,) = struct.unpack_from(">I", content, 4)
-    position = 8
-    for _ in range(items):
-        (item,) = struct.unpack_from(form, content, position)
-        position += struct.calcsize(form)
-        count = content[position]
-        entries = struct.unpack_from(f">{count}{'H' if is_wide else 'B'}", content, position + 1)
-        position += 1 + count * (1 + is_wide)
-        if item == wanted:
-            return [entry & (0x7FFF if is_wide else 0x7F) for entry in entries]
-    return []

@@ -3,11 +3,12 @@
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 from PIL import Image
 
+from zorse.imaging import png
 from zorse.imaging.boxes import item_properties
 from zorse.imaging.cicp import CURVES, HDR_TRANSFERS, PRIMARIES, VIDEO_TRANSFERS, rgb_to_xyz
 from zorse.imaging.picture import ColourTags, Note
@@ -20,9 +21,6 @@ _USUAL_PEAK = 1000.0
 
 _RGB = [0, 1]
 """The only matrix that a PNG may name, and the full range of levels, which browsers know alone."""
-
-_PNG_HEAD = 33
-"""Bytes of signature and first chunk (IHDR)."""
 
 _CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
@@ -64,12 +62,13 @@ def with_colour_tags(content: bytes, tags: ColourTags | None, format: str) -> by
         return content
     if format == "PNG":
         chunks = b"".join(_chunk(name, value) for name, value in tags.chunks or _hdr_chunks(tags))
-        return content[:_PNG_HEAD] + chunks + content[_PNG_HEAD:]
+        return content[: png.HEAD] + chunks + content[png.HEAD :]
     return _with_nclx(content, *tags.cicp) if format == "AVIF" and tags.cicp is not None else content
 
 
 def _png_tags(image: Image.Image, data: bytes) -> Found:
-    chunks = {name: content for name, content in _png_chunks(data) if name in _CHUNKS}
+    before_pixels = takewhile(lambda chunk: chunk[0] != b"IDAT", png.chunks(data))
+    chunks = {name: data[start + 8 : end - 4] for name, start, end in before_pixels if name in _CHUNKS}
     notes: tuple[Note, ...] = ()
     if b"cICP" in chunks:
         primaries, transfer, *how = (*chunks[b"cICP"], 0, 0, 0, 0)[:4]
@@ -166,17 +165,6 @@ def _with_nclx(content: bytes, primaries: int, transfer: int) -> bytes:
 def _hdr_chunks(tags: ColourTags) -> list[tuple[bytes, bytes]]:
     light = [] if tags.peak == _USUAL_PEAK else [(b"cLLI", struct.pack(">II", round(tags.peak * 10_000), 0))]
     return [(b"cICP", bytes([*(tags.cicp or (1, 13)), 0, 1])), *light]
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each chunk before the pixels."""
-    position = 8
-    while position + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, position)
-        if name == b"IDAT":
-            return
-        yield name, data[position + 8 : position + 8 + size]
-        position += 12 + size
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

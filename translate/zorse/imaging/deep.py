@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin
 
 from zorse.errors import ImageError
 from zorse.imaging.picture import Pixels
-from zorse.imaging.png import pixels_only
+from zorse.imaging.png import HEAD, bit_depth, pixels_only
 from zorse.imaging.tiff_planes import decode_planes, is_planar
 
 Deep = tuple[NDArray[np.uint16], NDArray[np.uint16] | None]
@@ -192,7 +192,7 @@ def encode_deep_png(rgb: Pixels, alpha: Pixels | None, options: dict[str, Any]) 
     Image.new("RGB", (1, 1)).save(buffer, "PNG", **options)
     described = buffer.getvalue()
     # What lies between the header and the pixels. These come last, and texts before them may hold any letters.
-    first, last = 33, described.rindex(b"IDAT") - 4
+    first, last = HEAD, described.rindex(b"IDAT") - 4
     return pixels[:first] + described[first:last] + pixels[first:]
 
 
@@ -224,7 +224,7 @@ def encode(suffix: str, rgb: Pixels, alpha: Pixels | None, options: Sequence[int
 def _white(image: Image.Image, data: bytes) -> int:
     """The number that is white in the file: 65535 of 16 bits; 255 also for what is not looked into."""
     if image.format == "PNG":
-        return (1 << data[24]) - 1  # bit depth: after signature (8), chunk head (8), width and height (8)
+        return (1 << bit_depth(data)) - 1
     if image.format == "PPM":
         head = _PPM_HEAD.match(data)
         return int(head[1]) if head else 255

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from zorse.imaging.tiff_types import SIGNATURES, TYPE_SIZES
+
 ORIENTATION = 0x0112
 _EXIF, _GPS, _INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 MAKER_NOTE = 0x927C
@@ -23,8 +25,6 @@ _OF_PIXELS = frozenset({ORIENTATION, _X_RESOLUTION, 0x011B, 0x0128, 0x0213, _EXI
 """Tags that say how pixels lie, and where other directories begin."""
 
 _PREFIX = b"Exif\0\0"
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""Bytes of a value of each of TIFF's types."""
 _SHORT, _LONG = 3, 4
 
 _MOVABLE = (b"Apple iOS\0", b"Nikon\0\2", b"FUJIFILM", b"OLYMPUS\0", b"OM SYSTEM\0", b"PENTAX \0")
@@ -155,7 +155,7 @@ class _Block:
     def __init__(self, block: bytes) -> None:
         while block.startswith(_PREFIX):
             block = block[len(_PREFIX) :]
-        if block[:4] not in (b"II*\0", b"MM\0*"):
+        if not block.startswith(SIGNATURES):
             raise ValueError("no TIFF header")
         self._data = bytearray(block)
         self._order = "<" if block.startswith(b"II") else ">"
@@ -273,7 +273,7 @@ class _Block:
         for entries in groups:
             for place in entries.values():
                 yield place, place + 12
-                size = _SIZES.get(self._number("H", place + 2), 1) * self._number("I", place + 4)
+                size = TYPE_SIZES.get(self._number("H", place + 2), 1) * self._number("I", place + 4)
                 if size > 4:
                     value = self._number("I", place + 8)
                     yield value, value + size

@@ -4,7 +4,7 @@ Source: IPTC-NAA Information Interchange Model 4.2; Adobe Photoshop File Formats
 """
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 TIFF_TAG, TIFF_RESOURCES = 33723, 34377
 """Tags of a TIFF: IPTC, and Photoshop's resources, which may hold it."""
@@ -16,11 +16,6 @@ _RESOURCE = 0x0404
 _COPYRIGHT, _ADDRESS, _PATHS = 0x040A, 0x040B, range(2000, 2999)
 """Further resources that people made."""
 
-_BIG = 43
-"""Second number of a BigTIFF."""
-_MOST_TAGS = 65_535
-_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-"""Bytes of a value of TIFF's types, where it is not one."""
 _LONG, _UNDEFINED = 4, 7
 
 _HEAD = b"Photoshop 3.0\0"
@@ -44,17 +39,12 @@ def from_segments(segments: list[bytes]) -> tuple[bytes, tuple[str, ...]]:
     return _iptc(resources), tuple(name for name, there in others.items() if there)
 
 
-def from_tiff(data: bytes, page: int) -> bytes:
-    """IPTC out of a page of a TIFF, from the tag itself: many writers call the bytes 32-bit numbers.
+def from_tiff(values: Mapping[int, bytes]) -> bytes:
+    """IPTC out of a page of a TIFF, from the bytes as they are: many writers call them 32-bit numbers.
 
     Args:
-        data: the file's content.
-        page: counted from 0.
+        values: what each tag of the page holds, not interpreted.
     """
-    try:
-        values = _tag_bytes(data, page, (TIFF_TAG, TIFF_RESOURCES))
-    except (struct.error, KeyError):
-        return b""
     value = values.get(TIFF_TAG, b"")
     if not value.startswith(b"\x1c"):  # some writers exchange the bytes of the numbers
         value = b"".join(value[start : start + 4][::-1] for start in range(0, len(value), 4))
@@ -107,29 +97,6 @@ def raw_profile(text: str) -> bytes:
         return bytes.fromhex("".join(text.strip("\n").split("\n")[2:]))
     except ValueError:
         return b""
-
-
-def _tag_bytes(data: bytes, page: int, wanted: Collection[int]) -> dict[int, bytes]:
-    """What tags of a page of a TIFF or BigTIFF hold; raises struct.error or KeyError where the file is damaged."""
-    order = {b"II": "<", b"MM": ">"}[data[:2]]
-    (kind,) = struct.unpack_from(f"{order}H", data, 2)
-    number, count, inline = ("Q", "Q", 8) if kind == _BIG else ("I", "H", 4)
-    entry, counted = 4 + 2 * inline, struct.calcsize(f"={count}")
-
-    def read(format: str, place: int) -> int:
-        (value,) = struct.unpack_from(f"{order}{format}", data, place)
-        return int(value)
-
-    start = read(number, inline)
-    for _ in range(page):
-        start = read(number, start + counted + entry * read(count, start))
-    found = {}
-    for place in range(start + counted, start + counted + entry * min(read(count, start), _MOST_TAGS), entry):
-        if read("H", place) in wanted:
-            size = _SIZES.get(read("H", place + 2), 1) * read(number, place + 4)
-            value = place + 4 + inline if size <= inline else read(number, place + 4 + inline)
-            found[read("H", place)] = data[value : value + size]
-    return found
 
 
 def _resource(iptc: bytes) -> bytes:

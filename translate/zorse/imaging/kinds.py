@@ -4,6 +4,7 @@ import re
 
 from zorse.errors import ImageError
 from zorse.imaging.formats import readable_formats
+from zorse.imaging.jpeg_head import frame
 from zorse.imaging.raw_photos import is_raw_photo
 
 _COMMON = "Save it as PNG, JPEG or TIFF first."
@@ -139,15 +140,7 @@ def _other_kind(name: str, kind: str) -> ImageError:
 
 def _jpeg_kind(data: bytes) -> str | None:
     """What kind of JPEG it is, where libjpeg does not read that kind."""
-    place = 2 if data.startswith(b"\xff\xd8") else len(data)
-    while place + 10 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker in _JPEG_PROCESSES:
-            return _JPEG_PROCESSES[marker]
-        if marker in (0xC0, 0xC1, 0xC2):
-            bits = data[place + 4]
-            return None if bits == 8 else f"a JPEG of {bits} bits per channel"
-        if marker == 0xDA:
-            return None
-        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return None
+    marker, bits, _ = frame(data) or (0, 8, 0)
+    if marker in (0xC0, 0xC1, 0xC2) and bits != 8:
+        return f"a JPEG of {bits} bits per channel"
+    return _JPEG_PROCESSES.get(marker)

@@ -37,6 +37,13 @@ _XMP_SEGMENT = _SEGMENT - len("http://ns.adobe.com/xap/1.0/\0")
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 
+_DAMAGED = Note("dropped", "EXIF", "The EXIF block is damaged, and is left out.")
+_MAKER_NOTE = Note(
+    "dropped",
+    "maker note",
+    "The camera maker's own notes are left out: at another place in EXIF they would be damaged.",
+)
+
 
 @dataclass(frozen=True)
 class Described:
@@ -64,7 +71,7 @@ def read_metadata(image: Image.Image, data: bytes = b"") -> Described:
         orientation = exif.get(ExifTags.Base.Orientation, 1)
         orientation = orientation if orientation in range(1, 9) else 1
         block, more = _upright_exif(image, exif, orientation, data, GAIN_MAP in notes)
-    iptc_block, others = _iptc(image, data)
+    iptc_block, others = _iptc(image)
     notes += [*more, *others]
     if _LAYERS in getattr(image, "tag_v2", ()):
         notes.append(Note("dropped", "layers", "Photoshop's layers are left out: they show the old picture."))
@@ -185,14 +192,6 @@ def _upright_exif(
     if len(_movable(tags).get(ExifTags.IFD.Exif, ())) < len(tags.get(ExifTags.IFD.Exif, ())):
         notes.append(_MAKER_NOTE)
     return _serialised(_movable(tags)), notes
-
-
-_DAMAGED = Note("dropped", "EXIF", "The EXIF block is damaged, and is left out.")
-_MAKER_NOTE = Note(
-    "dropped",
-    "maker note",
-    "The camera maker's own notes are left out: at another place in EXIF they would be damaged.",
-)
 
 
 def _raw_exif(image: Image.Image) -> bytes:
@@ -352,11 +351,10 @@ def _xmp(image: Image.Image) -> bytes:
     return xmp
 
 
-def _iptc(image: Image.Image, data: bytes) -> tuple[bytes, list[Note]]:
+def _iptc(image: Image.Image) -> tuple[bytes, list[Note]]:
     """IPTC, and what else Photoshop's resources hold that people made. Most describe the old pixels."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        is_there = iptc.TIFF_TAG in image.tag_v2 or iptc.TIFF_RESOURCES in image.tag_v2
-        return iptc.from_tiff(data, image.tell()) if is_there else b"", []
+        return iptc.from_tiff(image.tag_v2._tagdata), []
     if isinstance(image, PngImagePlugin.PngImageFile):
         profiles = (iptc.raw_profile(image.text.get(key, "")) for key in iptc.PNG_KEYWORDS)
         return next((found for profile in profiles if (found := iptc.from_png(profile))), b""), []

@@ -11,8 +11,24 @@ MAX_TEXT = 64 * 2**20
 the memory holds."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+HEAD = 33
+"""Bytes of signature and first chunk (IHDR)."""
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of each chunk."""
+    place = len(_PNG)
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        yield data[place + 4 : place + 8], place, end
+        place = end
+
+
+def bit_depth(data: bytes) -> int:
+    """Of a PNG."""
+    return data[24]  # after signature (8), chunk head (8), width and height (8)
 
 
 def without_long_texts(data: bytes) -> tuple[bytes, bool]:
@@ -20,7 +36,7 @@ def without_long_texts(data: bytes) -> tuple[bytes, bool]:
     if not data.startswith(_PNG):
         return data, False
     left, kept, start = MAX_TEXT, [], 0
-    for name, place, end in _chunks(data):
+    for name, place, end in chunks(data):
         if name not in _TEXTS:
             continue
         size = _unpacked(name, data[place + 8 : end - 4], left)
@@ -41,8 +57,8 @@ def scale_transparency(image: Image.Image, data: bytes) -> None:
     """
     if "transparency" not in image.info or image.mode not in ("1", "L", "RGB"):
         return
-    most = 2 ** data[24] - 1  # bit depth: after signature (8), chunk head (8), width and height (8)
-    content = next((data[start + 8 : end - 4] for name, start, end in _chunks(data) if name == b"tRNS"), b"")
+    most = 2 ** bit_depth(data) - 1
+    content = next((data[start + 8 : end - 4] for name, start, end in chunks(data) if name == b"tRNS"), b"")
     levels = [level & most for level in struct.unpack(f">{len(content) // 2}H", content[: len(content) // 2 * 2])]
     if image.mode == "RGB" and len(levels) >= 3 and most == 255:
         image.info["transparency"] = tuple(levels[:3])
@@ -57,7 +73,7 @@ def pixels_only(data: bytes) -> bytes:
         ValueError: the check sum of a chunk is wrong, or the file ends too early.
     """
     kept, is_plain = [data[: len(_PNG)]], True
-    for name, start, end in _chunks(data):
+    for name, start, end in chunks(data):
         if name not in _PIXELS:
             is_plain = False
             continue
@@ -67,15 +83,6 @@ def pixels_only(data: bytes) -> bytes:
         if name == b"IEND":
             return data if is_plain else b"".join(kept)
     raise ValueError("it ends too early")
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each chunk."""
-    place = len(_PNG)
-    while place + 12 <= len(data):
-        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
-        yield data[place + 4 : place + 8], place, end
-        place = end
 
 
 def _unpacked(name: bytes, content: bytes, limit: int) -> int:

@@ -3,6 +3,8 @@
 import struct
 from collections.abc import Iterator
 
+from zorse.imaging.tiff_types import SIGNATURES
+
 _SIGNATURES = (
     (0, b"FUJIFILMCCD-RAW"),
     (0, b"IIU\0"),  # Panasonic, Leica
@@ -18,7 +20,6 @@ _SIGNATURES = (
 )
 """Where a kind's mark lies, and the mark."""
 
-_TIFF = (b"II*\0", b"MM\0*")
 _SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _SUBDIRECTORIES, _DNG_VERSION = 254, 259, 262, 330, 50706
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
@@ -39,7 +40,7 @@ def is_raw_photo(data: bytes) -> bool:
     """
     if any(data.startswith(mark, place) for place, mark in _SIGNATURES):
         return True
-    if not data.startswith(_TIFF):
+    if not data.startswith(SIGNATURES):
         return False
     directories = list(_directories(data))
     if any(_is_sensors(tags) for _, tags in directories):

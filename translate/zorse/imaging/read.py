@@ -48,6 +48,7 @@ from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.second_opinion import is_confirmed
 from zorse.imaging.tiff_structure import LOSSLESS, StructureError, check_structure
+from zorse.imaging.tiff_types import SIGNATURES, TYPE_SIZES
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
 Source = str | Path | bytes | BinaryIO
@@ -58,10 +59,6 @@ MAX_PIXELS = 250_000_000
 
 _SUBFILE_TYPE, _REDUCED = 254, 1
 """TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
-
-_TIFF = (b"II*\0", b"MM\0*")
-_SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-"""Bytes of a value of each of TIFF's types."""
 
 _TGA_END = b"TRUEVISION-XFILE.\0"
 _SPARE_ALPHA = ("BMP", "TGA")
@@ -395,8 +392,8 @@ def _is_rare_tiff(data: bytes) -> bool:
         entries = [struct.unpack_from(f"{order}HHII", data, start + 2 + 12 * number) for number in range(count)]
     except struct.error:
         return False
-    sizes = [(length * _SIZES.get(kind, 1), place) for _, kind, length, place in entries]
-    return data.startswith(_TIFF) and all(size <= 4 or place + size <= len(data) for size, place in sizes)
+    sizes = [(length * TYPE_SIZES.get(kind, 1), place) for _, kind, length, place in entries]
+    return data.startswith(SIGNATURES) and all(size <= 4 or place + size <= len(data) for size, place in sizes)
 
 
 def check_pixels(name: str, width: int, height: int, max_pixels: int | None, frames: int = 1) -> None:

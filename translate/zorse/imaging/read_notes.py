@@ -13,6 +13,7 @@ from xml.parsers import expat
 
 from PIL import Image
 
+from zorse.imaging.boxes import iter_boxes
 from zorse.imaging.picture import Note
 
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
@@ -101,7 +102,7 @@ def attachments(image: Image.Image, data: bytes, xmp: CleanXmp) -> tuple[Note, .
             notes += _further_pictures(image, has_gain_map)
         case "HEIF" | "AVIF":
             has_gain_map = has_gain_map or _says_gain_map(image, data)
-            has_film = has_film or b"mpvd" in _boxes(data)
+            has_film = has_film or any(name == b"mpvd" for name, *_ in iter_boxes(data))
             notes += _heif_notes(image)
     found = {GAIN_MAP: has_gain_map, FILM: has_film, _EXTENDED: xmp.extended, _BROKEN_XMP: xmp.broken}
     return (*(note for note, there in found.items() if there), *notes)
@@ -136,21 +137,6 @@ def _says_gain_map(image: Image.Image, data: bytes) -> bool:
     return any("gainmap" in str(kind).lower() for kind in auxiliary) or any(
         brands[start : start + 4] == b"tmap" for start in range(0, len(brands), 4)
     )
-
-
-def _boxes(data: bytes) -> set[bytes]:
-    """Names of the outermost boxes of an ISO file."""
-    names: set[bytes] = set()
-    place = 0
-    while place + 8 <= len(data) and len(names) < 100:
-        size = int.from_bytes(data[place : place + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[place + 8 : place + 16], "big")
-        names.add(data[place + 4 : place + 8])
-        if size < 8:
-            break
-        place += size
-    return names
 
 
 def _heif_notes(image: Image.Image) -> list[Note]:

@@ -11,34 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-_PLANAR = 284
+from zorse.imaging.tiff_types import SIGNATURES
+
 _SEPARATE = 2
-_ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 278, 322, 323
-_FILL_ORDER, _PREDICTOR, _ORIENTATION = 266, 317, 274
-_TILE_OFFSETS, _TILE_SIZES = 324, 325
+_ORIENTATION = 274
 
 _LAYOUT = (
     TiffImagePlugin.IMAGEWIDTH,
     TiffImagePlugin.IMAGELENGTH,
     TiffImagePlugin.COMPRESSION,
-    _FILL_ORDER,
+    TiffImagePlugin.FILLORDER,
     _ORIENTATION,
-    _ROWS_PER_STRIP,
-    _PREDICTOR,
-    _TILE_WIDTH,
-    _TILE_LENGTH,
+    TiffImagePlugin.ROWSPERSTRIP,
+    TiffImagePlugin.PREDICTOR,
+    TiffImagePlugin.TILEWIDTH,
+    TiffImagePlugin.TILELENGTH,
 )
 """Tags that say for all channels alike how they are stored."""
 
-_CLASSIC = (b"II*\0", b"MM\0*")
-"""Begin of TIFFs that count in 4 bytes."""
 _LONG = 4
 _BLACK_IS_ZERO = 1
 
 
 def is_planar(tags: Any) -> bool:
     """Whether a page's tags say that its channels lie apart."""
-    return bool(tags.get(_PLANAR) == _SEPARATE and tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) > 1)
+    return bool(
+        tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _SEPARATE and tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) > 1
+    )
 
 
 def decode_planes(data: bytes, tags: Any) -> NDArray[np.uint16]:
@@ -56,12 +55,12 @@ def decode_planes(data: bytes, tags: Any) -> NDArray[np.uint16]:
         ValueError: the tags do not fit each other.
         KeyError: one is missing, or the file is a BigTIFF.
     """
-    if not data.startswith(_CLASSIC):
+    if not data.startswith(SIGNATURES):
         raise KeyError("BigTIFF")
     count = tags[TiffImagePlugin.SAMPLESPERPIXEL]
     place_tag, size_tag = TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.STRIPBYTECOUNTS
-    if _TILE_OFFSETS in tags:
-        place_tag, size_tag = _TILE_OFFSETS, _TILE_SIZES
+    if TiffImagePlugin.TILEOFFSETS in tags:
+        place_tag, size_tag = TiffImagePlugin.TILEOFFSETS, TiffImagePlugin.TILEBYTECOUNTS
     places, sizes = tags[place_tag], tags[size_tag]
     if len(places) != len(sizes) or len(places) % count:
         raise ValueError("its channels are not stored alike")

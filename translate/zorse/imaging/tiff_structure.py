@@ -1,12 +1,12 @@
 """Whether the directory of a TIFF page and the data that it points to fit together, before anything is decoded."""
 
-import struct
-from collections.abc import Iterator
 from typing import Any
 
 from PIL import TiffImagePlugin
 
 from zorse.errors import ImageError
+from zorse.imaging.jpeg_head import frame
+from zorse.imaging.tiff_planes import is_planar
 
 LOSSLESS = frozenset({1, 5, 8, 32773, 32946})
 """TIFF's numbers of the compressions whose decoders tell when data are missing: none, LZW, deflate, PackBits, old
@@ -15,17 +15,10 @@ deflate. Those of JPEG and fax go on in silence."""
 _NONE, _JPEG = 1, 7
 """TIFF's numbers of these compressions."""
 
-_PLANES_APART = 2
-"""Value of the tag PlanarConfiguration."""
-
 _YCBCR = 6
 """Value of the tag PhotometricInterpretation."""
 
 _MOST_SEGMENTS = 1_000_000
-
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""Markers of JPEG frames, which name height and width. Source: ITU-T T.81, table B.1."""
-_END_OF_HEADER = 0xDA
 
 
 class StructureError(ImageError):
@@ -47,7 +40,7 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
     rows, columns, offsets, sizes = _layout(tags, height, width)
     bits = _numbers(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
     samples = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
-    planes = samples if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _PLANES_APART else 1
+    planes = samples if is_planar(tags) else 1
     down, across = -(-height // rows), -(-width // columns)
     wanted = down * across * planes
     if wanted > _MOST_SEGMENTS:
@@ -87,20 +80,9 @@ def _layout(tags: Any, height: int, width: int) -> tuple[int, int, tuple[int, ..
 
 def _check_jpeg(content: bytes, rows: int, number: int) -> None:
     """Decoders stop quietly where a JPEG has fewer rows than the strip."""
-    found = next(_frame_heights(content), None)
-    if found is not None and found < rows:
-        raise StructureError(_damage(f"piece {number + 1} holds {found} rows of {rows}"))
-
-
-def _frame_heights(content: bytes) -> Iterator[int]:
-    position = 2
-    while position + 9 <= len(content) and content[position] == 0xFF:
-        marker, length = content[position + 1], struct.unpack_from(">H", content, position + 2)[0]
-        if marker in _FRAMES:
-            yield struct.unpack_from(">H", content, position + 5)[0]
-        if marker == _END_OF_HEADER:
-            return
-        position += 2 + length
+    found = frame(content)
+    if found is not None and found[2] < rows:
+        raise StructureError(_damage(f"piece {number + 1} holds {found[2]} rows of {rows}"))
 
 
 def _numbers(value: Any) -> tuple[int, ...]:

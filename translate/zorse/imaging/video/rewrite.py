@@ -34,6 +34,19 @@ _SURE_FORMATS = ("mov,mp4", "matroska")
 """Beginnings of FFmpeg's names of containers that know how long they are."""
 _LEAST_MISSING = 0.5
 """Seconds by which such a file has to end early to count as cut off."""
+_TS_DISCONT, _TS_NONSTRICT = 0x200, 0x20000
+"""FFmpeg's flags of formats: their time stamps may jump; they may repeat."""
+_MOST_LISTED = 5
+"""Times of jumps that people are told."""
+_OF_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+"""Metadata that say something of the old file only."""
+_OWN_TAGS = ("com.apple.", "com.android.")
+"""Beginnings of metadata of phones: place, date, make."""
+_TAKES_MOST = ".mkv"
+_OF_SYSTEM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENOENT}
+)
+"""Errors of disks and permissions."""
 
 
 @dataclass(frozen=True)
@@ -300,21 +313,6 @@ def _moved(chapter: "Chapter", amount: Fraction) -> "Chapter":
         steps = round(amount / chapter["time_base"])
         chapter["start"], chapter["end"] = max(0, chapter["start"] + steps), max(0, chapter["end"] + steps)
     return chapter
-
-
-_TS_DISCONT, _TS_NONSTRICT = 0x200, 0x20000
-"""FFmpeg's flags of formats: their time stamps may jump; they may repeat."""
-_MOST_LISTED = 5
-"""Times of jumps that people are told."""
-_OF_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
-"""Metadata that say something of the old file only."""
-_OWN_TAGS = ("com.apple.", "com.android.")
-"""Beginnings of metadata of phones: place, date, make."""
-_TAKES_MOST = ".mkv"
-_OF_SYSTEM = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENOENT}
-)
-"""Errors of disks and permissions."""
 
 
 @contextmanager
