@@ -24,8 +24,9 @@ from zorse.imaging.io import (
     open_pictures,
     read_picture,
 )
+from zorse.imaging.picture import Note
 from zorse.imaging.read_notes import clean_xmp
-from zorse.imaging.receipt import Entry, Receipt, receipt_of
+from zorse.imaging.receipt import Receipt, receipt_of
 from zorse.imaging.tiff import Page, encode_tiff
 from zorse_app.receipts import header_value
 
@@ -469,7 +470,7 @@ def test_a_receipt_goes_through_json(smooth):
 
 def test_a_header_is_short_and_ascii(smooth):
     def value(fates):
-        return header_value(Receipt("PNG", "PNG", tuple(Entry(f"thing {n}", f, "é" * 60) for n, f in enumerate(fates))))
+        return header_value(Receipt("PNG", "PNG", tuple(Note(f, f"thing {n}", "é" * 60) for n, f in enumerate(fates))))
 
     few, kept, lost, many = (
         value(fates) for fates in (["kept"], ["kept"] * 7 + ["dropped"], ["dropped"] * 20, ["dropped"] * 999)

@@ -79,12 +79,12 @@ class Animation:
 
 @dataclass(frozen=True)
 class Note:
-    """What became of something that a file holds and its result cannot hold as it was."""
+    """What became of one thing that a file holds."""
 
-    outcome: Literal["converted", "dropped"]
-    """Converted: it is there in another form. Dropped: it is gone."""
+    outcome: Literal["kept", "converted", "dropped"]
+    """Kept: it is in the result. Converted: it is there in another form. Dropped: it is gone."""
     what: str
-    """What the file holds, as a noun: "gain map", "10 bits per channel"."""
+    """What the file holds, as a noun: "transparency", "gain map", "10 bits per channel"."""
     detail: str
     """One sentence for people: "The gain map is left out: the result holds the standard picture only."."""
 
