@@ -16,7 +16,7 @@ from zorse.confined.files import VideoFrame, translate_confined_video
 from zorse.errors import ConfigError, ImageError
 from zorse.files.names import plain_name
 from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
-from zorse.imaging.io import Picture, encode_picture
+from zorse.imaging.io import Picture, encode_picture, on_white
 from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
 from zorse.model.card import ModelCard
@@ -26,7 +26,7 @@ from zorse_app import texts
 from zorse_app.limits import Limits
 from zorse_app.picture_files import PictureFile, Tell, Wish, open_file, silence, translate_file
 from zorse_app.shelf import Shelf
-from zorse_app.sketch import clean_lines, colour_strokes, over_white
+from zorse_app.sketch import clean_lines, colour_strokes
 from zorse_app.stops import Stops
 from zorse_app.uploads import Upload
 
@@ -189,7 +189,7 @@ class Service:
         picture = _first_frame(_sent(photo), self.limits)
         native_size = self.shelf.translator(model).card.native_size
         height, width = working_size(picture.height, picture.width, "native", native_size)
-        return extract_edges(resize(over_white(picture), height, width), method, detail, shortest)
+        return extract_edges(resize(on_white(picture), height, width), method, detail, shortest)
 
     def translate_lines(self, lines: Lines, model: str, name: str) -> Outcome:
         """Turns thin lines into a photo.
@@ -284,7 +284,7 @@ def _drawn(url: str) -> PictureFile:
 
 
 def _shown(picture: Picture) -> bytes:
-    rgb = over_white(picture)
+    rgb = on_white(picture)
     scale = min(1.0, SHOWN_SIDE / max(rgb.shape[:2]))
     rgb = resize(rgb, max(1, round(picture.height * scale)), max(1, round(picture.width * scale)))
     return encode_picture(Picture(rgb), ".jpg")
