@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.confined.files import VideoFrame, translate_confined_video
+from zorse.confined.files import translate_confined_video
 from zorse.errors import ConfigError, ImageError
 from zorse.files.names import plain_name
 from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
 from zorse.imaging.io import Picture, encode_picture, on_white
 from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
+from zorse.imaging.video.progress import VideoProgress
 from zorse.model.card import ModelCard
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse.system.extras import require
@@ -119,9 +120,9 @@ class Service:
         suffix = ".webm" if Path(video.name).suffix.lower() == ".webm" else ".mp4"
         target = self.new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
 
-        def translated(frame: VideoFrame) -> Picture:
-            _tell_of_video(tell, frame)
-            return translator.translate(frame.picture, strength=strength)
+        def translated(frame: Picture, progress: VideoProgress) -> Picture:
+            _tell_of_video(tell, progress)
+            return translator.translate(frame, strength=strength)
 
         require(texts.READING_VIDEO.format(name=video.name), "video")
         try:
@@ -255,11 +256,11 @@ def _notes(sentences: Sequence[str]) -> str:
     return "".join(f"\n\n{_NOT_PLAIN.sub(_ESCAPED, sentence)}" for sentence in sentences)
 
 
-def _tell_of_video(tell: Tell, frame: VideoFrame) -> None:
-    frames = max(frame.done + 1, frame.total or 0)
+def _tell_of_video(tell: Tell, progress: VideoProgress) -> None:
+    frames = max(progress.frames + 1, progress.total or 0)
     if frames > MAX_VIDEO_FRAMES:
         raise ImageError(texts.VIDEO_TOO_LONG.format(frames=frames, limit=MAX_VIDEO_FRAMES))
-    tell(min(frame.done / frame.total, 1.0) if frame.total else 0.0, frame.remaining)
+    tell(min(progress.frames / progress.total, 1.0) if progress.total else 0.0, progress.remaining)
 
 
 def _sent(upload: Upload) -> PictureFile:

@@ -32,7 +32,7 @@ from zorse.runtime.translator import Size
 from zorse.runtime.video import VideoOptions, translate_video, video_receipt
 
 if TYPE_CHECKING:
-    from zorse.imaging.video.rewrite import VideoProgress
+    from zorse.imaging.video.progress import VideoProgress
 
 PIXELS_AT_ONCE = 100_000_000
 """Pictures in work together have at most so many pixels; a larger one is alone."""

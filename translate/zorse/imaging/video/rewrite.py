@@ -24,6 +24,7 @@ from zorse.imaging.read import check_pixels
 from zorse.imaging.video.decoders import Decoder
 from zorse.imaging.video.formats import VIDEO_FORMATS, VideoFormat
 from zorse.imaging.video.output import PictureStream, rate, time_base
+from zorse.imaging.video.progress import VideoProgress
 from zorse.imaging.video.streams import Carrier, carrier, codec_name
 from zorse.imaging.video.timeline import StreamClock, Timeline
 
@@ -34,23 +35,6 @@ _SURE_FORMATS = ("mov,mp4", "matroska")
 """Beginnings of FFmpeg's names of containers that know how long they are."""
 _LEAST_MISSING = 0.5
 """Seconds by which such a file has to end early to count as cut off."""
-
-
-@dataclass(frozen=True)
-class VideoProgress:
-    """How far a video is."""
-
-    frames: int
-    """Finished ones."""
-    total: int | None
-    """As the file says, or as its length and rate suggest; None where neither is known."""
-    seconds: float
-    """That they took."""
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds that the rest will take."""
-        return None if self.total is None else self.seconds / self.frames * max(self.total - self.frames, 0)
 
 
 Report = Callable[[VideoProgress], None]
