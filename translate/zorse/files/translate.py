@@ -325,10 +325,7 @@ def is_done(job: Job) -> bool:
 def _unexpected(job: Job, failure: Exception) -> ZorseError:
     """An error for what is not one of Zorse's: its kind and words are all that a report can start from."""
     if isinstance(failure, OSError) and DiskFull.is_meant_by(failure):
-        error: ZorseError = DiskFull(
-            f"{job.target} could not be written: {failure.strerror}. Free some space or choose another place; --resume "
-            "then leaves out what is done."
-        )
+        error: ZorseError = DiskFull.of(job.target, failure)
     else:
         words = " ".join(str(failure).split())[:_WORDS]
         error = ImageError(

@@ -183,12 +183,12 @@ def _upright_exif(
         return block, notes
     tags = _turned(_plain_tags(exif), orientation)
     if len(_movable(tags).get(ExifTags.IFD.Exif, ())) < len(tags.get(ExifTags.IFD.Exif, ())):
-        notes.append(_MAKER_NOTE)
+        notes.append(MAKER_NOTE_LEFT_OUT)
     return _serialised(_movable(tags)), notes
 
 
 _DAMAGED = Note("dropped", "EXIF", "The EXIF block is damaged, and is left out.")
-_MAKER_NOTE = Note(
+MAKER_NOTE_LEFT_OUT = Note(
     "dropped",
     "maker note",
     "The camera maker's own notes are left out: at another place in EXIF they would be damaged.",

@@ -12,7 +12,7 @@ from zorse.imaging.animation import time_step
 from zorse.imaging.colour import colour_loss, own_space
 from zorse.imaging.depth import depth_loss
 from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
-from zorse.imaging.metadata import comment_of, exif_for, save_options, tiff_tags
+from zorse.imaging.metadata import MAKER_NOTE_LEFT_OUT, comment_of, exif_for, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Note, Picture
 
 _TEXTS, _LETTERS = 5, 40
@@ -157,8 +157,7 @@ def _exif(block: bytes, held: dict[str, Any], format: str) -> Iterator[Note]:
         if after.maker_note:
             yield Note("kept", "maker note", "The camera maker's own notes are in the result.")
         else:
-            detail = "The camera maker's own notes are left out: at another place in EXIF they would be damaged."
-            yield Note("dropped", "maker note", detail)
+            yield MAKER_NOTE_LEFT_OUT
 
 
 def _frames(frames: Sequence[Picture], animation: Animation | None, format: str, count_in_file: int) -> Iterator[Note]:
