@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from zorse.imaging.deep_heif import bits_per_channel, deep_heif_bits
+from zorse.imaging.formats import format_name
 from zorse.imaging.picture import Note, Picture, Pixels
 
 _PPM_HEAD = re.compile(rb"P[36](?:\s+(?:#[^\n]*\n\s*)*(\d+)){3}\s")
@@ -41,7 +42,7 @@ def depth_loss(picture: Picture, format: str, *, frames: int = 1) -> Note | None
     held = 16 if format in ("PNG", "TIFF") else deep_heif_bits(bits) if format == "HEIF" and frames == 1 else 8
     if held >= bits:
         return None
-    detail = f"{bits} bits per channel become {held}: {format} holds no more here."
+    detail = f"{bits} bits per channel become {held}: {format_name(format)} holds no more here."
     return Note("converted", f"{bits} bits per channel", detail)
 
 

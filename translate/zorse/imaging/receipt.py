@@ -11,7 +11,7 @@ from zorse.imaging import exif_block, iptc
 from zorse.imaging.animation import time_step
 from zorse.imaging.colour import colour_loss, own_space
 from zorse.imaging.depth import depth_loss
-from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
+from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS, format_name
 from zorse.imaging.metadata import MAKER_NOTE_LEFT_OUT, comment_of, exif_for, save_options, tiff_tags
 from zorse.imaging.picture import Animation, Note, Picture
 
@@ -70,10 +70,11 @@ def _format(first: Picture, format: str, source_suffix: str) -> Iterator[Note]:
         return
     named = WRITE_FORMATS.get(source_suffix.lower(), first.format)
     but = f", although its name ends in {source_suffix}" if named != first.format else ""
+    before, after = format_name(first.format), format_name(format)
     if first.format == format:
-        yield Note("kept", "format", f"The file is {_name(format)}{but}, and so is the result.")
+        yield Note("kept", "format", f"The file is {before}{but}, and so is the result.")
     else:
-        yield Note("converted", "format", f"The file is {_name(first.format)}{but}; the result is {_name(format)}.")
+        yield Note("converted", "format", f"The file is {before}{but}; the result is {after}.")
     if format == "GIF" != first.format:
         yield Note("converted", "colours", "A GIF holds at most 256 colours: others are mixed of these.")
 
@@ -84,7 +85,7 @@ def _transparency(frames: Sequence[Picture], format: str) -> Iterator[Note]:
         return
     if format in OPAQUE_FORMATS:
         if any(int(alpha.min()) < np.iinfo(alpha.dtype).max for alpha in alphas):
-            detail = f"{_name(format)} holds no transparency: white shows through."
+            detail = f"{format_name(format)} holds no transparency: white shows through."
             yield Note("dropped", "transparency", detail)
     elif format == "GIF" and any(_is_half(alpha) for alpha in alphas):
         detail = "A GIF holds no half transparency: pixels are transparent or opaque."
@@ -167,7 +168,8 @@ def _frames(frames: Sequence[Picture], animation: Animation | None, format: str,
     written = len(_written(frames, format))
     if written < count_in_file:
         lost = count_in_file - written
-        detail = f"{_name(format)} holds one picture: {lost} further {things if lost > 1 else things[:-1]} left out."
+        lost_things = things if lost > 1 else things[:-1]
+        detail = f"{format_name(format)} holds one picture: {lost} further {lost_things} left out."
         yield Note("dropped", things, detail)
     elif animation is None and format != "TIFF":
         detail = f"The {count_in_file} pages become frames that are shown for 0.1 seconds each."
@@ -236,7 +238,7 @@ def _kept_or_not(noun: str, is_kept: bool, format: str, otherwise: str = "", wha
     return Note(
         "dropped",
         noun,
-        f"{what} {are} left out: {_name(format)} does not hold {'it' if are == 'is' else 'them'}"
+        f"{what} {are} left out: {format_name(format)} does not hold {'it' if are == 'is' else 'them'}"
         f"{', ' * bool(otherwise)}{otherwise}.",
     )
 
@@ -244,7 +246,3 @@ def _kept_or_not(noun: str, is_kept: bool, format: str, otherwise: str = "", wha
 def _readable(text: str) -> str:
     """A text out of a file, short, and without what would steer a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:_LETTERS])
-
-
-def _name(format: str) -> str:
-    return {"WEBP": "WebP", "HEIF": "HEIC"}.get(format, format)
