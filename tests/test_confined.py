@@ -117,9 +117,9 @@ def test_a_videos_frames_go_through(tmp_path):
         file.mux(stream.encode(None))
     done = []
 
-    def translate(frame):
-        done.append((frame.done, frame.total))
-        return Picture(255 - frame.picture.rgb)
+    def translate(frame, progress):
+        done.append((progress.frames, progress.total))
+        return Picture(255 - frame.rgb)
 
     translate_confined_video(source, target, MEMORY, accept, translate)
     assert done == [(0, None), (1, 5), (2, 5), (3, 5), (4, 5)]

@@ -25,8 +25,9 @@ from zorse.imaging.io import (
     read_picture,
 )
 from zorse.imaging.metadata import read_metadata
+from zorse.imaging.picture import Note
 from zorse.imaging.read_notes import clean_xmp
-from zorse.imaging.receipt import Entry, Receipt, receipt_of
+from zorse.imaging.receipt import Receipt, receipt_of
 from zorse.imaging.tiff import Page, encode_tiff
 from zorse_app.receipts import header_value
 
@@ -459,7 +460,7 @@ def test_a_receipt_goes_through_json(smooth):
 
 def test_a_header_is_short_and_ascii(smooth):
     def value(fates):
-        return header_value(Receipt("PNG", "PNG", tuple(Entry(f"thing {n}", f, "é" * 60) for n, f in enumerate(fates))))
+        return header_value(Receipt("PNG", "PNG", tuple(Note(f, f"thing {n}", "é" * 60) for n, f in enumerate(fates))))
 
     few, kept, lost, many = (
         value(fates) for fates in (["kept"], ["kept"] * 7 + ["dropped"], ["dropped"] * 20, ["dropped"] * 999)

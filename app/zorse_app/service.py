@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.confined.files import VideoFrame, translate_confined_video
+from zorse.confined.files import translate_confined_video
 from zorse.errors import ConfigError, ImageError
 from zorse.files.names import plain_name
 from zorse.imaging.edges import EDGE_METHODS, EdgeMethod, Lines, extract_edges
-from zorse.imaging.io import Picture, encode_picture
+from zorse.imaging.io import Picture, encode_picture, on_white
 from zorse.imaging.strokes import with_strokes
 from zorse.imaging.tensor import resize
+from zorse.imaging.video.progress import VideoProgress
 from zorse.model.card import ModelCard
 from zorse.runtime.translator import Size, Translator, working_size
 from zorse.system.extras import require
@@ -26,7 +27,7 @@ from zorse_app import texts
 from zorse_app.limits import Limits
 from zorse_app.picture_files import PictureFile, Tell, Wish, open_file, silence, translate_file
 from zorse_app.shelf import Shelf
-from zorse_app.sketch import clean_lines, colour_strokes, over_white
+from zorse_app.sketch import clean_lines, colour_strokes
 from zorse_app.stops import Stops
 from zorse_app.uploads import Upload
 
@@ -119,9 +120,9 @@ class Service:
         suffix = ".webm" if Path(video.name).suffix.lower() == ".webm" else ".mp4"
         target = self.new_folder() / f"{_plain(Path(video.name).stem)}_{model}{suffix}"
 
-        def translated(frame: VideoFrame) -> Picture:
-            _tell_of_video(tell, frame)
-            return translator.translate(frame.picture, strength=strength)
+        def translated(frame: Picture, progress: VideoProgress) -> Picture:
+            _tell_of_video(tell, progress)
+            return translator.translate(frame, strength=strength)
 
         require(texts.READING_VIDEO.format(name=video.name), "video")
         try:
@@ -189,7 +190,7 @@ class Service:
         picture = _first_frame(_sent(photo), self.limits)
         native_size = self.shelf.translator(model).card.native_size
         height, width = working_size(picture.height, picture.width, "native", native_size)
-        return extract_edges(resize(over_white(picture), height, width), method, detail, shortest)
+        return extract_edges(resize(on_white(picture), height, width), method, detail, shortest)
 
     def translate_lines(self, lines: Lines, model: str, name: str) -> Outcome:
         """Turns thin lines into a photo.
@@ -255,11 +256,11 @@ def _notes(sentences: Sequence[str]) -> str:
     return "".join(f"\n\n{_NOT_PLAIN.sub(_ESCAPED, sentence)}" for sentence in sentences)
 
 
-def _tell_of_video(tell: Tell, frame: VideoFrame) -> None:
-    frames = max(frame.done + 1, frame.total or 0)
+def _tell_of_video(tell: Tell, progress: VideoProgress) -> None:
+    frames = max(progress.frames + 1, progress.total or 0)
     if frames > MAX_VIDEO_FRAMES:
         raise ImageError(texts.VIDEO_TOO_LONG.format(frames=frames, limit=MAX_VIDEO_FRAMES))
-    tell(min(frame.done / frame.total, 1.0) if frame.total else 0.0, frame.remaining)
+    tell(min(progress.frames / progress.total, 1.0) if progress.total else 0.0, progress.remaining)
 
 
 def _sent(upload: Upload) -> PictureFile:
@@ -284,7 +285,7 @@ def _drawn(url: str) -> PictureFile:
 
 
 def _shown(picture: Picture) -> bytes:
-    rgb = over_white(picture)
+    rgb = on_white(picture)
     scale = min(1.0, SHOWN_SIDE / max(rgb.shape[:2]))
     rgb = resize(rgb, max(1, round(picture.height * scale)), max(1, round(picture.width * scale)))
     return encode_picture(Picture(rgb), ".jpg")

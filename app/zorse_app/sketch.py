@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zorse.imaging.edges import Lines, thin
-from zorse.imaging.io import Picture, to_uint8
+from zorse.imaging.io import Picture, on_white
 from zorse.imaging.strokes import LEAST_COLOUR, Photo
 from zorse.imaging.tensor import resize
 from zorse.runtime.translator import working_size
@@ -55,7 +55,7 @@ def colour_strokes(sketch: Picture, short_side: int) -> Photo:
         (height, width, 3) RGB uint8: the strokes' colours as they are on white paper.
     """
     height, width = working_size(sketch.height, sketch.width, "native", short_side)
-    rgb = resize(over_white(sketch), height, width).astype(np.float32)
+    rgb = resize(on_white(sketch), height, width).astype(np.float32)
     paper = np.maximum(np.percentile(rgb, 90, axis=(0, 1)), 1)
     rgb = np.minimum(255 * rgb / paper, 255)
     is_coloured = (np.ptp(rgb, axis=2) >= 1.5 * LEAST_COLOUR).astype(np.uint8)  # the light on the paper may be coloured
@@ -83,22 +83,13 @@ def _without_strokes(sketch: Picture, grey: NDArray[np.uint8], strokes: Photo) -
         return grey
     is_covered = cv2.resize(is_covered, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
     paper = np.percentile(grey, 90)
-    is_black = over_white(sketch).max(axis=2) < 0.3 * paper  # dark colours are bright in one channel
+    is_black = on_white(sketch).max(axis=2) < 0.3 * paper  # dark colours are bright in one channel
     return np.where((is_covered > 0) & ~is_black, np.uint8(paper), grey)
-
-
-def over_white(picture: Picture) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: the picture as it looks on white paper."""
-    rgb = to_uint8(picture.rgb)
-    if picture.alpha is None:
-        return rgb
-    opacity = to_uint8(picture.alpha).astype(np.float32)[:, :, None] / 255
-    return np.rint(255 - opacity * (255 - rgb.astype(np.float32))).astype(np.uint8)
 
 
 def _grey(sketch: Picture) -> NDArray[np.uint8]:
     """(H, W) uint8, dark on light."""
-    grey = cv2.cvtColor(over_white(sketch), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(on_white(sketch), cv2.COLOR_RGB2GRAY)
     is_board = np.median(grey) < 128
     return np.asarray(255 - grey if is_board else grey, dtype=np.uint8)
 

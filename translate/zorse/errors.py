@@ -20,6 +20,8 @@ Each message is one paragraph that says what was wanted, what came, and what to 
 import difflib
 import errno
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
 
 _WORDS = 300
 
@@ -47,6 +49,14 @@ class DiskFull(ImageError):
     def is_meant_by(error: OSError) -> bool:
         """Whether the system says that the disk, or the user's share of it, is full."""
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> Self:
+        """The error for a file that could not be written."""
+        return cls(
+            f"{path} could not be written: {error.strerror}. What was finished before is whole. Free some space or "
+            "choose another place; --resume then leaves out what is done."
+        )
 
 
 class WeightsError(ZorseError):

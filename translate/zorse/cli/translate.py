@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from zorse.files.jobs import Job, Plan
     from zorse.files.translate import Outcome
-    from zorse.imaging.video.rewrite import VideoProgress
+    from zorse.imaging.video.progress import VideoProgress
     from zorse.runtime.streamed.execute import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from zorse.confined.launch import Confines, fork_server
@@ -27,6 +26,7 @@ from zorse.errors import ImageError
 from zorse.imaging.formats import WRITE_FORMATS
 from zorse.imaging.io import Picture
 from zorse.imaging.receipt import Receipt
+from zorse.imaging.video.progress import VideoProgress
 
 _PICTURE_SECONDS = 600
 _VIDEO_SECONDS = 7200
@@ -41,26 +41,6 @@ _LARGEST_RESULT = 2**31
 
 CheckPicture = Callable[[int, int, int], None]
 """Is given height, width and number of frames of a picture; raises what it wants for one that is too large."""
-
-
-@dataclass(frozen=True)
-class VideoFrame:
-    """One picture of a video."""
-
-    picture: Picture
-    done: int
-    """Frames that are finished."""
-    total: int | None
-    """Frames of the whole video, if that is known."""
-    seconds: float
-    """That the finished ones took."""
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds that the rest will take."""
-        if self.total is None or not self.done:
-            return None
-        return self.seconds / self.done * max(self.total - self.done, 0)
 
 
 class ConfinedPicture:
@@ -107,8 +87,7 @@ class ConfinedPicture:
     def _frame(self) -> Picture:
         match _answer(self._line):
             case Frame() as frame:
-                self._check_picture(frame.height, frame.width, 1)
-                return receive_frame(self._line, frame)
+                return _taken_over(self._line, frame, self._check_picture)
         raise Gone
 
 
@@ -143,7 +122,7 @@ def translate_confined_video(
     target: Path,
     memory: int,
     check_picture: CheckPicture,
-    translate: Callable[[VideoFrame], Picture],
+    translate: Callable[[Picture, VideoProgress], Picture],
 ) -> Finished:
     """Rewrites a video in a process of its own.
 
@@ -165,11 +144,9 @@ def translate_confined_video(
         line.settimeout(_PATIENCE)
         while True:
             match _answer(line):
-                case Frame() as frame:
-                    check_picture(frame.height, frame.width, 1)
-                    picture = receive_frame(line, frame)
-                    new = translate(VideoFrame(picture, frame.done, frame.total, frame.seconds))
-                    send(line, Translated(), new.rgb)
+                case Frame(progress=VideoProgress() as progress) as frame:
+                    picture = _taken_over(line, frame, check_picture)
+                    send(line, Translated(), translate(picture, progress).rgb)
                 case Finished() as finished:
                     return finished
                 case _:
@@ -187,6 +164,11 @@ def _process(name: str, confines: Confines) -> Iterator[socket.socket]:
                 f"{name} could not be read: its decoder ended early, or needed more memory or time than it may take. "
                 "Save the file again in another format, or smaller."
             ) from gone
+
+
+def _taken_over(line: socket.socket, frame: Frame, check_picture: CheckPicture) -> Picture:
+    check_picture(frame.height, frame.width, 1)
+    return receive_frame(line, frame)
 
 
 def _answer(line: socket.socket) -> Message:

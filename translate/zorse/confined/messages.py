@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from zorse.imaging.picture import Picture, Pixels
 from zorse.imaging.receipt import Receipt
+from zorse.imaging.video.progress import VideoProgress
 
 _LENGTH = struct.Struct(">I")
 _LONGEST = 2**20
@@ -84,12 +85,8 @@ class Frame(_Message):
     is_deep: bool
     """uint16 instead of uint8."""
     has_alpha: bool
-    done: int = 0
-    """Frames of a video that are finished."""
-    total: int | None = None
-    """Frames of a video, if that is known."""
-    seconds: float = 0.0
-    """That the finished frames took."""
+    progress: VideoProgress | None = None
+    """Of a video."""
 
 
 class Translated(_Message):
@@ -185,9 +182,7 @@ def receive_pixels(line: socket.socket, shape: tuple[int, ...], is_deep: bool) -
     return pixels
 
 
-def send_frame(
-    line: socket.socket, picture: Picture, done: int = 0, total: int | None = None, seconds: float = 0
-) -> None:
+def send_frame(line: socket.socket, picture: Picture, progress: VideoProgress | None = None) -> None:
     """Sends a picture's pixels; nothing else of it leaves the process.
 
     Raises:
@@ -199,9 +194,7 @@ def send_frame(
         width=picture.width,
         is_deep=picture.rgb.dtype == np.uint16,
         has_alpha=has_alpha,
-        done=done,
-        total=total,
-        seconds=seconds,
+        progress=progress,
     )
     send(line, frame, picture.rgb, *(() if picture.alpha is None else (picture.alpha,)))
 

@@ -8,7 +8,6 @@ import io
 import socket
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zorse.confined.messages import (
     Failed,
@@ -28,10 +27,8 @@ from zorse.confined.messages import (
 from zorse.errors import ZorseError, unexpected_failure
 from zorse.files.pipeline import count_written, rewrite_picture
 from zorse.imaging.io import Picture, open_pictures, suffix_of
+from zorse.imaging.video.progress import VideoProgress
 from zorse.runtime.video import translate_video, video_receipt
-
-if TYPE_CHECKING:
-    from zorse.imaging.video.rewrite import VideoProgress
 
 
 def work(line: socket.socket) -> None:
@@ -71,27 +68,19 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
 
 
 def _video(line: socket.socket, task: VideoTask) -> None:
-    progress: VideoProgress | None = None
+    progress = VideoProgress()
 
-    def report(now: "VideoProgress") -> None:
+    def report(now: VideoProgress) -> None:
         nonlocal progress
         progress = now
 
-    def translate(frame: Picture) -> Picture:
-        done, total, seconds = (
-            (0, None, 0.0) if progress is None else (progress.frames, progress.total, progress.seconds)
-        )
-        return _translated(line, frame, done, total, seconds)
-
     source, target = Path(task.source), Path(task.target)
-    made = translate_video(translate, source, target, report=report)
+    made = translate_video(lambda frame: _translated(line, frame, progress), source, target, report=report)
     send(line, Finished(n_bytes=0, receipt=video_receipt(made, source, target), damage=made.damage))
 
 
-def _translated(
-    line: socket.socket, picture: Picture, done: int = 0, total: int | None = None, seconds: float = 0
-) -> Picture:
-    send_frame(line, picture, done, total, seconds)
+def _translated(line: socket.socket, picture: Picture, progress: VideoProgress | None = None) -> Picture:
+    send_frame(line, picture, progress)
     _expect(line, Translated)
     return replace(picture, rgb=receive_pixels(line, picture.rgb.shape, picture.rgb.dtype.itemsize == 2))
 

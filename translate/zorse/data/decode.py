@@ -40,22 +40,13 @@ def decode(path: Path) -> Picture:
             f"Wanted are at least {SMALLEST} pixels on each side, and one side at most {MOST_ELONGATED} times as "
             "long as the other. Remove or crop it."
         )
-    return on_white(picture)
+    return io.on_white(picture)
 
 
 def has_usable_shape(width: int, height: int) -> bool:
     """Whether a picture of so many pixels is neither too small nor too long to learn from."""
     short, long = sorted((width, height))
     return short >= SMALLEST and long <= MOST_ELONGATED * short
-
-
-def on_white(picture: io.Picture) -> Picture:
-    """8-bit RGB; what is transparent becomes white."""
-    rgb = io.to_uint8(picture.rgb)
-    if picture.alpha is None:
-        return rgb
-    alpha = io.to_uint8(picture.alpha)[:, :, None].astype(np.uint16)
-    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def kept_in_memory(paths: Sequence[Path], largest: int | None) -> Read:

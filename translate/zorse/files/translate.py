@@ -32,7 +32,7 @@ from zorse.runtime.translator import Size
 from zorse.runtime.video import VideoOptions, translate_video, video_receipt
 
 if TYPE_CHECKING:
-    from zorse.imaging.video.rewrite import VideoProgress
+    from zorse.imaging.video.progress import VideoProgress
 
 PIXELS_AT_ONCE = 100_000_000
 """Pictures in work together have at most so many pixels; a larger one is alone."""
@@ -322,10 +322,7 @@ def is_done(job: Job) -> bool:
 def _unexpected(job: Job, failure: Exception) -> ZorseError:
     """An error for what is not one of Zorse's."""
     if isinstance(failure, OSError) and DiskFull.is_meant_by(failure):
-        error: ZorseError = DiskFull(
-            f"{job.target} could not be written: {failure.strerror}. Free some space or choose another place; --resume "
-            "then leaves out what is done."
-        )
+        error: ZorseError = DiskFull.of(job.target, failure)
     else:
         error = ImageError(unexpected_failure(str(job.source), failure))
     error.__cause__ = failure

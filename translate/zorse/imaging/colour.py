@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from zorse.imaging.cicp import CURVES, HDR_TRANSFERS, PRIMARIES, SRGB_CURVE, SRGB_PRIMARIES, Curve, rgb_to_xyz
+from zorse.imaging.formats import format_name
 from zorse.imaging.icc import matrix_icc_profile
 from zorse.imaging.metadata import PLAIN_FORMATS
 from zorse.imaging.picture import ColourTags, Note, Picture, Pixels, to_uint8
@@ -127,9 +128,10 @@ def colour_loss(picture: Picture, format: str) -> Note | None:
     space, left = own_space(picture), own_space(fitted(picture, format))
     if space is None or left is not None or (space.icc_profile is not None and is_srgb(space.icc_profile)):
         return None
+    name = format_name(format)
     if space.hdr is not None:
-        return Note("converted", "HDR colours", f"The HDR colours become sRGB: Zorse does not write HDR as {format}.")
-    return Note("converted", "colour profile", f"The colours become sRGB: {format} holds no colour profile.")
+        return Note("converted", "HDR colours", f"The HDR colours become sRGB: Zorse does not write HDR as {name}.")
+    return Note("converted", "colour profile", f"The colours become sRGB: {name} holds no colour profile.")
 
 
 def to_srgb(pixels: Pixels, profile: bytes) -> Pixels:

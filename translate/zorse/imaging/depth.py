@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from zorse.imaging.deep_heif import bits_per_channel, deep_heif_bits
+from zorse.imaging.formats import format_name
 from zorse.imaging.picture import Note, Picture, Pixels
 
 
@@ -37,7 +38,7 @@ def depth_loss(picture: Picture, format: str, *, frames: int = 1) -> Note | None
     held = 16 if format in ("PNG", "TIFF") else deep_heif_bits(bits) if format == "HEIF" and frames == 1 else 8
     if held >= bits:
         return None
-    detail = f"{bits} bits per channel become {held}: Zorse writes {format} with at most {held} bits per channel."
+    detail = f"{bits} bits per channel become {held}: Zorse writes {format_name(format)} with at most {held} bits per channel."
     return Note("converted", f"{bits} bits per channel", detail)
 
 

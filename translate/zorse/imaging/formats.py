@@ -75,6 +75,11 @@ def readable_formats() -> list[str]:
     return [format for format in _READ_FORMATS if format in Image.OPEN]
 
 
+def format_name(format: str) -> str:
+    """What people call a format, by Pillow's name of it."""
+    return {"WEBP": "WebP", "HEIF": "HEIC"}.get(format, format)
+
+
 def written_suffix(suffix: str) -> str:
     """The suffix that a picture of that suffix is written with: its own, or that of another format."""
     if suffix.lower() in WRITE_FORMATS:

@@ -6,7 +6,7 @@ so that a translated picture is written with all of it.
 
 from zorse.imaging.formats import READ_SUFFIXES, WRITE_FORMATS, find_files, find_pictures, holds_frames, suffix_of
 from zorse.imaging.orientation import as_stored
-from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels, to_uint8
+from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels, on_white, over_white, to_uint8
 from zorse.imaging.read import MAX_PIXELS, PictureFile, open_pictures, picture_from_pil, read_picture
 from zorse.imaging.write import (
     encode_picture,
@@ -34,7 +34,9 @@ __all__ = [
     "find_files",
     "find_pictures",
     "holds_frames",
+    "on_white",
     "open_pictures",
+    "over_white",
     "picture_from_pil",
     "picture_to_pil",
     "read_picture",

@@ -38,7 +38,7 @@ _XMP_SEGMENT = _SEGMENT - len("http://ns.adobe.com/xap/1.0/\0")
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 
 _DAMAGED = Note("dropped", "EXIF", "The EXIF block is damaged, and is left out.")
-_MAKER_NOTE = Note(
+MAKER_NOTE_LEFT_OUT = Note(
     "dropped",
     "maker note",
     "The camera maker's own notes are left out: at another place in EXIF they would be damaged.",
@@ -190,7 +190,7 @@ def _upright_exif(
         return block, notes
     tags = _turned(_plain_tags(exif), orientation)
     if len(_movable(tags).get(ExifTags.IFD.Exif, ())) < len(tags.get(ExifTags.IFD.Exif, ())):
-        notes.append(_MAKER_NOTE)
+        notes.append(MAKER_NOTE_LEFT_OUT)
     return _serialised(_movable(tags)), notes
 
 

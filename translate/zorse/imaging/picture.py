@@ -1,12 +1,13 @@
 """What a picture is here: upright sRGB pixels, and everything that its file held beside them."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+AsDeep = TypeVar("AsDeep", bound=Pixels)
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ class Animation:
 
 @dataclass(frozen=True)
 class Note:
-    """What became of something that a file holds and its result cannot hold as it was."""
+    """What became of one thing that a file holds."""
 
-    outcome: Literal["converted", "dropped"]
-    """Converted: it is there in another form. Dropped: it is gone."""
+    outcome: Literal["kept", "converted", "dropped"]
+    """Kept: it is in the result. Converted: it is there in another form. Dropped: it is gone."""
     what: str
-    """What the file holds, as a noun: "gain map", "10 bits per channel"."""
+    """What the file holds, as a noun: "transparency", "gain map", "10 bits per channel"."""
     detail: str
     """One sentence for people: "The gain map is left out: the result holds the standard picture only."."""
 
@@ -132,3 +133,27 @@ def to_uint8(pixels: Pixels) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return np.asarray(pixels, dtype=np.uint8)
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def over_white(rgb: AsDeep, alpha: AsDeep | None) -> AsDeep:
+    """What a viewer sees on a white page: colours under full transparency are arbitrary.
+
+    Args:
+        rgb: (H, W, 3), uint8 or uint16.
+        alpha: (H, W) of the same dtype, 0 is transparent; None where all is opaque.
+
+    Returns:
+        (H, W, 3) of the same dtype, rounded to the nearest level; `rgb` itself where all is opaque.
+    """
+    white = np.iinfo(rgb.dtype).max
+    if alpha is None or alpha.min() == white:
+        return rgb
+    seen = np.subtract(white, rgb, dtype=np.float32)
+    seen *= alpha.astype(np.float32)[:, :, None] / -white
+    seen += white
+    return np.rint(seen, out=seen).astype(rgb.dtype)  # type: ignore[return-value]  # as it came
+
+
+def on_white(picture: Picture) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: the picture as it looks on a white page."""
+    return over_white(to_uint8(picture.rgb), None if picture.alpha is None else to_uint8(picture.alpha))

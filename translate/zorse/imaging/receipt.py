@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, TiffImagePlugin
@@ -11,29 +11,15 @@ from zorse.imaging import exif_block, iptc
 from zorse.imaging.animation import time_step
 from zorse.imaging.colour import colour_loss, own_space
 from zorse.imaging.depth import depth_loss
-from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS
-from zorse.imaging.metadata import comment_of, exif_for, save_options, tiff_tags
-from zorse.imaging.picture import Animation, Picture
+from zorse.imaging.formats import ANIMATED_FORMATS, OPAQUE_FORMATS, WRITE_FORMATS, format_name
+from zorse.imaging.metadata import MAKER_NOTE_LEFT_OUT, comment_of, exif_for, save_options, tiff_tags
+from zorse.imaging.picture import Animation, Note, Picture
 
 _TEXTS, _LETTERS = 5, 40
 """Names of texts that a receipt repeats, and letters of each."""
 
-Fate = Literal["kept", "converted", "dropped"]
-
 _ROUTINE = frozenset({"preview", "orientation", "palette", "grey", "black and white"})
 """What follows from the translation of any such file, and is no loss to anybody: JSON tells it, the terminal not."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What became of one thing that a file holds."""
-
-    what: str
-    """As a noun: "transparency"."""
-    outcome: Fate
-    """Kept: it is in the result. Converted: it is there in another form. Dropped: it is gone."""
-    detail: str
-    """One plain sentence."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class Receipt:
     """Name of the file's format ("JPEG"), whatever its name ends in; empty for a picture made in memory."""
     format: str
     """Of the result."""
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[Note, ...] = ()
 
     def told(self) -> list[str]:
         """The sentences that people should read: what was converted or dropped, without what goes without saying."""
@@ -74,69 +60,68 @@ def receipt_of(
         *_frames(frames, animation, format, count_in_file),
     ]
     for note in dict.fromkeys(note for frame in frames for note in frame.notes):
-        if note.what == "palette" and format == "GIF":
-            entries.append(Entry("palette", "kept", "The result has a palette, too."))
-        else:
-            entries.append(Entry(note.what, note.outcome, note.detail))
+        is_kept = note.what == "palette" and format == "GIF"
+        entries.append(Note("kept", "palette", "The result has a palette, too.") if is_kept else note)
     return Receipt(first.format, format, tuple(entries))
 
 
-def _format(first: Picture, format: str, source_suffix: str) -> Iterator[Entry]:
+def _format(first: Picture, format: str, source_suffix: str) -> Iterator[Note]:
     if not first.format:
         return
     named = WRITE_FORMATS.get(source_suffix.lower(), first.format)
     but = f", although its name ends in {source_suffix}" if named != first.format else ""
+    before, after = format_name(first.format), format_name(format)
     if first.format == format:
-        yield Entry("format", "kept", f"The file is {_name(format)}{but}, and so is the result.")
+        yield Note("kept", "format", f"The file is {before}{but}, and so is the result.")
     else:
-        yield Entry("format", "converted", f"The file is {_name(first.format)}{but}; the result is {_name(format)}.")
+        yield Note("converted", "format", f"The file is {before}{but}; the result is {after}.")
     if format == "GIF" != first.format:
-        yield Entry("colours", "converted", "A GIF holds at most 256 colours: others are mixed of these.")
+        yield Note("converted", "colours", "A GIF holds at most 256 colours: others are mixed of these.")
 
 
-def _transparency(frames: Sequence[Picture], format: str) -> Iterator[Entry]:
+def _transparency(frames: Sequence[Picture], format: str) -> Iterator[Note]:
     alphas = [frame.alpha for frame in _written(frames, format) if frame.alpha is not None]
     if not alphas:
         return
     if format in OPAQUE_FORMATS:
         if any(int(alpha.min()) < np.iinfo(alpha.dtype).max for alpha in alphas):
-            detail = f"{_name(format)} holds no transparency: white shows through."
-            yield Entry("transparency", "dropped", detail)
+            detail = f"{format_name(format)} holds no transparency: white shows through."
+            yield Note("dropped", "transparency", detail)
     elif format == "GIF" and any(_is_half(alpha) for alpha in alphas):
         detail = "A GIF holds no half transparency: pixels are transparent or opaque."
-        yield Entry("transparency", "converted", detail)
+        yield Note("converted", "transparency", detail)
     else:
-        yield Entry("transparency", "kept", "Transparency is as it was.")
+        yield Note("kept", "transparency", "Transparency is as it was.")
 
 
 def _is_half(alpha: Any) -> bool:
     return bool(np.any((alpha > 0) & (alpha < np.iinfo(alpha.dtype).max)))
 
 
-def _colours(first: Picture, format: str) -> Iterator[Entry]:
+def _colours(first: Picture, format: str) -> Iterator[Note]:
     loss = colour_loss(first, format)
     if loss is not None:
-        yield Entry(loss.what, loss.outcome, loss.detail)
+        yield loss
     elif own_space(first) is not None:
-        yield Entry("colour profile", "kept", "The colours are those that the file describes.")
+        yield Note("kept", "colour profile", "The colours are those that the file describes.")
 
 
-def _depth(first: Picture, format: str, count: int) -> Iterator[Entry]:
+def _depth(first: Picture, format: str, count: int) -> Iterator[Note]:
     if first.rgb.dtype != np.uint16:
         return
     loss = depth_loss(first, format, frames=count)
     if loss is not None:
-        yield Entry(loss.what, loss.outcome, loss.detail)
+        yield loss
         return
     bits = first.encoding.bits if first.encoding.bits > 8 else 16
-    yield Entry(f"{bits} bits per channel", "kept", f"The result has all {bits} bits per channel.")
+    yield Note("kept", f"{bits} bits per channel", f"The result has all {bits} bits per channel.")
 
 
-def _metadata(first: Picture, format: str) -> Iterator[Entry]:
+def _metadata(first: Picture, format: str) -> Iterator[Note]:
     """What the writer is given for the format, against what there is."""
     metadata, held = first.metadata, _held(first, format)
     if first.orientation != 1:
-        yield Entry("orientation", "converted", "The pixels are stored upright: no tag has to turn them.")
+        yield Note("converted", "orientation", "The pixels are stored upright: no tag has to turn them.")
     yield from _exif(metadata.exif, held, format)
     if metadata.xmp:
         yield _kept_or_not("XMP", "xmp" in held, format, "or not so much of it")
@@ -153,7 +138,7 @@ def _metadata(first: Picture, format: str) -> Iterator[Entry]:
         yield _kept_or_not("resolution", is_there, format)
 
 
-def _exif(block: bytes, held: dict[str, Any], format: str) -> Iterator[Entry]:
+def _exif(block: bytes, held: dict[str, Any], format: str) -> Iterator[Note]:
     said = exif_block.tags(block)
     if not said:
         return
@@ -163,48 +148,48 @@ def _exif(block: bytes, held: dict[str, Any], format: str) -> Iterator[Entry]:
         yield _kept_or_not("EXIF", False, format, "or not so much of it", "EXIF (camera, time, place)")
         return
     if lost:
-        yield Entry("EXIF", "converted", "EXIF is in the result, without entries that are damaged.")
+        yield Note("converted", "EXIF", "EXIF is in the result, without entries that are damaged.")
     else:
-        yield Entry("EXIF", "kept", "EXIF is in the result.")
+        yield Note("kept", "EXIF", "EXIF is in the result.")
     before, after = exif_block.parts(block), exif_block.parts(result)
     if before.gps:
         yield _kept_or_not("GPS", after.gps, format)
     if before.maker_note:
         if after.maker_note:
-            yield Entry("maker note", "kept", "The camera maker's own notes are in the result.")
+            yield Note("kept", "maker note", "The camera maker's own notes are in the result.")
         else:
-            detail = "The camera maker's own notes are left out: at another place in EXIF they would be damaged."
-            yield Entry("maker note", "dropped", detail)
+            yield MAKER_NOTE_LEFT_OUT
 
 
-def _frames(frames: Sequence[Picture], animation: Animation | None, format: str, count_in_file: int) -> Iterator[Entry]:
+def _frames(frames: Sequence[Picture], animation: Animation | None, format: str, count_in_file: int) -> Iterator[Note]:
     if count_in_file < 2:
         return
     things = "pages" if animation is None else "frames"
     written = len(_written(frames, format))
     if written < count_in_file:
         lost = count_in_file - written
-        detail = f"{_name(format)} holds one picture: {lost} further {things if lost > 1 else things[:-1]} left out."
-        yield Entry(things, "dropped", detail)
+        lost_things = things if lost > 1 else things[:-1]
+        detail = f"{format_name(format)} holds one picture: {lost} further {lost_things} left out."
+        yield Note("dropped", things, detail)
     elif animation is None and format != "TIFF":
         detail = f"The {count_in_file} pages become frames that are shown for 0.1 seconds each."
-        yield Entry("pages", "converted", detail)
+        yield Note("converted", "pages", detail)
     else:
-        yield Entry(things, "kept", f"All {count_in_file} {things} are in the result.")
+        yield Note("kept", things, f"All {count_in_file} {things} are in the result.")
     if written > 1 and animation is not None:
         yield from _timing(animation, format)
 
 
-def _timing(animation: Animation, format: str) -> Iterator[Entry]:
+def _timing(animation: Animation, format: str) -> Iterator[Note]:
     if format == "TIFF":
-        yield Entry("timing", "dropped", "A TIFF holds pages, without times.")
+        yield Note("dropped", "timing", "A TIFF holds pages, without times.")
         return
     step = time_step(format)
     if all(duration % step == 0 for duration in animation.durations):
-        yield Entry("timing", "kept", "Each frame is shown for as long as it was.")
+        yield Note("kept", "timing", "Each frame is shown for as long as it was.")
     else:
-        yield Entry("timing", "converted", f"Times are rounded to {step} thousandths of a second.")
-    yield Entry("repetition", "kept", "The frames are played as often as they were.")
+        yield Note("converted", "timing", f"Times are rounded to {step} thousandths of a second.")
+    yield Note("kept", "repetition", "The frames are played as often as they were.")
 
 
 def _written(frames: Sequence[Picture], format: str) -> Sequence[Picture]:
@@ -245,15 +230,15 @@ def _held_by_tiff(picture: Picture) -> dict[str, Any]:
     return held
 
 
-def _kept_or_not(noun: str, is_kept: bool, format: str, otherwise: str = "", what: str = "") -> Entry:
+def _kept_or_not(noun: str, is_kept: bool, format: str, otherwise: str = "", what: str = "") -> Note:
     what = what or noun[0].upper() + noun[1:]
     are = "are" if noun.endswith("s") else "is"
     if is_kept:
-        return Entry(noun, "kept", f"{what} {are} in the result.")
-    return Entry(
-        noun,
+        return Note("kept", noun, f"{what} {are} in the result.")
+    return Note(
         "dropped",
-        f"{what} {are} left out: {_name(format)} does not hold {'it' if are == 'is' else 'them'}"
+        noun,
+        f"{what} {are} left out: {format_name(format)} does not hold {'it' if are == 'is' else 'them'}"
         f"{', ' * bool(otherwise)}{otherwise}.",
     )
 
@@ -261,7 +246,3 @@ def _kept_or_not(noun: str, is_kept: bool, format: str, otherwise: str = "", wha
 def _readable(text: str) -> str:
     """A text out of a file, short, and without what would steer a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:_LETTERS])
-
-
-def _name(format: str) -> str:
-    return {"WEBP": "WebP", "HEIF": "HEIC"}.get(format, format)

@@ -86,10 +86,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         if DiskFull.is_meant_by(error):
-            raise DiskFull(
-                f"{path} could not be written: {error.strerror}. What was finished before is whole. Free some space or "
-                "choose another place; --resume then leaves out what is done."
-            ) from error
+            raise DiskFull.of(path, error) from error
         remedy = "Choose a shorter name" if error.errno == errno.ENAMETOOLONG else "Check its permissions"
         raise ImageError(
             f"{path} could not be written ({error.strerror or error}). {remedy} or choose another place."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zorse.errors import ConfigError, ImageError, WeightsError
-from zorse.imaging.io import Picture, Pixels, picture_from_pil, picture_to_pil, read_picture
+from zorse.imaging.io import Picture, Pixels, over_white, picture_from_pil, picture_to_pil, read_picture
 from zorse.imaging.tensor import Tensor, resize, to_pixels, to_tensor
 from zorse.model.card import ModelCard
 from zorse.runtime.guided import FIT_PLANES, LinearChange, linear_change
@@ -300,15 +300,8 @@ def _check_settings(size: Size, strength: float, tiling: Tiling) -> None:
 
 
 def _over_white(picture: Picture, window: Window) -> Pixels:
-    """What a viewer sees on a white page: colours under full transparency are arbitrary."""
-    rgb = picture.rgb[window.slices]
-    if picture.alpha is None:
-        return rgb
-    white = np.iinfo(rgb.dtype).max
-    opacity = (picture.alpha[window.slices].astype(np.float32) / white)[:, :, None]
-    seen: NDArray[Any] = np.rint(white - opacity * (white - rgb.astype(np.float32)))
-    pixels: Pixels = seen.astype(rgb.dtype)  # type: ignore[assignment]  # uint8 or uint16, as it came
-    return pixels
+    alpha = None if picture.alpha is None else picture.alpha[window.slices]
+    return over_white(picture.rgb[window.slices], alpha)
 
 
 def _all_over_white(picture: Picture) -> Pixels:

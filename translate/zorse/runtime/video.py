@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zorse.imaging.picture import Picture, Pixels
 from zorse.imaging.read import MAX_PIXELS
-from zorse.imaging.receipt import Entry, Receipt
+from zorse.imaging.receipt import Receipt
 from zorse.runtime.steady import DEFAULT, Steady
 from zorse.system.extras import require
 
@@ -72,5 +72,4 @@ def video_receipt(made: "Rewritten", source: Path, target: Path) -> Receipt:
         source: the video.
         target: the new file.
     """
-    entries = tuple(Entry(note.what, note.outcome, note.detail) for note in made.notes)
-    return Receipt(source.suffix[1:].upper(), target.suffix[1:].upper(), entries)
+    return Receipt(source.suffix[1:].upper(), target.suffix[1:].upper(), tuple(made.notes))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zorse.data.ab import split_ab
-from zorse.data.decode import Picture, on_white
+from zorse.data.decode import Picture
 from zorse.data.doctor.diagnosis import Diagnosis, check
 from zorse.data.doctor.findings import Check, Finding, Item
 from zorse.data.doctor.survey import Facts, Survey
@@ -192,7 +192,7 @@ def _write(found: Survey, facts: Facts, source: Facts, turned: bool, out: Path) 
     target = _free(target.with_suffix(suffix), facts, found)
     try:
         picture = io.read_picture(source.path)
-        pixels = _exchanged(on_white(picture), source.path) if halves else on_white(picture)
+        pixels = _exchanged(io.on_white(picture), source.path) if halves else io.on_white(picture)
         # With the quantisation tables that the file had, a JPEG loses next to nothing once more.
         io.write_picture(target, io.Picture(pixels, format=picture.format, encoding=picture.encoding))
     except ImageError as error:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from zorse.data.ab import split_ab
-from zorse.data.decode import has_usable_shape, on_white
+from zorse.data.decode import has_usable_shape
 from zorse.data.doctor.findings import Check
 from zorse.data.doctor.look import Look, look_at
 from zorse.data.doctor.sets import Domain, PictureSet, Place, Split
 from zorse.errors import DatasetError, ImageError
-from zorse.imaging.io import find_pictures, open_pictures
+from zorse.imaging.io import find_pictures, on_white, open_pictures
 from zorse.runtime.devices import usable_cores
 
 

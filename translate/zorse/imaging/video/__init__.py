@@ -9,7 +9,8 @@
     encoders  what encodes them
     streams   sound and subtitles, copied or, where the new file cannot hold them, converted
     output    frames, until they are written
+    progress  how far a video is
     rewrite   from file to file
 
-Needs the extra `video`; only `formats` can be imported without it.
+Needs the extra `video`; only `formats` and `progress` can be imported without it.
 """

@@ -99,18 +99,6 @@ def plane_rows(plane: VideoPlane) -> NDArray[np.uint8]:
     return memory.reshape(-1, plane.line_size)
 
 
-def over_white(picture: Picture) -> Picture:
-    """What is seen of a picture with alpha on white."""
-    if picture.alpha is None:
-        return picture
-    white = np.iinfo(picture.rgb.dtype).max
-    if picture.alpha.min() == white:
-        return Picture(picture.rgb)
-    opacity = picture.alpha[:, :, None].astype(np.float32) / white
-    seen: NDArray[Any] = np.rint(white - opacity * (white - picture.rgb.astype(np.float32))).astype(picture.rgb.dtype)
-    return Picture(seen)
-
-
 def tag_colours(stream: VideoStream, frame: VideoFrame) -> None:
     """Says of a stream to be written what a frame says of its colours."""
     if is_rgb(frame):

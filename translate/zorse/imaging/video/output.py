@@ -12,7 +12,7 @@ from av.video.format import VideoFormat as PixelFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from zorse.imaging.picture import Note, Picture, Pixels
+from zorse.imaging.picture import Note, Picture, Pixels, over_white
 from zorse.imaging.video.decoders import is_alpha_tag
 from zorse.imaging.video.encoders import choose_encoding
 from zorse.imaging.video.fields import Deinterlacer, is_interlaced, is_top_first, woven
@@ -22,7 +22,6 @@ from zorse.imaging.video.frames import (
     bits,
     can_be_transparent,
     frame_like,
-    over_white,
     tag_colours,
     upright_picture,
 )
@@ -119,9 +118,9 @@ class PictureStream:
     def _changed(self, frame: VideoFrame) -> VideoFrame:
         picture = upright_picture(frame, self._matrix)
         if not self._encoding.has_alpha:
-            seen = over_white(picture)
-            self._lost_transparency |= picture.alpha is not None and seen.rgb is not picture.rgb
-            picture = seen
+            seen = over_white(picture.rgb, picture.alpha)
+            self._lost_transparency |= seen is not picture.rgb
+            picture = Picture(seen)
         changed = Picture(self._change(picture), picture.alpha)
         return frame_like(frame, changed, self._encoding.pixel_format, self._matrix, self._encoding.size)
 

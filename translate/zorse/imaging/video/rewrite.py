@@ -24,6 +24,7 @@ from zorse.imaging.read import check_pixels
 from zorse.imaging.video.decoders import Decoder
 from zorse.imaging.video.formats import VIDEO_FORMATS, VideoFormat
 from zorse.imaging.video.output import PictureStream, rate, time_base
+from zorse.imaging.video.progress import VideoProgress
 from zorse.imaging.video.streams import Carrier, carrier, codec_name
 from zorse.imaging.video.timeline import StreamClock, Timeline
 
@@ -47,23 +48,6 @@ _OF_SYSTEM = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENOENT}
 )
 """Errors of disks and permissions."""
-
-
-@dataclass(frozen=True)
-class VideoProgress:
-    """How far a video is."""
-
-    frames: int
-    """Finished ones."""
-    total: int | None
-    """As the file says, or as its length and rate suggest; None where neither is known."""
-    seconds: float
-    """That they took."""
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds that the rest will take."""
-        return None if self.total is None else self.seconds / self.frames * max(self.total - self.frames, 0)
 
 
 Report = Callable[[VideoProgress], None]
