@@ -172,7 +172,8 @@ def test_a_server_that_was_ended_is_started_again(picture):
     assert through(content)
 
 
-def test_memory_is_limited():
+def test_memory_is_limited(picture):
+    assert through(encode_picture(picture, ".png"), memory=250 * 10**6)
     bomb = io.BytesIO()
     Image.new("L", (6000, 6000)).save(bomb, "PNG")
     with pytest.raises(ImageError, match="memory"):
