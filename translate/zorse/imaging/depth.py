@@ -38,8 +38,8 @@ def depth_loss(picture: Picture, format: str, *, frames: int = 1) -> Note | None
     held = 16 if format in ("PNG", "TIFF") else deep_heif_bits(bits) if format == "HEIF" and frames == 1 else 8
     if held >= bits:
         return None
-    detail = f"{bits} bits per channel become {held}: Zorse writes {format_name(format)} with at most {held} bits per channel."
-    return Note("converted", f"{bits} bits per channel", detail)
+    what = f"{bits} bits per channel"
+    return Note("converted", what, f"{what} become {held}: Zorse writes {format_name(format)} with at most {held}.")
 
 
 def _stored_bits(image: Image.Image, data: bytes) -> int:
