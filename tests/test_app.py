@@ -425,7 +425,9 @@ def test_a_port_in_use_is_said(models):
             pass
 
 
-@pytest.mark.parametrize(("host", "port", "says"), [("192.0.2.1", 7860, "not an address"), ("127.0.0.1", 70000, "exist")])
+@pytest.mark.parametrize(
+    ("host", "port", "says"), [("192.0.2.1", 7860, "not an address"), ("127.0.0.1", 70000, "exist")]
+)
 def test_addresses_that_cannot_be_used(models, host, port, says):
     with pytest.raises(ConfigError, match=says), launch(host, port, models=models):
         pass

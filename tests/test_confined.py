@@ -151,6 +151,22 @@ def test_the_process_ends_with_its_file(picture):
     assert until(lambda: not processes())
 
 
+def test_a_process_that_does_not_listen_is_ended_with_its_file(picture):
+    with open_confined(encode_picture(picture, ".png"), "a file", MEMORY, accept):
+        assert until(processes)
+        processes()[0].suspend()  # as one that computes for minutes: it sees no end of its line
+    assert until(lambda: not processes())
+
+
+def test_no_process_outlives_the_server(picture):
+    with closing(ForkServer()) as server, server.connect(Confines(MEMORY, 60)):
+        assert until(processes)
+        (process,) = processes()
+        process.suspend()
+        server.close()
+        assert until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
 def test_a_decoder_that_ends_takes_nothing_with_it(picture):
     content = encode_picture(picture, ".png")
 

@@ -149,3 +149,15 @@ def test_a_second_decoder_is_asked_about_strangers_files(format, mode, monkeypat
             open_pictures(buffer.getvalue(), second_opinion=True) as file,
         ):
             file.frame(0)
+
+
+def test_a_single_piece_may_leave_out_its_size():
+    sound = tiff(picture(11), compression="tiff_lzw", tiffinfo={ROWS_PER_STRIP: HEIGHT})
+    np.testing.assert_array_equal(read_picture(with_tag(sound, COUNTS, 0)).rgb, np.asarray(picture(11)))
+
+
+def test_bmps_of_16_bits_are_read_by_one_decoder():
+    head = struct.pack("<2sIII", b"BM", 54 + 8, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 16, 0, 8, 0, 0, 0, 0)
+    content = head + struct.pack("<4H", 0x7FFF, 0x001F, 0x0000, 0x4210)
+    with open_pictures(content, second_opinion=True) as file:
+        np.testing.assert_array_equal(file.frame(0).rgb, read_picture(content).rgb)

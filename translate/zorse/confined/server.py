@@ -9,6 +9,7 @@ its memory holds nothing of any other file, so that whatever a decoder leaves un
 
 import gc
 import os
+import select
 import signal
 import socket
 import struct
@@ -21,6 +22,9 @@ from zorse.system.extras import is_installed
 
 CONFINES = struct.Struct(">QQ")
 """Bytes of memory and seconds of processor time that a process may take."""
+
+_GLANCE = 200
+"""Milliseconds between two looks at whether a process has ended."""
 
 READY = b"+"
 """The first thing that a forked process says."""
@@ -46,25 +50,50 @@ def _load_decoders() -> None:
 
 
 def _fork_for_each(control: socket.socket) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system clears away those that have ended
     gc.collect()
     gc.freeze()  # shared pages stay shared
+    lines: dict[int, socket.socket] = {}
+    """Of the processes by their numbers, held open to see when the page closes its end."""
     while True:
-        request, numbers, _, _ = socket.recv_fds(control, CONFINES.size, 1)
-        if len(request) < CONFINES.size or not numbers:
-            return
-        with (
-            socket.socket(fileno=numbers[0]) as line,
-            suppress(OSError),
-        ):  # no room for a process: the page sees the end
-            if os.fork() == 0:
-                try:
-                    control.close()
-                    _confine(*CONFINES.unpack(request))
-                    line.sendall(READY)
-                    work(line)
-                finally:
-                    os._exit(0)
+        poll = select.poll()
+        poll.register(control, select.POLLIN)
+        for line in lines.values():
+            poll.register(line, 0)  # tells of the other end alone
+        ready = {number for number, _ in poll.poll(_GLANCE if lines else None)}
+        for process, line in list(lines.items()):
+            if line.fileno() in ready:  # the page wants no more of it
+                os.kill(process, signal.SIGKILL)
+            if os.waitpid(process, 0 if line.fileno() in ready else os.WNOHANG)[0]:
+                lines.pop(process).close()  # the page sees its end
+        if control.fileno() in ready and not _fork_one(control, lines):
+            break
+    for process in lines:
+        os.kill(process, signal.SIGKILL)
+
+
+def _fork_one(control: socket.socket, lines: dict[int, socket.socket]) -> bool:
+    """Whether the page wanted one more process."""
+    request, numbers, _, _ = socket.recv_fds(control, CONFINES.size, 1)
+    if len(request) < CONFINES.size or not numbers:
+        return False
+    line = socket.socket(fileno=numbers[0])
+    try:
+        process = os.fork()
+    except OSError:  # no room for a process: the page sees the end
+        line.close()
+        return True
+    if process:
+        lines[process] = line
+        return True
+    try:
+        control.close()
+        for other in lines.values():
+            other.close()
+        _confine(*CONFINES.unpack(request))
+        line.sendall(READY)
+        work(line)
+    finally:
+        os._exit(0)
 
 
 def _confine(memory: int, seconds: int) -> None:

@@ -9,6 +9,9 @@ from zorse.imaging.tiff_structure import LOSSLESS
 
 _ROWS = 16
 
+_SIXTEEN_BITS = b"\x10\0"
+"""Bits per pixel in the head of a BMP: Pillow spreads 5 and 6 bits over 8, OpenCV shifts them."""
+
 
 def is_confirmed(image: Image.Image, data: bytes, orientation: int) -> bool:
     """Whether OpenCV reads the same size and, in some rows, the same pixels of the first page.
@@ -22,6 +25,8 @@ def is_confirmed(image: Image.Image, data: bytes, orientation: int) -> bool:
         orientation: EXIF's, that the file names.
     """
     if image.format not in ("TIFF", "BMP") or image.mode not in ("L", "RGB") or orientation != 1:
+        return True
+    if image.format == "BMP" and data[28:30] == _SIXTEEN_BITS:
         return True
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2

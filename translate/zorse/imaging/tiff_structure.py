@@ -59,6 +59,8 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
             size = needed * -(-columns * bits_of_pixel // 8)
         else:
             size = sizes[number] if sizes else 0
+            if size == 0 and wanted == 1:  # some writers leave out the size of a single piece: to the end of the file
+                size = len(data) - offsets[number]
         if size <= 0 or offsets[number] + size > len(data):
             raise StructureError(_damage(f"piece {number + 1} of {wanted} ends outside of the file"))
         if compression == _JPEG:
