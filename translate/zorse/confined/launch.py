@@ -1,5 +1,6 @@
 """Starts the processes that strangers' files are opened in."""
 
+import atexit
 import os
 import secrets
 import socket
@@ -110,6 +111,7 @@ class ForkServer:
 
 
 fork_server = ForkServer()
+atexit.register(fork_server.close)
 
 
 def _started_for_one() -> socket.socket:
