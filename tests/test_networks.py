@@ -21,7 +21,7 @@ from zorse.networks import compact
 from zorse.networks.augment import diff_augment
 from zorse.networks.build import build_discriminator, build_generator, generator_module
 from zorse.networks.efficientnet import load_efficientnet, weights_file
-from zorse.networks.layers import InstanceNorm
+from zorse.networks.layers import EPSILON, InstanceNorm
 from zorse.networks.patchgan import receptive_field
 
 
@@ -204,16 +204,34 @@ def test_spectral_norm_bounds_every_convolution():
     assert norms == pytest.approx([1] * 5, rel=0.05)
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 9, 7), (1, 96, 16, 16), (3, 1, 2, 2)])
-def test_instance_norm_is_that_of_pytorch(shape):
-    x = (torch.rand(shape) * 4 + 1).requires_grad_()
-    y = x.detach().clone().requires_grad_()
-    ours, theirs = InstanceNorm(shape[1])(x), nn.InstanceNorm2d(shape[1])(y)
-    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
-    weights = torch.rand(shape)
-    (ours * weights).sum().backward()
-    (theirs * weights).sum().backward()
-    torch.testing.assert_close(x.grad, y.grad, atol=1e-5, rtol=1e-4)
+def norm_by_formula(x, grad, weight, bias):
+    """Result and gradients of an affine instance normalisation, in 64 bits."""
+    x, weight, bias = (tensor.detach().double().contiguous().requires_grad_() for tensor in (x, weight, bias))
+    centred = x - x.mean((2, 3), keepdim=True)
+    normalised = centred / (centred.square().mean((2, 3), keepdim=True) + EPSILON).sqrt()
+    y = normalised * weight.view(1, -1, 1, 1) + bias.view(1, -1, 1, 1)
+    return y, *torch.autograd.grad(y, (x, weight, bias), grad.double().contiguous())
+
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-4), (torch.float64, 1e-10), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize("shape", [(1, 16, 16, 16), (2, 16, 16, 16), (1, 96, 9, 7), (3, 1, 2, 2)], ids=str)
+@pytest.mark.parametrize("x_format", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("grad_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_instance_norm_and_its_gradients_are_right_in_every_layout(shape, dtype, bound, x_format, grad_format, device):
+    torch.manual_seed(0)
+    norm = InstanceNorm(shape[1], affine=True).to(device, dtype)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    x = (torch.randn(shape, device=device, dtype=dtype) * 4 + 1).contiguous(memory_format=x_format).requires_grad_()
+    grad = torch.randn(shape, device=device, dtype=dtype).contiguous(memory_format=grad_format)
+    y = norm(x)
+    found = y, *torch.autograd.grad(y, (x, norm.weight, norm.bias), grad)
+    for ours, exact in zip(found, norm_by_formula(x, grad, norm.weight, norm.bias), strict=True):
+        assert ((ours - exact).abs().max() / exact.abs().max()).item() < bound
 
 
 def test_instance_norm_keeps_a_constant_picture_finite():

@@ -28,11 +28,15 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> the same shape."""
-        # In channels_last group_norm loses digits on CPUs: 0.3 on a nearly flat map. On GPUs mixed precision would have
-        # it widen its maps to 32 bits, and all that comes after them until the next convolution.
-        if x.is_cuda or not x.is_contiguous():
-            return torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.0, EPSILON, True)
-        return F.group_norm(x, self.channels, self.weight, self.bias, EPSILON)
+        # Of a copy without gaps: in channels_last PyTorch's group_norm loses digits on CPUs (0.3 on a nearly flat map),
+        # and the gradient of its instance_norm is wrong there for one picture.
+        x = x.contiguous()
+        if not x.is_cuda:
+            return F.group_norm(x, self.channels, self.weight, self.bias, EPSILON)
+        # Mixed precision would widen these maps to 32 bits, and all that comes after them until the next convolution.
+        scale, shift = (None if part is None else part.to(x.dtype) for part in (self.weight, self.bias))
+        with torch.autocast("cuda", enabled=False):
+            return F.group_norm(x, self.channels, scale, shift, EPSILON)
 
 
 class Blur(nn.Module):
