@@ -271,6 +271,28 @@ def test_the_report_covers_sizes_that_break_programs(export, case):
     assert exported.report.size == exported.file.stat().st_size
 
 
+@pytest.mark.parametrize("norm", ["instance_affine", "batch"])
+@pytest.mark.parametrize("make", [trained, build_generator])
+def test_deep_networks_that_amplify_rounding_are_exported(norm, make, tmp_path):
+    torch.manual_seed(0)
+    config = ResnetConfig(base_channels=4, n_blocks=9, norm=norm)
+    report = export_onnx(make(config), card(config, native_size=32), tmp_path / "deep.onnx")
+    assert all(each.difference <= TOLERANCE for each in report.checks)
+    assert any((each.compared.height, each.compared.width) == (32, 32) for each in report.checks)
+
+
+def test_pictures_of_one_pixel_judge_where_they_can(tmp_path):
+    class OtherForOnePixel(Convolution):
+        """Computes something else of constant pictures while it is traced."""
+
+        def forward(self, image):
+            constant = ((image - image.mean((2, 3), keepdim=True)).abs().mean() < 1e-5).float()
+            return super().forward(image) + (2e-4 * constant if torch.compiler.is_exporting() else 0)
+
+    with pytest.raises(ExportError, match="at 1x1 pixels"):
+        export_onnx(OtherForOnePixel(), card(COMPACT), tmp_path / "model.onnx")
+
+
 @pytest.mark.parametrize(("difference", "stated"), [(0, 1e-5), (9e-7, 1e-5), (1.1e-6, 1e-5), (1.1e-5, 1e-4)])
 def test_rounding_errors_do_not_change_the_file(difference, stated):
     """They vary with the number of threads; what the file says of them does not."""

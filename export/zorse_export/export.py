@@ -120,7 +120,7 @@ def export_onnx(
     check(model)
     judged = as_on_gpus(core) if precision == "fp16-compute" else core
     candidate = Candidate(_content(model), _content(core), _content(judged), io, card, precision)
-    judges = Judges(stored if precision == "fp16" else original, original)
+    judges = Judges.of(stored if precision == "fp16" else original, original)
     blame = partial(first_difference, judged, traced.layers, stored, card, precision)
     checks = compare(candidate, judges, real.compared, blame)
     speed = _speed(_content(traced.model), candidate, keep_slower) if precision == "int8" else None

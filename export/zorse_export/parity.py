@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
@@ -17,6 +18,7 @@ from zorse.model.architecture import Frozen
 from zorse.model.card import ModelCard
 from zorse.model.parity import Bounds, Compared, ExportPrecision, Io
 from zorse.runtime.devices import CPU
+from zorse.runtime.passes import MIN_SIDE
 from zorse_export.cases import Batch, Case, cases, padded
 
 TOLERANCE = 1e-4
@@ -71,12 +73,22 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that a candidate is held against, on the CPU, in evaluation mode, in 32 bits."""
+    """The networks that a candidate is held against, on the CPU, in evaluation mode.
+
+    They compute in 64 bits: deep networks with learned scales amplify PyTorch's own rounding in 32 bits to more than
+    the bounds on pictures of one pixel, where ONNX Runtime's is a hundredth of that.
+    """
 
     same_weights: nn.Module
     """With the weights as the file stores them, as far as these are in floating point."""
     original: nn.Module
     """With the weights as they came."""
+
+    @classmethod
+    def of(cls, same_weights: nn.Module, original: nn.Module) -> Self:
+        """Judges by copies of two networks, or of one."""
+        exact = deepcopy(original).double()
+        return cls(exact if same_weights is original else deepcopy(same_weights).double(), exact)
 
 
 Blame = Callable[[Tensor], str]
@@ -85,6 +97,10 @@ Blame = Callable[[Tensor], str]
 
 def compare(candidate: Candidate, judges: Judges, real: Sequence[Batch], blame: Blame) -> tuple[ParityCheck, ...]:
     """Runs a candidate on the CPU and its network on the same pictures, at seven sizes.
+
+    A picture of a few pixels is left out if the network's result hangs on the last digits of its 32-bit numbers: no
+    two programs agree there. (A constant picture is nothing but rounding after a normalisation, which widens that by
+    300, and the next one again.)
 
     Args:
         candidate: what may be written.
@@ -111,6 +127,8 @@ def compare(candidate: Candidate, judges: Judges, real: Sequence[Batch], blame: 
             levels = _level_difference(pixels, _rounded(expected, case.pixels))
             measured = replace(measured, levels=levels, around=_level_difference(pixels, own))
         problem = measured.problem(BOUNDS[candidate.precision])
+        if problem and min(case.pixels.shape[1:3]) < MIN_SIDE and _undetermined(judges.original, picture, original):
+            continue
         if problem:
             raise ExportError(_complaint(candidate, case, problem, blame(picture)))
         checks.append(measured.check(case))
@@ -195,10 +213,17 @@ def run_graph(session: onnxruntime.InferenceSession, pictures: NDArray[Any]) -> 
 
 
 def computed(network: nn.Module, picture: Tensor) -> Tensor:
-    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through PyTorch."""
+    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through PyTorch, computed in 64 bits and rounded to 32."""
     with torch.inference_mode():
-        result: Tensor = network(torch.from_numpy(picture)).numpy()
+        result: Tensor = network(torch.from_numpy(picture).double()).float().numpy()
     return result
+
+
+def _undetermined(network: nn.Module, picture: Tensor, result: Tensor) -> bool:
+    """Whether changes of the picture's last digits change the result by more than `TOLERANCE`."""
+    last_digits = np.random.default_rng(0).uniform(-1, 1, picture.shape) * np.finfo(np.float32).eps
+    changed = computed(network, (picture * (1 + last_digits)).astype(np.float32))
+    return largest_difference(changed, result) > TOLERANCE
 
 
 def largest_difference(found: Tensor, expected: Tensor) -> float:
