@@ -8,7 +8,7 @@ from itertools import cycle, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from zorse.imaging.tensor import Tensor, padded_places, resize, to_tensor
+from zorse.imaging.tensor import Tensor, padded_places, resize, to_range, to_tensor
 from zorse.model.card import ModelCard
 from zorse.model.parity import PictureKind
 from zorse.runtime.passes import MIN_SIDE
@@ -58,9 +58,10 @@ def cases(card: ModelCard, real: Sequence[Batch]) -> Iterator[Case]:
 
 
 def padded(pixels: Batch, card: ModelCard) -> Tensor:
-    """What the network gets of pictures: (N, C, H', W') in [-1, 1], padded as Zorse's own runtime does it."""
+    """What the network gets of pictures: (N, C, H', W') in its range, padded as Zorse's own runtime does it."""
     rows, columns = (padded_places(side, card.size_multiple, MIN_SIDE) for side in pixels.shape[1:3])
-    return np.concatenate([to_tensor(picture[rows][:, columns]) for picture in pixels])
+    shown = np.concatenate([to_tensor(picture[rows][:, columns]) for picture in pixels])
+    return to_range(shown, card.value_range)
 
 
 def filled(picture: Batch, height: int, width: int) -> Batch:

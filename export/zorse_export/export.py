@@ -89,7 +89,7 @@ def export_onnx(
         precision: "fp16" stores the weights in 16 bits, which halves the file, and computes in 32. "fp16-compute" also
             computes convolutions in 16 bits, for GPUs. "int8" computes them in 8 bits, for CPUs.
         io: "uint8": one input `image` and one output `translation`, uint8 (N, H, W, 3) of any N, H, W >= 1. "float":
-            the same names, float32 (N, 3, H, W) in [-1, 1], H and W multiples of `card.size_multiple`.
+            the same names, float32 (N, 3, H, W) in `card.value_range`, H and W multiples of `card.size_multiple`.
         pictures: real ones of the source domain. They take part in the comparison, and "int8" is calibrated with them.
         evaluation: for "int8": the report then says what the 8 bits do to KID.
         keep_slower: writes "int8" also where it is not faster on this computer.

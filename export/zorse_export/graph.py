@@ -60,7 +60,7 @@ class Traced:
 
 
 def generator_graph(network: nn.Module, card: ModelCard, source: str, result: str) -> Traced:
-    """A generator as a graph from float32 (N, C, H, W) to (N, out, H, W), both in [-1, 1].
+    """A generator as a graph from float32 (N, C, H, W) to (N, out, H, W), both in the card's range.
 
     Args:
         network: on the CPU, in evaluation mode.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from zorse.errors import ExportError
-from zorse.imaging.tensor import Tensor, crop, to_pixels
+from zorse.imaging.tensor import Tensor, crop, from_range, to_pixels
 from zorse.model.architecture import Frozen
 from zorse.model.card import ModelCard
 from zorse.model.parity import Bounds, Compared, ExportPrecision, Io
@@ -117,17 +117,24 @@ def compare(candidate: Candidate, judges: Judges, real: Sequence[Batch], blame: 
     checks = []
     for case in cases(candidate.card, real):
         picture = padded(case.pixels, candidate.card)
-        found = run_graph(judged_session, picture)
-        expected = computed(judges.same_weights, picture)
-        original = expected if judges.original is judges.same_weights else computed(judges.original, picture)
+        card = candidate.card
+        found = _computed_by_graph(judged_session, picture, card)
+        expected = _computed(judges.same_weights, picture, card)
+        original = expected if judges.original is judges.same_weights else _computed(judges.original, picture, card)
         measured = _Measured(largest_difference(found, expected), psnr(found, original))
         if math.isfinite(measured.difference):
-            own = _rounded(found if core_session is None else run_graph(core_session, picture), case.pixels)
+            own = _rounded(
+                found if core_session is None else _computed_by_graph(core_session, picture, card), case.pixels
+            )
             pixels = own if session is None else run_graph(session, case.pixels)
             levels = _level_difference(pixels, _rounded(expected, case.pixels))
             measured = replace(measured, levels=levels, around=_level_difference(pixels, own))
         problem = measured.problem(BOUNDS[candidate.precision])
-        if problem and min(case.pixels.shape[1:3]) < MIN_SIDE and _undetermined(judges.original, picture, original):
+        if (
+            problem
+            and min(case.pixels.shape[1:3]) < MIN_SIDE
+            and _undetermined(judges.original, picture, original, card)
+        ):
             continue
         if problem:
             raise ExportError(_complaint(candidate, case, problem, blame(picture)))
@@ -197,7 +204,7 @@ def open_session(model: bytes, card: ModelCard) -> onnxruntime.InferenceSession:
 
 
 def run_graph(session: onnxruntime.InferenceSession, pictures: NDArray[Any]) -> NDArray[Any]:
-    """(N, C, H, W) in [-1, 1] through a float graph, or (N, H, W, 3) uint8 through one that takes pixels.
+    """(N, C, H, W) in its range through a float graph, or (N, H, W, 3) uint8 through one that takes pixels.
 
     Raises:
         ExportError: ONNX Runtime cannot compute it.
@@ -212,17 +219,22 @@ def run_graph(session: onnxruntime.InferenceSession, pictures: NDArray[Any]) -> 
     return result
 
 
-def computed(network: nn.Module, picture: Tensor) -> Tensor:
-    """(N, C, H, W) in [-1, 1] -> (N, out, H, W) through PyTorch, computed in 64 bits and rounded to 32."""
+def _computed_by_graph(session: onnxruntime.InferenceSession, picture: Tensor, card: ModelCard) -> Tensor:
+    """(N, C, H, W) in the card's range -> (N, out, H, W) in [-1, 1] through ONNX Runtime."""
+    return from_range(run_graph(session, picture), card.value_range)
+
+
+def _computed(network: nn.Module, picture: Tensor, card: ModelCard) -> Tensor:
+    """The same through PyTorch, in 64 bits, rounded to 32."""
     with torch.inference_mode():
         result: Tensor = network(torch.from_numpy(picture).double()).float().numpy()
-    return result
+    return from_range(result, card.value_range)
 
 
-def _undetermined(network: nn.Module, picture: Tensor, result: Tensor) -> bool:
+def _undetermined(network: nn.Module, picture: Tensor, result: Tensor, card: ModelCard) -> bool:
     """Whether changes of the picture's last digits change the result by more than `TOLERANCE`."""
     last_digits = np.random.default_rng(0).uniform(-1, 1, picture.shape) * np.finfo(np.float32).eps
-    changed = computed(network, (picture * (1 + last_digits)).astype(np.float32))
+    changed = _computed(network, (picture * (1 + last_digits)).astype(np.float32), card)
     return largest_difference(changed, result) > TOLERANCE
 
 

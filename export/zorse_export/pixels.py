@@ -1,12 +1,13 @@
 """The uint8 graph around a float core: pixels in, pixels out, of any size.
 
-What is here in ONNX is in numpy in `zorse.imaging.tensor`: `padded_places`, `to_tensor`, `crop` and `to_pixels`, in the
-same order and with the same constants, so that both give the same pixels.
+What is here in ONNX is in numpy in `zorse.imaging.tensor`: `padded_places`, `to_tensor`, `to_range`, `crop`, `from_range`
+and `to_pixels`, in the same order and with the same constants, so that both give the same pixels.
 """
 
 import onnx
 from onnx import helper, parser
 
+from zorse.imaging.tensor import centre_and_half
 from zorse.model.card import ModelCard
 from zorse.model.model_file import CORE_INPUT, CORE_OUTPUT, INPUT_NAME, OUTPUT_NAME
 from zorse.runtime.passes import MIN_SIDE
@@ -16,7 +17,7 @@ def with_pixels(core: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
     """A model with the input `image` and the output `translation`, both uint8 (N, H, W, C) of any N, H, W >= 1.
 
     Args:
-        core: from `CORE_INPUT` to `CORE_OUTPUT`, float32 (N, C, H, W) in [-1, 1]; it is left as it is.
+        core: from `CORE_INPUT` to `CORE_OUTPUT`, float32 (N, C, H, W) in the card's range; it is left as it is.
         card: gives size multiple and channels.
     """
     before, after = (_with_own_names(parser.parse_graph(text)) for text in (_before(card), _after(card)))
@@ -46,7 +47,7 @@ def _with_own_names(graph: onnx.GraphProto) -> onnx.GraphProto:
 
 
 def _before(card: ModelCard) -> str:
-    """From `image` to `CORE_INPUT`: a picture is padded to what the network takes, and scaled to [-1, 1]."""
+    """From `image` to `CORE_INPUT`: a picture is padded to what the network takes, and scaled to the card's range."""
     channels, multiple = card.architecture.in_channels, card.size_multiple
     return f"""
         before (uint8[batch, height, width, {channels}] {INPUT_NAME})
@@ -63,7 +64,7 @@ def _before(card: ModelCard) -> str:
             planes = Transpose <perm = [0, 3, 1, 2]> (padded)
             levels = Cast <to = 1> (planes)
             scaled = Div (levels, half_range)
-            {CORE_INPUT} = Sub (scaled, unit)
+            {_to_range(card)}
         }}"""
 
 
@@ -87,6 +88,29 @@ def _places(side: str, axis: int) -> str:
             {side}_shown = Where ({side}_suffices, {side}_mirrored, {side}_repeated)"""
 
 
+def _to_range(card: ModelCard) -> str:
+    """From levels divided by `half_range` to `CORE_INPUT`, as in `to_tensor` and `to_range`."""
+    if card.value_range == (-1, 1):
+        return f"{CORE_INPUT} = Sub (scaled, unit)"
+    centre, half = centre_and_half(card.value_range)
+    return f"""
+            centred = Sub (scaled, unit)
+            half_width = Constant <value_float = {half!r}> ()
+            centre = Constant <value_float = {centre!r}> ()
+            widened = Mul (centred, half_width)
+            {CORE_INPUT} = Add (widened, centre)"""
+
+
+def _clipped(card: ModelCard) -> str:
+    """From `cropped` to `clipped`, in [-1, 1], as in `from_range`; `half_width` and `centre` are those of `_to_range`."""
+    if card.value_range == (-1, 1):
+        return "clipped = Clip (cropped, lowest, highest)"
+    return """
+            shifted = Sub (cropped, centre)
+            unit_range = Div (shifted, half_width)
+            clipped = Clip (unit_range, lowest, highest)"""
+
+
 def _after(card: ModelCard) -> str:
     """From `CORE_OUTPUT` to `translation`: cropped to the picture and rounded to levels, halves to even ones.
 
@@ -100,7 +124,7 @@ def _after(card: ModelCard) -> str:
         {{
             picture_size = Shape <start = 1, end = 3> ({INPUT_NAME})
             cropped = Slice ({CORE_OUTPUT}, origin, picture_size, sides)
-            clipped = Clip (cropped, lowest, highest)
+            {_clipped(card)}
             raised = Add (clipped, unit)
             enlarged = Mul (raised, half_range)
             rounded = Round (enlarged)

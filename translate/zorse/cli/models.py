@@ -83,7 +83,7 @@ def info(
         return
     lines = {"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card)
     lines["at test time"] = _at_test(card)
-    _print_lines(lines if parity is None else lines | described_parity(parity))
+    _print_lines(lines if parity is None else lines | described_parity(parity, card.value_range))
 
 
 @models.command()

@@ -35,6 +35,28 @@ def to_pixels(tensor: Tensor, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
     return np.ascontiguousarray(np.rint(values, out=values).astype(dtype))
 
 
+def to_range(tensor: Tensor, value_range: tuple[float, float]) -> Tensor:
+    """From [-1, 1] to (lowest, highest): to what a network works with. The same tensor where that is [-1, 1]."""
+    if value_range == (-1, 1):
+        return tensor
+    centre, half = centre_and_half(value_range)
+    return tensor * np.float32(half) + np.float32(centre)
+
+
+def from_range(tensor: Tensor, value_range: tuple[float, float]) -> Tensor:
+    """The inverse of `to_range`."""
+    if value_range == (-1, 1):
+        return tensor
+    centre, half = centre_and_half(value_range)
+    return (tensor - np.float32(centre)) / np.float32(half)
+
+
+def centre_and_half(value_range: tuple[float, float]) -> tuple[float, float]:
+    """The middle of a range, and half its width."""
+    lowest, highest = value_range
+    return (lowest + highest) / 2, (highest - lowest) / 2
+
+
 def padded_places(side: int, multiple: int, minimum: int = 1) -> NDArray[np.intp]:
     """What each place of an axis shows that is padded at its end to a multiple of `multiple`, and at least `minimum`.
 

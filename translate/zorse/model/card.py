@@ -1,8 +1,9 @@
 """ModelCard: what a model file says of itself, so that a lone file can be used by somebody who knows nothing else."""
 
+from math import isfinite
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from zorse.errors import WeightsError
 from zorse.model.architecture import Frozen, GeneratorConfig
@@ -55,7 +56,8 @@ class ModelCard(Frozen):
     direction: Direction = "AtoB"
     architecture: GeneratorConfig
     value_range: tuple[float, float] = (-1.0, 1.0)
-    """Range of the network's input and output."""
+    """Lowest and highest value, (-1, 1) as in the papers or (0, 1) for example, of the network's input and output: what
+    the darkest and the lightest level of a picture become. Whatever runs the model converts."""
     native_size: int = Field(default=256, ge=1)
     """Short side, in pixels, of the pictures that the model was trained on."""
     keeps_detail: bool = True
@@ -79,6 +81,13 @@ class ModelCard(Frozen):
     zorse_version: str = ""
     weights_sha256: str = ""
     """Of the weights (names, shapes, bytes), whatever file they are stored in."""
+
+    @field_validator("value_range")
+    @classmethod
+    def _is_a_range(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not (isfinite(value[0]) and isfinite(value[1]) and value[0] < value[1]):
+            raise ValueError("two numbers were wanted, the lower one first")
+        return value
 
     @property
     def size_multiple(self) -> int:

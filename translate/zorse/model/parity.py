@@ -13,7 +13,7 @@ LICENCE_KEY, SHA256_KEY, VERSION_KEY = "zorse.licence", "zorse.weights_sha256", 
 """Keys of single facts: the licence and the sha256 of the weights, as in the card, and the exporting Zorse."""
 
 Io = Literal["uint8", "float"]
-"""What a file takes and gives: uint8 (N, H, W, 3) of any size, or float32 (N, 3, H, W) in [-1, 1]."""
+"""What a file takes and gives: uint8 (N, H, W, 3) of any size, or float32 (N, 3, H, W) in the card's range."""
 
 ExportPrecision = Literal["fp32", "fp16", "fp16-compute", "int8"]
 """`fp16`: weights stored in 16 bits, computed with in 32. `fp16-compute`: convolutions computed in 16 bits, for GPUs.
@@ -96,9 +96,10 @@ def read_parity(metadata: dict[str, str], file: str) -> ParityReport | None:
         ) from error
 
 
-def described_parity(report: ParityReport) -> dict[str, str]:
-    """The report for people, as label -> text."""
-    takes = {"uint8": "uint8 (N, H, W, 3), any size", "float": "float32 (N, 3, H, W) in [-1, 1]"}
+def described_parity(report: ParityReport, value_range: tuple[float, float]) -> dict[str, str]:
+    """The report for people, as label -> text. The range is that of the card."""
+    values = f"[{value_range[0]:g}, {value_range[1]:g}]"
+    takes = {"uint8": "uint8 (N, H, W, 3), any size", "float": f"float32 (N, 3, H, W) in {values}"}
     found = [
         f"at most {report.difference:.0e} apart on [-1, 1]" if report.difference is not None else "",
         f"at most {report.bounds.levels} of 255 levels" if report.bounds.levels is not None else "",

@@ -10,7 +10,7 @@ import numpy as np
 
 from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.picture import Pixels
-from zorse.imaging.tensor import Tensor, crop, padded_places, resize, to_tensor
+from zorse.imaging.tensor import Tensor, crop, from_range, padded_places, resize, to_range, to_tensor
 from zorse.model.card import ModelCard
 from zorse.runtime.streamed.execute import Norms, Progress, Report, Write, stream
 from zorse.runtime.streamed.generators import generator_program
@@ -20,7 +20,8 @@ from zorse.runtime.streamed.plan import UNUSED, TooLittleMemory, plan_exact, pla
 from zorse.system.memory import Returning, available_memory, format_memory
 
 Backend = Callable[[Tensor], Tensor]
-"""(N, 3, H, W) float32 in [-1, 1] -> the same shape and range; H and W are multiples of the card's `size_multiple`."""
+"""(N, 3, H, W) float32 in the card's `value_range` -> the same shape and range; H and W are multiples of the card's
+`size_multiple`."""
 
 Tiling = Literal["auto", "exact", "whole", "fast"]
 """`whole`: one pass. `exact`: streamed, with the same result. `auto`: one pass where the memory suffices, else exact.
@@ -149,7 +150,7 @@ class _Job:
         return True
 
     def whole(self) -> None:
-        before = to_tensor(self.seen.everything())
+        before = self._tensor(self.seen.everything())
         after = self.backend(before)
         if after.shape != before.shape:
             raise WeightsError(
@@ -185,7 +186,7 @@ class _Job:
         pixels = resize(self.seen.everything(), height, width)
         small = _padded(Seen(height, width, lambda window: pixels[window.slices]), self.card.size_multiple)
         plan = plan_exact(kernels.program, small.height, small.width, memory, kernels.comfortable)
-        return stream(plan, kernels, lambda window: to_tensor(small.pixels(window)), lambda _window, _tile: None)
+        return stream(plan, kernels, lambda window: self._tensor(small.pixels(window)), lambda _window, _tile: None)
 
     def _report(self, to_spare: int) -> Report:
         """After each tile: too much that is free goes back to the system, and the caller is told."""
@@ -199,7 +200,10 @@ class _Job:
         return report
 
     def _read(self, window: Window) -> Tensor:
-        return to_tensor(self.seen.pixels(window))
+        return self._tensor(self.seen.pixels(window))
+
+    def _tensor(self, pixels: Pixels) -> Tensor:
+        return to_range(to_tensor(pixels), self.card.value_range)
 
 
 def padded_side(side: int, multiple: int) -> int:
@@ -255,7 +259,7 @@ def _padded(seen: Seen, multiple: int) -> Seen:
 
 
 def _checked(write: Write, seen: Seen, card: ModelCard) -> Write:
-    """Passes on what lies inside the picture, and nothing but numbers."""
+    """Passes on what lies inside the picture, in [-1, 1], and nothing but numbers."""
 
     def checked(window: Window, after: Tensor) -> None:
         rows, columns = (
@@ -269,7 +273,7 @@ def _checked(write: Write, seen: Seen, card: ModelCard) -> Write:
                 f"The model {card.name!r} computed values that are not numbers (NaN or infinite). Its weights are "
                 "broken, or its precision is too small for this picture: try its fp32 version."
             )
-        write(Window(rows, columns), inside)
+        write(Window(rows, columns), from_range(inside, card.value_range))
 
     return checked
 

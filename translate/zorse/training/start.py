@@ -17,7 +17,7 @@ from zorse.legacy.reading import file_sha256, is_own, read_content
 from zorse.legacy.recognise import ForeignGenerator
 from zorse.loading import PICKLES, locate
 from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig
-from zorse.model.card import Direction
+from zorse.model.card import Direction, ModelCard
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
@@ -91,7 +91,22 @@ def read_model(model: str) -> list[Trained]:
 def _in_model_file(model: str) -> TrainedGenerator:
     file = locate(model)
     network, card = load_onnx_generator(file) if file.suffix.lower() == ".onnx" else load_generator(file)
+    check_trains(model, card)
     return TrainedGenerator(model, "", file_sha256(file), card.direction, card.architecture, network.state_dict())
+
+
+def check_trains(model: str, card: ModelCard) -> None:
+    """Whether training can go on from a generator, or learn from it.
+
+    Raises:
+        IncompatibleWeights: it works with other numbers than those of the training.
+    """
+    if card.value_range != (-1, 1):
+        lowest, highest = card.value_range
+        raise IncompatibleWeights(
+            f"The network of {model} takes and gives numbers from {lowest:g} to {highest:g}; training works with -1 to "
+            "1. Take a generator of that range."
+        )
 
 
 def _in_checkpoint(file: Path) -> list[Trained]:

@@ -16,6 +16,7 @@ from zorse.model.card import Direction, ModelCard
 from zorse.recipes.distillation import TeacherConfig
 from zorse.training.config import read_config
 from zorse.training.files import RunFolder, check_translates, names_a_folder
+from zorse.training.start import check_trains
 
 
 class FoundTeacher(NamedTuple):
@@ -59,6 +60,7 @@ def find_teacher(model: str, direction: Direction | None = None) -> FoundTeacher
         model = str(path.resolve())
     network, card = read_teacher(model)
     check_direction(model, card, direction)
+    check_trains(model, card)
     config = TeacherConfig(
         model=model,
         weights_sha256=weights_sha256(stored_weights(network, "fp32")),
