@@ -1,7 +1,7 @@
 """The uint8 graph around a float core: pixels in, pixels out, of any size.
 
-What is here in ONNX is in numpy in `zorse.imaging.tensor`: `padded_places`, `to_tensor`, `to_range`, `crop`, `from_range`
-and `to_pixels`, in the same order and with the same constants, so that both give the same pixels.
+What is here in ONNX is in numpy in `zorse.imaging.tensor`: `padded_places`, `to_tensor`, `to_range`, `crop`,
+`from_range` and `to_pixels`, in the same order and with the same constants, so that both give the same pixels.
 """
 
 import onnx
@@ -102,7 +102,7 @@ def _to_range(card: ModelCard) -> str:
 
 
 def _clipped(card: ModelCard) -> str:
-    """From `cropped` to `clipped`, in [-1, 1], as in `from_range`; `half_width` and `centre` are those of `_to_range`."""
+    """From `cropped` to `clipped`, in [-1, 1], as in `from_range`, with the numbers of `_to_range`."""
     if card.value_range == (-1, 1):
         return "clipped = Clip (cropped, lowest, highest)"
     return """

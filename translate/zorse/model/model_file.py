@@ -6,7 +6,7 @@ and the card's JSON in `metadata_props`. Two kinds:
 - uint8: both uint8 (N, H, W, 3) RGB. Scaling, padding, cropping and rounding are in the graph, around a core between
   two tensors of fixed names, which are like those of the other kind. The core alone is run here: 16-bit pictures,
   blends and streaming need what it computes.
-- float: both float32 (N, 3, H, W) in the card's `value_range`, where H and W are multiples of the card's `size_multiple`.
+- float: both float32 (N, 3, H, W) in the card's `value_range`; H and W are multiples of its `size_multiple`.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ INPUT_NAME = "image"
 OUTPUT_NAME = "translation"
 
 CORE_INPUT = "image_float"
-"""What the core of a uint8 file takes: float32 (N, 3, H', W') in the card's range, H' and W' multiples of its size multiple."""
+"""What the core of a uint8 file takes: float32 (N, 3, H', W') in the card's range; H' and W' are multiples of the size multiple."""
 CORE_OUTPUT = "translation_float"
 """What it gives: the same shape and range."""
 
