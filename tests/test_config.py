@@ -108,7 +108,9 @@ def test_overrides_are_typed_and_leave_the_rest_alone():
             'recipe.discriminators=[{kind="patchgan", n_layer=3}]',
             r"discriminators.0.n_layer'.* Did you mean 'n_layers'",
         ),
-        ("recipe.discriminators.0.n_layers=2", r"'recipe.discriminators.0.n_layers' cannot be set.* whole value"),
+        ("recipe.discriminators.0.n_layers=2", r"'n_layers' is unknown.* Known there: augment, base_channels"),
+        ("recipe.discriminators.1.base_channels=2", r"a number from 0 to 0 was wanted, not '1'"),
+        ("recipe.betas.0.n_layers=2", r"'recipe.betas.0.n_layers' cannot be set: recipe.betas.0 is not a table now"),
         ("recipe.generator.kind=resnet", r'whole table: recipe.generator={kind="resnet"}'),
         ('recipe={kind="stargan"}', r"recipe: .*'stargan'.*'pix2pix', 'cyclegan'"),
         ("recipe.lambda_cycle=many", r"recipe.lambda_cycle: .*number.* \(got 'many'\)"),
@@ -233,3 +235,20 @@ def test_files_that_are_no_text_or_not_there(tmp_path):
 def test_a_generator_of_another_kind_can_be_chosen_for_any_preset():
     config = with_overrides(cyclegan_horse2zebra(), ['recipe.generator={kind="compact"}'])
     assert config.recipe.generator == CompactConfig()
+
+
+def test_tables_get_the_defaults_of_their_kind_so_that_later_settings_find_them():
+    changes = ['recipe.generator={kind="resnet", base_channels=8}', "recipe.generator.n_blocks=6"]
+    generator = with_overrides(compact_horse2zebra(), changes).recipe.generator
+    assert generator == ResnetConfig(base_channels=8, n_blocks=6)
+
+
+def test_elements_of_lists_are_set_by_their_numbers():
+    changes = [
+        'recipe.discriminators=[{kind="pixel"}, {kind="patchgan"}]',
+        "recipe.discriminators.1.n_layers=2",
+        "recipe.betas.0=0.4",
+    ]
+    recipe = with_overrides(compact_horse2zebra(), changes).recipe
+    assert recipe.discriminators == (PixelConfig(), PatchGANConfig(n_layers=2))
+    assert recipe.betas == (0.4, 0.999)

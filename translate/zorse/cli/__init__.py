@@ -18,6 +18,7 @@ from zorse.cli import (  # noqa: F401
     evaluate,
     export,
     models,
+    settings,
     train,
     translate,
     ui,

@@ -15,7 +15,9 @@ class Stage(Frozen):
     after: float = Field(gt=0, lt=1)
     """Share of the run after which they are cut."""
     load_size: PositiveInt
+    """Short side, in pixels, after resizing, from then on."""
     crop_size: PositiveInt
+    """Side, in pixels, of the square cut out at random, from then on."""
 
 
 class Crops(Frozen):

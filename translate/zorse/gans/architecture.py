@@ -46,9 +46,11 @@ class MLPGeneratorConfig(Frozen):
 
     kind: Literal["mlp"] = "mlp"
     latent: LatentConfig = LatentConfig(noise=2)
+    """What a sample is drawn from."""
     hidden: tuple[PositiveInt, ...] = (128, 128)
     """Width of each hidden layer, with ReLU."""
     norm: SampleNorm = "none"
+    """Normalisation after each layer but the last."""
     shape: tuple[PositiveInt, ...] = (2,)
     """(2,) for points in the plane, without bounds; (channels, height, width) for pictures, in [-1, 1]."""
 
@@ -64,6 +66,7 @@ class DCGANGeneratorConfig(Frozen):
 
     kind: Literal["dcgan"] = "dcgan"
     latent: LatentConfig = LatentConfig()
+    """What a sample is drawn from."""
     channels: Literal[1, 2, 3, 6] = 3
     """Of a picture; 2 and 6 are two pictures at once, as CoGAN draws them."""
     size: Literal[8, 16, 32, 64, 128] = 64
@@ -71,6 +74,7 @@ class DCGANGeneratorConfig(Frozen):
     base_channels: PositiveInt = 64
     """Channels at half the full resolution, doubled at each lower one; the paper's ngf."""
     norm: SampleNorm = "batch"
+    """Normalisation after each layer but the last."""
     growing: bool = False
     """Begin with 8 x 8 pixels and fade the higher resolutions in, one after the other (Karras et al. 2018)."""
 
@@ -85,11 +89,15 @@ class CoupledGeneratorConfig(Frozen):
 
     kind: Literal["coupled"] = "coupled"
     latent: LatentConfig = LatentConfig()
+    """What a sample is drawn from."""
     channels: Literal[1, 3] = 1
     """Of one picture."""
     size: Literal[16, 32, 64, 128] = 32
+    """Side of a picture in pixels."""
     base_channels: PositiveInt = 64
+    """Channels at half the full resolution, doubled at each lower one; the papers' ngf."""
     norm: SampleNorm = "batch"
+    """Normalisation after each layer but the last."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,6 +117,7 @@ class MLPJudgeConfig(Frozen):
     hidden: tuple[PositiveInt, ...] = (128, 128)
     """Width of each hidden layer, with LeakyReLU 0.2."""
     spectral_norm: bool = False
+    """Limit how steep the network can become, by spectral normalisation of its weights (Miyato et al. 2018)."""
     minibatch_kernels: NonNegativeInt = 0
     """Numbers that tell how near a sample is to the others of its batch (minibatch discrimination, Salimans et al.
     2016, section 3.2); 0: each sample is judged alone."""
@@ -123,6 +132,7 @@ class DCGANJudgeConfig(Frozen):
     norm: Literal["batch", "none"] = "batch"
     """`none` for critics with a gradient penalty, where each picture must have a gradient of its own."""
     spectral_norm: bool = False
+    """Limit how steep the network can become, by spectral normalisation of its weights (Miyato et al. 2018)."""
     minibatch_kernels: NonNegativeInt = 0
     """As above."""
 

@@ -14,7 +14,7 @@ Norm = Literal["batch", "instance", "instance_affine", "none"]
 class Frozen(BaseModel):
     """Immutable settings; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ResnetConfig(Frozen):
@@ -22,12 +22,15 @@ class ResnetConfig(Frozen):
 
     kind: Literal["resnet"] = "resnet"
     in_channels: PositiveInt = 3
+    """Channels of the input picture."""
     out_channels: PositiveInt = 3
+    """Channels of the output picture."""
     base_channels: PositiveInt = 64
     """Channels of the first convolution; the papers' ngf."""
     n_blocks: int = Field(default=9, ge=0)
     """Residual blocks: 9 for 256 px and more, 6 for 128 px."""
     norm: Norm = "instance"
+    """Normalisation after each convolution."""
     downsampling: Literal["strided", "blur"] = "strided"
     """`strided` as published; `blur` convolves at full resolution and halves after a blur, as CUT does."""
     upsampling: Literal["transposed", "resize", "bilinear"] = "transposed"
@@ -47,12 +50,15 @@ class UnetConfig(Frozen):
 
     kind: Literal["unet"] = "unet"
     in_channels: PositiveInt = 3
+    """Channels of the input picture."""
     out_channels: PositiveInt = 3
+    """Channels of the output picture."""
     base_channels: PositiveInt = 64
     """Channels of the outermost level; the papers' ngf."""
     depth: int = Field(default=8, ge=3)
     """Halvings of the resolution: 8 is the paper's U-Net-256, 7 its U-Net-128."""
     norm: Norm = "batch"
+    """Normalisation after each convolution."""
     dropout: bool = True
     """Dropout 0.5 in the up to three levels next to the bottleneck that are as wide as it."""
 
@@ -67,13 +73,17 @@ class CompactConfig(Frozen):
 
     kind: Literal["compact"] = "compact"
     in_channels: Literal[3] = 3
+    """Channels of the input picture."""
     out_channels: Literal[3] = 3
+    """Channels of the output picture."""
     base_channels: PositiveInt = 96
     """Channels at quarter resolution."""
     n_blocks: int = Field(default=6, ge=1)
+    """Residual blocks."""
     finish_channels: PositiveInt = 12
     """Channels of the full-resolution finish."""
     norm: Norm = "instance"
+    """Normalisation after each convolution."""
 
     @property
     def size_multiple(self) -> int:
@@ -105,9 +115,11 @@ class PatchGANConfig(Frozen):
     n_layers: PositiveInt = 3
     """Halvings of the resolution; 3 gives the 70x70 patch."""
     norm: Norm = "instance"
+    """Normalisation after each convolution but the first and the last."""
     downsampling: Literal["strided", "blur"] = "strided"
     """`strided` as published; `blur` convolves at full resolution and halves after a blur, as CUT does."""
     spectral_norm: bool = False
+    """Limit how steep the network can become, by spectral normalisation of its weights (Miyato et al. 2018)."""
     scales: PositiveInt = 1
     """Networks that judge the picture, each at half the resolution of the one before; 3 in pix2pixHD."""
     augment: Annotated[tuple[Augmentation, ...], _policy(DIFF_AUGMENT)] = ()
@@ -125,7 +137,9 @@ class PixelConfig(Frozen):
 
     kind: Literal["pixel"] = "pixel"
     base_channels: PositiveInt = 64
+    """Channels of the first convolution; the papers' ndf."""
     norm: Norm = "instance"
+    """Normalisation after the second convolution."""
     augment: Annotated[tuple[Augmentation, ...], _policy(DIFF_AUGMENT)] = ()
     """What pictures go through before they are judged, in this order, for small sets; true: all of DiffAugment."""
 

@@ -25,6 +25,7 @@ class Metric(Frozen):
     name: str
     """For example "KID x 1000 (EfficientNet-Lite0)"."""
     value: float
+    """What was measured."""
     interval: tuple[float, float] | None = None
     """95 % confidence interval."""
     protocol: str
@@ -39,22 +40,30 @@ class TrainingData(Frozen):
     """Where the pictures came from and on what terms."""
 
     name: str
+    """Of the set."""
     origin: str
+    """Where the pictures come from."""
     licence: str
+    """Of the pictures."""
     n_pictures: int = Field(ge=0)
+    """Pictures that the model was trained on."""
 
 
 class ModelCard(Frozen):
     """What a translation model is, what it expects, and how it came to be."""
 
     name: str = Field(min_length=1)
+    """Of the model, as in "horse2zebra"."""
     task: str
     """What the model does, in a few words: "horse to zebra"."""
     domain_a: str
     """What the pictures of domain A show."""
     domain_b: str
+    """What the pictures of domain B show."""
     direction: Direction = "AtoB"
+    """From which domain to which the model translates."""
     architecture: GeneratorConfig
+    """Of the network, with all its settings."""
     value_range: tuple[float, float] = (-1.0, 1.0)
     """Lowest and highest value, (-1, 1) as in the papers or (0, 1) for example, of the network's input and output: what
     the darkest and the lightest level of a picture become. Whatever runs the model converts."""
@@ -69,16 +78,21 @@ class ModelCard(Frozen):
     norm_at_test: Literal["picture", "running"] = "picture"
     """Normalisation statistics: of each picture (InstanceNorm) or running averages of the training (BatchNorm)."""
     dropout_at_test: bool = False
+    """Whether dropout stays active."""
     licence: str = "not stated"
     """Of the weights."""
     state: Literal["release", "preview"] = "release"
     """`preview`: does its job on some pictures only."""
     training_data: TrainingData | None = None
+    """What the model was trained on."""
     training: str = ""
     """Recipe, iterations, hours and hardware in one sentence."""
     metrics: tuple[Metric, ...] = ()
+    """What was measured of it."""
     notes: str = ""
+    """What else its users should know."""
     zorse_version: str = ""
+    """Of the Zorse that wrote the card."""
     weights_sha256: str = ""
     """Of the weights (names, shapes, bytes), whatever file they are stored in."""
 

@@ -38,11 +38,13 @@ class Entry(Frozen):
     file: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
     """File name inside the weights folder or the cache."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the file."""
     title: str
     """For people: "Horse to zebra"."""
     task: str
     """As in the card: "horse to zebra"; what its samples show where it draws them from noise."""
     state: Literal["release", "preview"]
+    """See `ModelCard.state`."""
     url: str | None = Field(default=None, pattern=r"^https?://")
     """Where to download a file that is not in the package."""
 
@@ -51,16 +53,23 @@ class Official(Frozen):
     """A published checkpoint of pytorch-CycleGAN-and-pix2pix; `zorse.legacy.official` converts it."""
 
     url: str = Field(pattern=r"^https?://")
+    """Of the checkpoint."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Of the checkpoint; None where its publisher gives none, so that nobody can tell whether what came is genuine."""
     domain_a: str
+    """See `ModelCard`."""
     domain_b: str
+    """Likewise."""
     direction: Direction
+    """Likewise."""
     keeps_detail: bool
+    """Likewise."""
     data: str
     """Name of the set that it was trained on."""
     data_origin: str
+    """See `TrainingData.origin`."""
     data_licence: str
+    """See `TrainingData.licence`."""
 
     @property
     def task(self) -> str:

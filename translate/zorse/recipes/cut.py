@@ -28,9 +28,11 @@ class CUTConfig(Frozen):
 
     kind: Literal["cut"] = "cut"
     generator: GeneratorConfig = ResnetConfig(downsampling="blur", upsampling="bilinear")
+    """From domain A to domain B."""
     discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(downsampling="blur"),)
     """Judges of domain B; several look at the same picture."""
     objective: Objective = "lsgan"
+    """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Real pictures are labelled 1 minus this (one-sided)."""
     lambda_nce: NonNegativeFloat = 1.0
@@ -48,10 +50,11 @@ class CUTConfig(Frozen):
     lambda_gradient_penalty: NonNegativeFloat = 10.0
     """Weight of the gradient penalty, used with objective = "wgan_gp" only."""
     learning_rate: PositiveFloat = 2e-4
-    """Of the generator and the embedding."""
+    """Learning rate of the generator and the embedding."""
     discriminator_learning_rate: PositiveFloat = 2e-4
+    """Learning rate of the discriminator."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
-    """Of Adam."""
+    """Decay rates of Adam's averages of the gradient and of its square."""
 
 
 def fastcut(**settings: Any) -> CUTConfig:

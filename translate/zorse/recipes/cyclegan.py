@@ -26,9 +26,11 @@ class CycleGANConfig(Frozen):
 
     kind: Literal["cyclegan"] = "cyclegan"
     generator: GeneratorConfig = ResnetConfig()
+    """Of both directions."""
     discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(),)
     """Judges of each domain; several look at the same picture."""
     objective: Objective = "lsgan"
+    """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Real pictures are labelled 1 minus this (one-sided)."""
     lambda_cycle: NonNegativeFloat = 10.0
@@ -40,10 +42,11 @@ class CycleGANConfig(Frozen):
     pool_size: int = Field(default=50, ge=0)
     """Generated pictures that the discriminators are shown again; 50 in the paper."""
     learning_rate: PositiveFloat = 2e-4
-    """Of the generators."""
+    """Learning rate of the generators."""
     discriminator_learning_rate: PositiveFloat = 2e-4
+    """Learning rate of the discriminators."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
-    """Of Adam."""
+    """Decay rates of Adam's averages of the gradient and of its square."""
 
 
 class CycleGAN:

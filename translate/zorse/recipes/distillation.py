@@ -36,10 +36,15 @@ class TeacherConfig(Frozen):
     weights_sha256: str
     """Of its weights: a run that goes on needs the same teacher."""
     name: str
+    """Of the teacher."""
     task: str
+    """What it does, in a few words."""
     direction: Direction
+    """From which domain to which it translates."""
     keeps_detail: bool
+    """Whether its output shows the same things in the same places as its input."""
     licence: str
+    """Of its weights."""
 
 
 class DistillationConfig(Frozen):
@@ -47,6 +52,7 @@ class DistillationConfig(Frozen):
 
     kind: Literal["distillation"] = "distillation"
     teacher: TeacherConfig
+    """Whose pictures the student learns to give; `zorse distill` fills this in."""
     source: Literal["A", "B"] = "A"
     """Side of the data that the teacher translates; the other one holds real pictures of its target domain."""
     generator: GeneratorConfig = CompactConfig()
@@ -54,6 +60,7 @@ class DistillationConfig(Frozen):
     discriminators: tuple[DiscriminatorConfig, ...] = (ProjectedConfig(),)
     """Judges of the target domain; several look at the same picture."""
     objective: Literal["nonsaturating", "lsgan", "hinge"] = "hinge"
+    """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Real pictures are labelled 1 minus this (one-sided)."""
     lambda_l1: NonNegativeFloat = 10.0
@@ -63,10 +70,11 @@ class DistillationConfig(Frozen):
     lambda_adversarial: NonNegativeFloat = 1.0
     """Weight of the adversarial loss."""
     learning_rate: PositiveFloat = 4e-4
-    """Of the student."""
+    """Learning rate of the student."""
     discriminator_learning_rate: PositiveFloat = 2e-4
+    """Learning rate of the discriminator."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
-    """Of Adam."""
+    """Decay rates of Adam's averages of the gradient and of its square."""
 
 
 class Distillation:

@@ -27,9 +27,11 @@ class Pix2PixConfig(Frozen):
 
     kind: Literal["pix2pix"] = "pix2pix"
     generator: GeneratorConfig = UnetConfig()
+    """From the input to the target."""
     discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(norm="batch"),)
     """Judges of the pairs. A projected one sees the picture alone, without the input that it was made from."""
     objective: Objective = "nonsaturating"
+    """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Real pairs are labelled 1 minus this (one-sided)."""
     lambda_l1: NonNegativeFloat = 100.0
@@ -39,10 +41,11 @@ class Pix2PixConfig(Frozen):
     lambda_gradient_penalty: NonNegativeFloat = 10.0
     """Weight of the gradient penalty, used with objective = "wgan_gp" only."""
     learning_rate: PositiveFloat = 2e-4
-    """Of the generator."""
+    """Learning rate of the generator."""
     discriminator_learning_rate: PositiveFloat = 2e-4
+    """Learning rate of the discriminator."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
-    """Of Adam."""
+    """Decay rates of Adam's averages of the gradient and of its square."""
 
 
 class Pix2Pix:

@@ -3,6 +3,7 @@
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -47,12 +48,13 @@ class LoopConfig(Frozen):
     accumulate: PositiveInt = 1
     """Steps whose gradients are averaged before the parameters move."""
     seed: int = Field(default=0, ge=0, lt=2**32)
-    """Of the initial weights, the data's order and every other chance."""
+    """Seed of the initial weights, the data's order and every other chance."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How the learning rate falls to zero."""
     decay_from: float = Field(default=0.5, ge=0, le=1)
     """Share of the run after which it begins to fall; half in both papers."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Precision of the networks' computations; weights and losses stay in 32 bits. bf16 and fp16 are faster on GPUs."""
     channels_last: bool = False
     """Store activations as NHWC: faster on GPUs with bf16 or fp16."""
     compile: bool = False
@@ -111,6 +113,7 @@ class RunConfig(Frozen, ABC):
     """What runs of every kind have: those that translate, and those that draw samples (`zorse.gans`)."""
 
     training: LoopConfig = LoopConfig()
+    """The loop: how long, how fast, what is written when."""
 
     @property
     @abstractmethod
@@ -127,16 +130,19 @@ class TrainConfig(RunConfig):
     """Everything that makes a run what it is."""
 
     name: str = Field(min_length=1)
-    """Of the model: "horse2zebra" for the direction A to B."""
+    """The model's name: "horse2zebra" for the direction A to B."""
     name_reverse: str | None = Field(default=None, min_length=1)
-    """Of the model for the direction B to A, for recipes that learn both."""
+    """The name of the model for the direction B to A, for recipes that learn both."""
     domain_a: str
     """What the pictures of domain A show."""
     domain_b: str
+    """What the pictures of domain B show."""
     training_data: TrainingData | None = None
     """Origin and licence of the pictures, for the model card; None: the folder's name, and that nothing is known."""
     data: DataConfig
+    """How the pictures lie in their folder, and how they are cut."""
     recipe: RecipeConfig
+    """The method with its networks."""
     start: tuple[StartingPoint, ...] = ()
     """Networks that do not start with random weights; `--from` fills this in."""
 
@@ -218,19 +224,20 @@ Settings = TypeVar("Settings", bound=RunConfig)
 def with_overrides(config: Settings, overrides: Iterable[str]) -> Settings:
     """The config with `key.subkey=value` settings applied; values are written as in TOML, bare words are strings.
 
-    A list or a table is replaced as a whole: recipe.generator={kind="resnet", n_blocks=6}.
+    A list is replaced as a whole; so is a table, where what is not given gets its default:
+    recipe.generator={kind="resnet", n_blocks=6}. Elements of lists have numbers: recipe.discriminators.0.n_layers=2.
 
     Raises:
         ConfigError: not of that form, an unknown key (the nearest known one is named), or a value that does not fit.
     """
-    settings = config.model_dump()
+    settings = config.model_dump(mode="json")
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
             raise ConfigError(
                 f"A setting is written as key=value, for example recipe.lambda_cycle=5, not {override!r}."
             )
-        _set(settings, key.strip().split("."), _value(text.strip()), key.strip())
+        _set(settings, type(config), key.strip(), _value(text.strip()))
     return validated_as(type(config), settings)
 
 
@@ -241,25 +248,47 @@ def _value(text: str) -> Any:
         return text
 
 
-def _set(settings: dict[str, Any], path: list[str], value: Any, full_key: str) -> None:
-    *parents, last = path
+def _set(settings: dict[str, Any], model: type[BaseModel], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    table: Any = settings
     for depth, parent in enumerate(parents, start=1):
-        if parent not in settings:
-            raise ConfigError(_unknown(full_key, parent, settings))
-        if not isinstance(settings[parent], dict):
+        table = table[_place(table, parent, key)]
+        if not isinstance(table, dict | list):
             raise ConfigError(
-                f"{full_key!r} cannot be set: {'.'.join(path[:depth])} is no table now. Give its whole value, lists as "
-                '[...] and tables as {key = value, ...}, for example recipe.discriminators=[{kind="pixel"}].'
+                f"{key!r} cannot be set: {'.'.join(parents[:depth])} is not a table now. Give its whole value, lists "
+                'as [...] and tables as {key = value, ...}, for example recipe.discriminators=[{kind="pixel"}].'
             )
-        settings = settings[parent]
-    if last not in settings:
-        raise ConfigError(_unknown(full_key, last, settings))
-    if last == "kind" and value != settings["kind"]:
+    place = _place(table, last, key)
+    if place == "kind" and value != table["kind"]:
         raise ConfigError(
-            f"Another kind has other settings, so {full_key!r} cannot be set alone. Give the whole table: "
+            f"Another kind has other settings, so {key!r} cannot be set alone. Give the whole table: "
             f'{".".join(parents)}={{kind="{value}"}}, with those settings in it that shall differ from its defaults.'
         )
-    settings[last] = value
+    here = tuple(part for part in key.split(".") if not part.isdigit())
+    table[place] = (
+        [_complete(each, here, model) for each in value] if isinstance(value, list) else _complete(value, here, model)
+    )
+
+
+def _place(table: dict[str, Any] | list[Any], part: str, key: str) -> str | int:
+    if isinstance(table, dict):
+        if part not in table:
+            raise ConfigError(_unknown(key, part, table))
+        return part
+    if not part.isdigit() or int(part) >= len(table):
+        raise ConfigError(f"{key!r} cannot be set: a number from 0 to {len(table) - 1} was wanted, not {part!r}.")
+    return int(part)
+
+
+def _complete(value: Any, place: tuple[str, ...], model: type[BaseModel]) -> Any:
+    """A table with the defaults of its kind where it says nothing, so that later settings can change these."""
+    if not isinstance(value, dict):
+        return value
+    for known in _models_at(place, model):
+        if "kind" not in known.model_fields or known.model_fields["kind"].default == value.get("kind"):
+            with suppress(ValidationError):  # The whole is checked, and complained about, at the end.
+                return known.model_validate(value).model_dump(mode="json")
+    return value
 
 
 def _unknown(full_key: str, part: str, known: Iterable[str]) -> str:
@@ -295,7 +324,8 @@ def _complaint(problem: ErrorDetails, settings: Mapping[str, Any], model: type[B
     place = problem["loc"]
     key = _written_key(place, settings)
     if problem["type"] == "extra_forbidden":
-        return _unknown(key, str(place[-1]), _fields_at(place[:-1], model))
+        fields = {name for known in _models_at(place[:-1], model) for name in known.model_fields}
+        return _unknown(key, str(place[-1]), fields)
     came = problem["input"]
     got = "" if isinstance(came, Mapping) else f" (got {came!r})"
     return f"{key or 'The settings together'}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}{got}."
@@ -315,15 +345,15 @@ def _written_key(place: tuple[str | int, ...], settings: Any) -> str:
     return ".".join(parts)
 
 
-def _fields_at(place: tuple[str | int, ...], model: type[BaseModel]) -> list[str]:
-    """Names of the settings at a place in the config; a union's members are told apart by their `kind`."""
+def _models_at(place: tuple[str | int, ...], model: type[BaseModel]) -> list[type[BaseModel]]:
+    """What may stand at a place in the config; a union's members are told apart by their `kind`."""
     models: list[type[BaseModel]] = [model]
     for part in place:
         if isinstance(part, int):
             continue  # Of a list, whose elements are of the models found already.
         chosen = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
         models = chosen or [inner for m in models if part in m.model_fields for inner in _models_in(m, part)]
-    return sorted({name for model in models for name in model.model_fields})
+    return models
 
 
 def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:

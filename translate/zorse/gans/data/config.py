@@ -21,6 +21,7 @@ class MixtureConfig(Frozen):
 
     kind: Literal["mixture"] = "mixture"
     distribution: MixtureShape = "ring"
+    """Where the Gaussians lie."""
     std: PositiveFloat | None = None
     """Standard deviation of each Gaussian; None: 0.02 for the ring, 0.05 for the grid, 0.1 for the spiral."""
 
@@ -37,9 +38,11 @@ class DigitsConfig(Frozen):
     size: Literal[28, 32] = 32
     """Side in pixels; 32 adds two pixels of background all around, so that it can be halved."""
     class_names: tuple[str, ...] = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+    """What the labels 0, 1, 2 and so on mean."""
     only: tuple[int, ...] = ()
     """Labels that are taken; none: all. They keep their numbers."""
     companion: Companion = "none"
+    """What comes with each sample."""
 
 
 class PicturesConfig(Frozen):
@@ -53,6 +56,7 @@ class PicturesConfig(Frozen):
     flip: bool = True
     """Mirror left to right with probability 0.5."""
     companion: Companion = "none"
+    """What comes with each sample."""
 
 
 SampleDataConfig = Annotated[MixtureConfig | DigitsConfig | PicturesConfig, Field(discriminator="kind")]

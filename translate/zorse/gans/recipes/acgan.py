@@ -25,7 +25,9 @@ class ACGANConfig(AdamConfig):
 
     kind: Literal["acgan"] = "acgan"
     generator: DCGANGeneratorConfig = DCGANGeneratorConfig(latent=LatentConfig(noise=100, classes=10))
+    """Draws the samples."""
     discriminator: DCGANJudgeConfig = DCGANJudgeConfig()
+    """Tells samples from real ones."""
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:

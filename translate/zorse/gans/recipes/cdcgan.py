@@ -27,8 +27,11 @@ class ConditionalDCGANConfig(AdamConfig):
 
     kind: Literal["cdcgan"] = "cdcgan"
     generator: DCGANGeneratorConfig = DCGANGeneratorConfig(latent=LatentConfig(noise=100, classes=10))
+    """Draws the samples."""
     discriminator: DCGANJudgeConfig = DCGANJudgeConfig()
+    """Tells samples from real ones."""
     tricks: TricksConfig = TricksConfig()
+    """Tricks of the trade, each of which can be switched off."""
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:

@@ -33,9 +33,13 @@ class ConditionalGANConfig(AdamConfig):
     generator: SampleGeneratorConfig = MLPGeneratorConfig(
         latent=LatentConfig(noise=100, classes=10), hidden=(256, 512), shape=(1, 32, 32)
     )
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = MLPJudgeConfig(hidden=(512, 256))
+    """Tells samples from real ones."""
     objective: GameObjective = "nonsaturating"
+    """Adversarial loss."""
     tricks: TricksConfig = TricksConfig()
+    """Tricks of the trade, each of which can be switched off."""
 
     @model_validator(mode="after")
     def _has_labels(self) -> Self:

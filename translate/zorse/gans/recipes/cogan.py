@@ -26,7 +26,9 @@ class CoGANConfig(AdamConfig):
 
     kind: Literal["cogan"] = "cogan"
     generator: CoupledGeneratorConfig = CoupledGeneratorConfig()
+    """Draws the samples."""
     discriminator: DCGANJudgeConfig = DCGANJudgeConfig()
+    """Tells samples from real ones."""
 
 
 class CoGAN:

@@ -31,10 +31,13 @@ class DCGANConfig(AdamConfig):
 
     kind: Literal["dcgan"] = "dcgan"
     generator: DCGANGeneratorConfig = DCGANGeneratorConfig()
+    """Draws the samples."""
     discriminator: DCGANJudgeConfig = DCGANJudgeConfig()
+    """Tells samples from real ones."""
     growth: PositiveInt = 5000
     """Iterations of each resolution of a growing generator."""
     tricks: TricksConfig = TricksConfig()
+    """Tricks of the trade, each of which can be switched off."""
 
 
 class DCGAN:

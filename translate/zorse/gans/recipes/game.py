@@ -18,9 +18,11 @@ class AdamConfig(Frozen):
     """Settings of Adam for both players; the defaults are DCGAN's."""
 
     learning_rate: PositiveFloat = 2e-4
-    """Of the generator."""
+    """Learning rate of the generator."""
     discriminator_learning_rate: PositiveFloat = 2e-4
+    """Learning rate of the discriminator."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
+    """Decay rates of Adam's averages of the gradient and of its square."""
 
 
 def adam(config: AdamConfig, *networks: nn.Module, generator: bool) -> Adam:

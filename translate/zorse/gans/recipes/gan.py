@@ -29,10 +29,13 @@ class GANConfig(AdamConfig):
 
     kind: Literal["gan"] = "gan"
     generator: SampleGeneratorConfig = MLPGeneratorConfig()
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = MLPJudgeConfig()
+    """Tells samples from real ones."""
     objective: GameObjective = "nonsaturating"
     """What G does: minimise E[log(1 - D(G(z)))], or maximise E[log D(G(z))]."""
     tricks: TricksConfig = TricksConfig()
+    """Tricks of the trade, each of which can be switched off."""
 
 
 class GAN:

@@ -50,7 +50,9 @@ class InfoGANConfig(AdamConfig):
     generator: SampleGeneratorConfig = DCGANGeneratorConfig(
         latent=LatentConfig(noise=62, categories=(10,), continuous=2), channels=1, size=32
     )
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = DCGANJudgeConfig()
+    """Tells samples from real ones."""
     lambda_discrete: NonNegativeFloat = 1.0
     """Weight of the bound for discrete codes."""
     lambda_continuous: NonNegativeFloat = 0.1
@@ -62,7 +64,7 @@ class InfoGANConfig(AdamConfig):
     """Weight of what Q's discrete codes of a real picture and of the same one, moved, have in common; 0, as in the
     paper: Q sees no real pictures."""
     learning_rate: PositiveFloat = 1e-3
-    """Of the generator."""
+    """Learning rate of the generator."""
 
     @model_validator(mode="after")
     def _has_codes(self) -> Self:

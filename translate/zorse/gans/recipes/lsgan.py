@@ -28,7 +28,9 @@ class LSGANConfig(AdamConfig):
 
     kind: Literal["lsgan"] = "lsgan"
     generator: SampleGeneratorConfig = MLPGeneratorConfig()
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = MLPJudgeConfig()
+    """Tells samples from real ones."""
 
 
 class LSGAN:

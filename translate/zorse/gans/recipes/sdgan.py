@@ -32,7 +32,9 @@ class SDGANConfig(AdamConfig):
 
     kind: Literal["sdgan"] = "sdgan"
     generator: DCGANGeneratorConfig = DCGANGeneratorConfig(latent=LatentConfig(noise=100, identity=50))
+    """Draws the samples."""
     discriminator: DCGANJudgeConfig = DCGANJudgeConfig()
+    """Tells samples from real ones."""
 
     @model_validator(mode="after")
     def _has_identity(self) -> Self:

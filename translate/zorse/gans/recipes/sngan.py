@@ -25,7 +25,9 @@ class SNGANConfig(AdamConfig):
 
     kind: Literal["sngan"] = "sngan"
     generator: SampleGeneratorConfig = MLPGeneratorConfig()
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = MLPJudgeConfig(spectral_norm=True)
+    """Tells samples from real ones."""
 
 
 class SNGAN:

@@ -36,7 +36,7 @@ class VAEConfig(Frozen):
     sigma: PositiveFloat = 0.3
     """Standard deviation of p(x | z), a Gaussian around what the decoder draws, in units of the samples."""
     learning_rate: PositiveFloat = 1e-3
-    """Of Adam, for both networks."""
+    """Learning rate of Adam, for both networks."""
 
     @model_validator(mode="after")
     def _plain_latents(self) -> Self:

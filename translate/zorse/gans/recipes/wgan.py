@@ -28,14 +28,15 @@ class WGANConfig(Frozen):
 
     kind: Literal["wgan"] = "wgan"
     generator: SampleGeneratorConfig = MLPGeneratorConfig()
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = MLPJudgeConfig()
-    """Of the critic."""
+    """The critic: scores samples, real ones high, drawn ones low."""
     n_critic: PositiveInt = 5
     """Steps of the critic for each one of the generator; each takes its part of the batch."""
     clip: PositiveFloat = 0.01
     """c: largest weight of the critic."""
     learning_rate: PositiveFloat = 5e-5
-    """Of RMSprop; with momentum, as in Adam, training was unstable."""
+    """Learning rate of RMSprop; with momentum, as in Adam, training was unstable."""
 
 
 class WGAN:

@@ -27,16 +27,19 @@ class WGANGPConfig(AdamConfig):
 
     kind: Literal["wgan_gp"] = "wgan_gp"
     generator: SampleGeneratorConfig = MLPGeneratorConfig()
+    """Draws the samples."""
     discriminator: SampleJudgeConfig = MLPJudgeConfig()
-    """Of the critic."""
+    """The critic: scores samples, real ones high, drawn ones low."""
     n_critic: PositiveInt = 5
     """Steps of the critic for each one of the generator; each takes its part of the batch."""
     lambda_gradient_penalty: NonNegativeFloat = 10.0
     """Weight of the penalty; 10 in the paper, and 0.1 for its points in the plane."""
     learning_rate: PositiveFloat = 1e-4
-    """Of the generator."""
+    """Learning rate of the generator."""
     discriminator_learning_rate: PositiveFloat = 1e-4
+    """Learning rate of the critic."""
     betas: tuple[AdamBeta, AdamBeta] = (0.0, 0.9)
+    """Decay rates of Adam's averages of the gradient and of its square."""
 
 
 class WGANGP:

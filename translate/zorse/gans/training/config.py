@@ -54,7 +54,9 @@ class BaselineConfig(RunConfig):
     training_data: TrainingData | None = None
     """Origin and licence of the samples, for the card; None: the folder's name, and that nothing is known."""
     data: SampleDataConfig
+    """The samples to learn from."""
     recipe: BaselineRecipeConfig
+    """The method with its networks."""
 
     @property
     def boundary(self) -> float | None:
