@@ -20,7 +20,8 @@ INPUT_NAME = "image"
 OUTPUT_NAME = "translation"
 
 CORE_INPUT = "image_float"
-"""What the core of a uint8 file takes: float32 (N, 3, H', W') in the card's range, H' and W' padded as it says."""
+"""What the core of a uint8 file takes: float32 (N, 3, H', W') in the card's range; H' and W' are whole multiples of the
+card's `size_multiple`."""
 CORE_OUTPUT = "translation_float"
 """What it gives: the same shape and range."""
 
