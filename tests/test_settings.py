@@ -1,11 +1,14 @@
 """`zorse settings`: every setting with its default, choices and meaning, and the schema for editors."""
 
+import importlib
 import json
+import pkgutil
 import tomllib
 
 import jsonschema
 import pytest
 
+import zorse.model
 from zorse.gans.training.config import BaselineConfig
 from zorse.gans.training.presets import BASELINE_PRESETS
 from zorse.model.architecture import Frozen
@@ -27,8 +30,10 @@ def test_every_field_of_a_card_has_a_meaning():
     def below(model):
         return [model, *(inner for child in model.__subclasses__() for inner in below(child))]
 
+    for module in pkgutil.iter_modules(zorse.model.__path__, "zorse.model."):
+        importlib.import_module(module.name)
     ours = [model for model in below(Frozen) if model.__module__.startswith("zorse.model")]
-    assert {"ModelCard", "Metric", "ResnetConfig"} <= {model.__name__ for model in ours}
+    assert {"ModelCard", "Metric", "ResnetConfig", "ParityReport"} <= {model.__name__ for model in ours}
     missing = [(m.__name__, n) for m in ours for n, field in m.model_fields.items() if not field.description]
     assert [each for each in missing if each[1] != "kind"] == []
 

@@ -37,19 +37,26 @@ class Compared(Frozen):
     """Pictures with which a file was compared."""
 
     pictures: PictureKind
+    """What they show."""
     batch: int
+    """Pictures at a time."""
     height: int
     """Pixels."""
     width: int
+    """Likewise."""
 
 
 class KidChange(Frozen):
     """What a precision did to the distance from real pictures."""
 
     name: str
+    """Of the figure, as `Metric.name`."""
     protocol_id: str
+    """As `Metric.protocol_id`."""
     fp32: float
+    """KID x 1000 of the file in 32 bits."""
     here: float
+    """That of this file."""
     change: float
     """Positive where the file is worse."""
     interval: tuple[float, float]
@@ -64,12 +71,17 @@ class ParityReport(Frozen):
     """
 
     precision: ExportPrecision
+    """Of the file."""
     io: Io
+    """Of the file."""
     opset: int
+    """Version of ONNX's operators."""
     ir_version: int
+    """Version of ONNX's file format."""
     bounds: Bounds
     """All comparisons kept to them."""
     compared: tuple[Compared, ...]
+    """All pictures of the comparison."""
     difference: float | None = None
     """The largest of all, rounded up to a power of ten, at least 1e-5; where the bounds name one."""
     psnr: int | None = None
@@ -77,6 +89,7 @@ class ParityReport(Frozen):
     calibration: str = ""
     """Of `int8`: with which pictures."""
     kid: tuple[KidChange, ...] = ()
+    """Of `int8`: what it did to the distance from real pictures, where that was measured."""
 
 
 def read_parity(metadata: dict[str, str], file: str) -> ParityReport | None:
