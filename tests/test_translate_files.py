@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import re
 import signal
@@ -22,7 +23,7 @@ from zorse.errors import ConfigError, DiskFull, ImageError
 from zorse.files import translate as files
 from zorse.files.batches import TranslateBatch
 from zorse.files.jobs import Job, plan, plan_all
-from zorse.files.left_out import reason_for
+from zorse.files.left_out import lines, reason_for
 from zorse.files.names import distinct, safe_path
 from zorse.files.selection import Selection, is_mask
 from zorse.files.translate import Settings, is_done, share_cores, translate_files
@@ -127,21 +128,6 @@ def test_the_longest_names_can_be_written(tmp_path, model, zorse):
     code, _, errors = zorse("translate", *(tmp_path / "in").iterdir(), "-m", model)
     assert code == 1
     assert "Choose a shorter name" in errors
-
-
-def test_a_folder_that_may_not_be_read_is_said(tmp_path, monkeypatch):
-    save(tmp_path / "in/a.png")
-    save(tmp_path / "in/closed/b.png")
-    scandir = os.scandir
-
-    def refusing(folder):
-        if Path(folder).name == "closed":
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return scandir(folder)
-
-    monkeypatch.setattr("zorse.imaging.formats.os.scandir", refusing)
-    with pytest.raises(ImageError, match=r"closed cannot be read \(Permission denied\)"):
-        plan([tmp_path / "in"], tmp_path / "out", "m")
 
 
 # Times and resuming --------------------------------------------------------------------------------------------------
@@ -555,6 +541,62 @@ def test_no_file_of_a_folder_is_left_out_without_a_word(tmp_path):
     assert not any(file.is_named for file in planned.left_out)
     assert "raw file" in planned.left_out[0].reason
     assert planned.others == {".json": 2, ".txt": 1, "": 1}
+
+
+def test_what_is_no_file_has_its_reason(tmp_path):
+    folder = tmp_path / "in"
+    for name in ("a.png", ".hidden.jpg", ".album/in.png", "sub/in.png"):
+        save(folder / name)
+    touch(folder, ".DS_Store", "._a.jpg", "Thumbs.db", ".git/config")
+    os.mkfifo(folder / "pipe.jpg")
+    for name, leads_to in (("gone.jpg", "nowhere.jpg"), ("self.jpg", "self.jpg"), ("sub/loop", ".."), (".#a", "me@pc")):
+        (folder / name).symlink_to(leads_to)
+    (folder / "zero.png").symlink_to(os.devnull)
+    planned = plan_all([folder], tmp_path / "out", "m")
+    assert [str(job.source.relative_to(folder)) for job in planned.jobs] == ["a.png", "sub/in.png"]
+    reasons = {str(file.source.relative_to(folder)): file.reason for file in planned.left_out}
+    expected = {
+        "gone.jpg": "the link leads nowhere",
+        "self.jpg": "the link leads to itself",
+        "sub/loop": "the link leads back",
+        "pipe.jpg": "it is a pipe",
+        "zero.png": "it is a device",
+        ".hidden.jpg": "it is hidden",
+        ".album": "it is hidden",
+    }
+    assert reasons.keys() == expected.keys()
+    assert all(words in reasons[name] for name, words in expected.items())
+    assert not planned.others
+    assert not any(file.is_folder for file in planned.left_out)
+    assert f"{folder / 'gone.jpg'}: the link leads nowhere" in " ".join(lines(planned.left_out))
+    skipping = plan_all([folder], tmp_path / "out", "m", Selection(skip=("*.jpg",)))
+    assert {file.source.name for file in skipping.left_out} == {"loop", "zero.png", ".album"}
+
+
+def test_a_subfolder_without_permission_stops_nothing(tmp_path, model, zorse, monkeypatch):
+    save(tmp_path / "in/a.png")
+    save(tmp_path / "in/locked/b.png")
+    scandir = os.scandir
+
+    def refusing(folder):
+        if Path(folder).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr("zorse.imaging.formats.os.scandir", refusing)
+    with pytest.raises(ImageError, match=r"locked cannot be read \(Permission denied\)"):
+        plan([tmp_path / "in/locked"], tmp_path / "out", "m")
+    code, output, errors = zorse("translate", tmp_path / "in", "-m", model, "-o", tmp_path / "out", "--json")
+    assert code == 1
+    assert f"Skipped: {tmp_path / 'in/locked'}: the folder cannot be read (Permission denied)" in errors
+    assert "cannot be read" in json.loads(output.splitlines()[1])["skipped"]
+
+
+def test_a_pipe_that_is_named_is_not_waited_for(tmp_path, model, zorse):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    code, _, errors = zorse("translate", tmp_path / "pipe.jpg", "-m", model)
+    assert code == 1
+    assert "pipe.jpg: it is a pipe, not a file" in errors
 
 
 def test_what_is_wished_for_is_not_left_out(tmp_path):

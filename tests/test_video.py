@@ -13,8 +13,11 @@ from zorse import load
 from zorse.errors import ConfigError, ImageError, MissingExtraError
 from zorse.files.jobs import plan
 from zorse.runtime.steady import CutDetector, Steady
+from zorse.runtime.video import video_receipt
 
 av = pytest.importorskip("av")
+from zorse.imaging.video.rewrite import rewrite_video  # noqa: E402  needs av
+
 Interpolation = av.video.reformatter.Interpolation
 
 RATE = 20
@@ -124,6 +127,52 @@ def test_other_streams_are_named_as_lost(tmp_path, negative):
     result = negative.video(tmp_path / "two.mkv", tmp_path / "out.mkv", size="keep")
     assert result.frames == 4
     assert [(note.outcome, note.what) for note in result.notes] == [("dropped", "video (h264)")]
+
+
+def test_the_receipt_says_what_kind_of_file_it_was_and_is(tmp_path, negative):
+    clip(tmp_path / "in.avi", [picture()] * 4, encoder="mjpeg", format="yuvj422p")
+    made = negative.video(tmp_path / "in.avi", tmp_path / "out.mp4", size="keep")
+    receipt = video_receipt(made, tmp_path / "out.mp4")
+    assert (receipt.source_format, receipt.format) == ("AVI", "MP4")
+    assert [(entry.outcome, entry.what) for entry in receipt.entries] == [
+        ("converted", "format"),
+        ("converted", "codec"),
+        ("converted", "colour resolution"),
+        ("kept", "audio (aac)"),
+    ]
+    assert receipt.told() == [
+        "The file is AVI; the result is MP4.",
+        "The pictures are MJPEG; those of the result are H264.",
+        "The resolution of the colours is 4:2:2; that of the result 4:2:0.",
+    ]
+    again = negative.video(tmp_path / "out.mp4", tmp_path / "again.mp4", size="keep")
+    assert {entry.outcome for entry in video_receipt(again, tmp_path / "again.mp4").entries} == {"kept"}
+
+
+def test_what_hangs_on_a_video_is_named(tmp_path, negative):
+    clip(tmp_path / "in.mp4", [picture()] * 4, sound=None)
+    with av.open(str(tmp_path / "in.mp4")) as old, av.open(str(tmp_path / "in.mkv"), "w") as new:
+        copy = new.add_stream_from_template(old.streams.video[0])
+        new.add_attachment("font.ttf", "application/x-truetype-font", b"font")
+        new.set_chapters([{"id": 1, "start": 0, "end": 50, "time_base": Fraction(1, 1000), "metadata": {"title": "A"}}])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                new.mux(packet)
+    made = negative.video(tmp_path / "in.mkv", tmp_path / "out.mp4", size="keep")
+    (note,) = made.notes
+    assert (note.outcome, note.what) == ("dropped", "attachment (unknown)")
+    assert "font.ttf" in note.detail
+    assert ("kept", "chapters") in [(note.outcome, note.what) for note in made.kinds]
+    again = negative.video(tmp_path / "out.mp4", tmp_path / "again.mp4", size="keep")
+    assert again.notes == [], "the track that titles the chapters is not lost"
+
+
+def test_the_number_of_frames_of_a_late_file_is_right(tmp_path, negative):
+    clip(tmp_path / "in.mkv", [picture()] * 8, sound=None, times=[(number + 480) * TICKS for number in range(8)])
+    seen = []
+    rewrite_video(tmp_path / "in.mkv", tmp_path / "out.mkv", lambda frame: frame.rgb, seen.append)
+    assert [progress.total for progress in seen] == [8] * 8
 
 
 def test_webm_gets_vp9_and_sound_that_it_can_hold(tmp_path, negative):

@@ -128,8 +128,8 @@ def translate(
 
     Without -o, photo.jpg becomes photo_MODEL.jpg beside it, and a folder farm becomes farm_MODEL. Each result has its
     picture's format, quality, metadata and time; a Note says what it could not keep. A file that cannot be read is
-    reported, and the next follows; the exit code is then 1. Of a folder, kinds of pictures that Zorse does not read are
-    listed as skipped.
+    reported, and the next follows; the exit code is then 1. Of a folder, what is not translated is listed as skipped:
+    kinds of pictures that Zorse does not read, hidden ones, links that lead nowhere, pipes.
     """
     from zorse.files.jobs import STANDARD, plan_all
     from zorse.files.selection import Selection
@@ -183,7 +183,7 @@ def translate(
         console.print(counts.summary(jobs), markup=False)
     if written is not None:
         written.end(counts, planned)
-    if counts.failed or any(file.is_named for file in planned.left_out):
+    if counts.failed or any(file.is_named or file.is_folder for file in planned.left_out):
         raise typer.Exit(1)
 
 

@@ -76,7 +76,7 @@ def _video(line: socket.socket, task: VideoTask) -> None:
 
     source, target = Path(task.source), Path(task.target)
     made = translate_video(lambda frame: _translated(line, frame, progress), source, target, report=report)
-    send(line, Finished(n_bytes=0, receipt=video_receipt(made, source, target), damage=made.damage))
+    send(line, Finished(n_bytes=0, receipt=video_receipt(made, target), damage=made.damage))
 
 
 def _translated(line: socket.socket, picture: Picture, progress: VideoProgress | None = None) -> Picture:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zorse.errors import ConfigError, ImageError
-from zorse.files.left_out import LeftOut, lines, reason_for
+from zorse.files.left_out import LeftOut, left_out_by_name, lines, reason_for
 from zorse.files.names import distinct, safe_path
 from zorse.files.selection import Selection, is_readable
 from zorse.imaging.formats import written_suffix
@@ -29,6 +29,9 @@ from zorse.imaging.io import WRITE_FORMATS, find_files
 from zorse.imaging.video.formats import ANIMATED_PICTURE, VIDEO_FORMATS, is_video
 
 _WRITABLE = frozenset({*WRITE_FORMATS, *VIDEO_FORMATS})
+
+_DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+"""What systems put into folders, in lower case."""
 
 STANDARD = Path("-")
 """Standard input or output."""
@@ -55,7 +58,8 @@ class Plan:
 
     jobs: list[Job]
     left_out: list[LeftOut] = field(default_factory=list)
-    """Pictures and videos of kinds that are not read; what `only` and `skip` leave out is not among them."""
+    """Pictures and videos of kinds that are not read, links that lead nowhere, and the like; what `only` and `skip`
+    leave out is not among them."""
     others: Counter[str] = field(default_factory=Counter)
     """How many files of folders are neither, by suffix in lower case; `copy_others` copies them instead."""
 
@@ -119,9 +123,8 @@ def _jobs(entry: Path, out: Path | None, into_folder: bool, model: str, selectio
         return _folder_jobs(entry, out, model, selection, found)
     if entry != STANDARD and not selection.chooses(entry):
         return []
-    reason = reason_for(entry)
-    if reason is not None and entry.exists():
-        found.left_out.append(LeftOut(entry, reason, is_named=True))
+    if entry != STANDARD and (unread := left_out_by_name(entry)) is not None:
+        found.left_out.append(unread)
         return []
     if out is None:
         if entry == STANDARD:
@@ -149,10 +152,20 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
         raise ConfigError(
             f"The results cannot go into the folder {folder} that the pictures come from. Name another one."
         )
-    files = find_files(folder)
+    left_out: list[LeftOut] = []
+
+    def leave_out(path: Path, reason: str) -> None:
+        is_folder, is_hidden = path.is_dir(), path.name.startswith(".")
+        if is_hidden and not is_folder and not is_readable(path):
+            return  # a system's or a program's
+        if is_folder or selection.chooses(path.relative_to(folder)):
+            is_missing = is_folder and not is_hidden and not path.is_symlink()
+            left_out.append(LeftOut(path, reason, is_folder=is_missing))
+
+    files = find_files(folder, leave_out)
     if there.is_relative_to(here):  # results of an earlier run inside the folder are not translated again
         files = [file for file in files if not file.resolve().is_relative_to(there)]
-    jobs, left_out = [], []
+    jobs = []
     for file in files:
         name = file.relative_to(folder)
         if selection.is_translated(name):
@@ -162,8 +175,8 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
         elif is_readable(file) or not selection.chooses(name):
             continue  # as it was wished
         elif (reason := reason_for(file)) is not None:
-            left_out.append(LeftOut(file, reason))
-        else:
+            left_out.append(LeftOut(file, reason, kind=file.suffix.lower()))
+        elif file.name.lower() not in _DROPPINGS:
             found.others[file.suffix.lower()] += 1
     found.left_out.extend(left_out)
     if all(job.is_copy for job in jobs):

@@ -1,4 +1,4 @@
-"""Files that are not translated, and why: kinds of pictures and videos that Zorse does not read, and all others."""
+"""Files that are not translated, and why: kinds that Zorse does not read, what cannot be read, and all others."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zorse.files.selection import is_readable
+from zorse.imaging.formats import special_kind
 
 _FIRST = 3
 """Names that a line gives."""
@@ -30,16 +31,23 @@ _KINDS = {
 _REASONS = {suffix: reason for reason, suffixes in _KINDS.items() for suffix in suffixes.split()}
 """Suffix -> what such a file is, and what to do. What can be read is not looked up here."""
 
+_OPEN_PIPES = ("/dev/", "/proc/")
+"""Where shells put pipes that somebody writes into already."""
+
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A picture or video that is not translated."""
+    """What is not translated."""
 
     source: Path
     reason: str
     """What it is, and what to do: one sentence."""
     is_named: bool = False
     """Whether it was named itself, not the folder that it lies in."""
+    kind: str = ""
+    """Suffix in lower case that is the reason; empty for another reason."""
+    is_folder: bool = False
+    """Whether it is a folder that cannot be read: nobody knows what is missing."""
 
 
 def reason_for(file: Path) -> str | None:
@@ -48,17 +56,36 @@ def reason_for(file: Path) -> str | None:
     return None if kind is None else f"{file.suffix.lower()} is {kind}."
 
 
+def left_out_by_name(file: Path) -> LeftOut | None:
+    """A file that was named and is not read; None for one that is, or that is not there.
+
+    A pipe would be waited for, perhaps for ever, unless a shell made it (`<(...)`).
+    """
+    try:
+        special = special_kind(file.stat().st_mode)
+    except OSError:  # whoever opens it says why
+        return None
+    if special is not None and not (special == "pipe" and str(file).startswith(_OPEN_PIPES)):
+        return LeftOut(file, f"it is a {special}, not a file. Send its content to standard input.", is_named=True)
+    reason = reason_for(file)
+    return None if reason is None else LeftOut(file, reason, is_named=True, kind=file.suffix.lower())
+
+
 def lines(left_out: Sequence[LeftOut]) -> list[str]:
-    """What people should read of them: one line for each that was named, one for each kind in folders."""
+    """What people should read of them: one line for each that was named, one for each reason in folders."""
     told = [f"{file.source}: {file.reason}" for file in left_out if file.is_named]
-    kinds: dict[str, list[Path]] = {}
+    kinds: dict[str, list[LeftOut]] = {}
     for file in left_out:
         if not file.is_named:
-            kinds.setdefault(file.reason, []).append(file.source)
+            kinds.setdefault(file.reason, []).append(file)
     for reason, files in kinds.items():
-        names = ", ".join(str(file) for file in files[:_FIRST])
+        names = ", ".join(str(file.source) for file in files[:_FIRST])
         more = ", ..." if len(files) > _FIRST else ""
-        told.append(f"{len(files)} {files[0].suffix.lower()} file{'s'[: len(files) > 1]} ({names}{more}): {reason}")
+        if len(files) == 1 and not files[0].kind:
+            told.append(f"{names}: {reason}")
+            continue
+        suffix = f"{files[0].kind} " if files[0].kind else ""
+        told.append(f"{len(files)} {suffix}file{'s'[: len(files) > 1]} ({names}{more}): {reason}")
     return told
 
 

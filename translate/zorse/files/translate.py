@@ -100,8 +100,7 @@ class Outcome:
     was_done: bool = False
     """Whether its result was there already."""
     receipt: Receipt | None = None
-    """What of the file was kept, converted or dropped, of a video only what was dropped; None for copies, errors, and
-    what was done before."""
+    """What of the file was kept, converted or dropped; None for copies, errors, and what was done before."""
 
 
 def share_cores(jobs: int, workers: int | None, size: Size) -> tuple[int, int | None]:
@@ -269,7 +268,7 @@ class _Crew:
                 f"{job.source} is damaged: {made.damage}. What could be read, {made.frames} pictures, is translated in "
                 f"{job.target}."
             )
-        return video_receipt(made, job.source, job.target)
+        return video_receipt(made, job.target)
 
     def _copy(self, job: Job) -> None:
         try:

@@ -5,7 +5,8 @@ HEIC is read and written where the package `pillow-heif` is installed, AVIF wher
 
 import errno
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,8 +107,13 @@ def find_pictures(folder: str | Path) -> list[Path]:
     return [path for path in find_files(folder) if path.suffix.lower() in READ_SUFFIXES]
 
 
-def find_files(folder: str | Path) -> list[Path]:
+def find_files(folder: str | Path, leave_out: Callable[[Path, str], None] | None = None) -> list[Path]:
     """All files in a folder and its subfolders, sorted; hidden files and folders are skipped, links are followed.
+
+    Args:
+        folder: where.
+        leave_out: is told what is there and cannot be read, or is hidden, and why: broken links, pipes, subfolders
+            without permission, hidden files. Without it, such subfolders are errors.
 
     Raises:
         ImageError: there is no such folder, or it may not be read.
@@ -115,32 +121,69 @@ def find_files(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder. Check the path.")
-    return sorted(_files_in(folder, frozenset()))
+    return sorted(_files_in(folder, frozenset(), leave_out))
 
 
-def _files_in(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+def special_kind(mode: int) -> str | None:
+    """What a file is that has no content of its own, by its mode (`st_mode`); None for files and folders."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    kinds = ((stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
+    return next((kind for is_kind, kind in kinds if is_kind(mode)), "device")
+
+
+def _files_in(
+    folder: Path, above: frozenset[tuple[int, int]], leave_out: Callable[[Path, str], None] | None
+) -> Iterator[Path]:
     """The files of a folder; `above` names the folders that it lies in, which links may lead back to."""
+    tell = leave_out or (lambda _path, _reason: None)
     try:
         status = folder.stat()
         around = above | {(status.st_dev, status.st_ino)}
         if around == above:
+            tell(folder, "the link leads back to a folder that it lies in.")
             return
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or _leads_to_itself(entry):
-                    continue
-                if entry.is_dir():
-                    yield from _files_in(Path(entry), around)
-                elif entry.is_file():
-                    yield Path(entry)
+        with os.scandir(folder) as found:
+            entries = list(found)
     except OSError as error:
+        if above and leave_out is not None:
+            tell(folder, f"the folder cannot be read ({error.strerror}). Check its permissions.")
+            return
         raise ImageError(f"The folder {folder} cannot be read ({error.strerror}). Check its permissions.") from error
+    for entry in entries:
+        path = Path(entry)
+        try:
+            mode = entry.stat().st_mode
+        except OSError as error:
+            if not entry.name.startswith("."):  # some editors mark open files by hidden links
+                tell(path, _unreachable(path, error))
+            continue
+        if entry.name.startswith("."):
+            if _may_be_meant(path, mode):
+                tell(path, "its name begins with a dot, so that it is hidden. Rename it to have it translated.")
+        elif stat.S_ISDIR(mode):
+            yield from _files_in(path, around, leave_out)
+        elif (kind := special_kind(mode)) is not None:
+            tell(path, f"it is a {kind}, not a file.")
+        else:
+            yield path
 
 
-def _leads_to_itself(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a link in a ring; of others that lead nowhere `is_dir` and `is_file` know."""
+def _unreachable(path: Path, error: OSError) -> str:
+    """Why a name leads to no file."""
+    if path.is_symlink() and isinstance(error, FileNotFoundError):
+        return "the link leads nowhere. Bring back the file that it leads to, or remove it."
+    if error.errno == errno.ELOOP:
+        return "the link leads to itself. Remove it."
+    return f"it cannot be reached ({error.strerror}). Check its permissions."
+
+
+def _may_be_meant(hidden: Path, mode: int) -> bool:
+    """Whether a hidden file is not one that macOS puts beside others (`._a.jpg`), or a hidden folder has a picture."""
+    if not stat.S_ISDIR(mode):
+        return stat.S_ISREG(mode) and not hidden.name.startswith("._")
     try:
-        entry.stat()
-    except OSError as error:
-        return error.errno == errno.ELOOP
-    return False
+        with os.scandir(hidden) as entries:
+            return any(Path(entry).suffix.lower() in READ_SUFFIXES for entry in entries)
+    except OSError:
+        return False

@@ -64,12 +64,11 @@ def translate_video(
     return rewrite_video(source, target, change, report, quality=options.quality, max_pixels=options.max_pixels)
 
 
-def video_receipt(made: "Rewritten", source: Path, target: Path) -> Receipt:
+def video_receipt(made: "Rewritten", target: Path) -> Receipt:
     """What became of what a video held.
 
     Args:
         made: as `translate_video` gives it.
-        source: the video.
         target: the new file.
     """
-    return Receipt(source.suffix[1:].upper(), target.suffix[1:].upper(), tuple(made.notes))
+    return Receipt(made.source_format, target.suffix[1:].upper(), (*made.kinds, *made.notes))

@@ -7,6 +7,7 @@
     timeline  new time stamps
     decoders  what decodes the pictures
     encoders  what encodes them
+    kinds     what a file is, and becomes
     streams   sound and subtitles, copied or, where the new file cannot hold them, converted
     output    frames, until they are written
     progress  how far a video is

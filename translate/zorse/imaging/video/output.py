@@ -61,10 +61,11 @@ class PictureStream:
         quality: int | None,
     ) -> None:
         has_fields = is_interlaced(frame)
-        self._encoding = choose_encoding(format, target, frame, quality, _has_alpha(frame, source), has_fields)
+        self.encoding = choose_encoding(format, target, frame, quality, _has_alpha(frame, source), has_fields)
+        """How the frames are written."""
         self._matrix, self._change, self._suffix = matrix, change, target.suffix
         self._is_top_first = has_fields and is_top_first(frame)
-        self._deinterlacer = Deinterlacer(frame, self._is_top_first, self._encoding.has_fields) if has_fields else None
+        self._deinterlacer = Deinterlacer(frame, self._is_top_first, self.encoding.has_fields) if has_fields else None
         self._first: VideoFrame | None = None
         self._lost_transparency = False
         self._stream = self._made(container, format, source, frame)
@@ -92,7 +93,7 @@ class PictureStream:
     def _made(
         self, container: OutputContainer, format: VideoFormat, source: VideoStream, frame: VideoFrame
     ) -> VideoStream:
-        encoding = self._encoding
+        encoding = self.encoding
         stream = container.add_stream(encoding.encoder, rate=rate(source), options=encoding.options)
         if not isinstance(stream, VideoStream):
             raise TypeError(f"{encoding.encoder} encodes no pictures")
@@ -117,23 +118,23 @@ class PictureStream:
 
     def _changed(self, frame: VideoFrame) -> VideoFrame:
         picture = upright_picture(frame, self._matrix)
-        if not self._encoding.has_alpha:
+        if not self.encoding.has_alpha:
             seen = over_white(picture.rgb, picture.alpha)
             self._lost_transparency |= seen is not picture.rgb
             picture = Picture(seen)
         changed = Picture(self._change(picture), picture.alpha)
-        return frame_like(frame, changed, self._encoding.pixel_format, self._matrix, self._encoding.size)
+        return frame_like(frame, changed, self.encoding.pixel_format, self._matrix, self.encoding.size)
 
     def _woven(self, changed: VideoFrame) -> Iterable[VideoFrame]:
         """The finished frame, if this one finishes it."""
-        if not self._encoding.has_fields:
+        if not self.encoding.has_fields:
             return [changed]
         first, self._first = self._first, changed if self._first is None else None
         return [] if first is None else [woven(first, changed, self._is_top_first)]
 
     def _differences(self, frame: VideoFrame) -> Iterable[Note]:
         """What the frames lose in that encoding, as far as their kind tells."""
-        encoding, suffix = self._encoding, self._suffix
+        encoding, suffix = self.encoding, self._suffix
         codec = Codec(encoding.encoder, "w").canonical_name.upper()
         width, height = encoding.size
         if encoding.size != (frame.width, frame.height):

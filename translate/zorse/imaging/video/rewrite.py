@@ -23,6 +23,7 @@ from zorse.imaging.picture import Note, Picture
 from zorse.imaging.read import check_pixels
 from zorse.imaging.video.decoders import Decoder
 from zorse.imaging.video.formats import VIDEO_FORMATS, VideoFormat
+from zorse.imaging.video.kinds import container_name, differences, left_out
 from zorse.imaging.video.output import PictureStream, rate, time_base
 from zorse.imaging.video.progress import VideoProgress
 from zorse.imaging.video.streams import Carrier, carrier, codec_name
@@ -60,8 +61,12 @@ class Rewritten:
 
     frames: int = 0
     """In the new file."""
+    source_format: str = ""
+    """What people call the old file's kind, whatever its name ends in."""
+    kinds: list[Note] = field(default_factory=list)
+    """What the old file and its pictures are and become, and what is copied."""
     notes: list[Note] = field(default_factory=list)
-    """What the new file holds in another form, or not at all."""
+    """What else the new file holds in another form, or not at all."""
     damage: str = ""
     """What could not be read of the old file; empty for a whole one."""
 
@@ -214,20 +219,26 @@ class _Rewriting:
         output = PictureStream(
             self._new, self._format, self._target, self._video, frame, matrix, self._change, self._quality
         )
+        before = self._result.source_format = container_name(self._old, self._source)
+        codec = codec_name(self._video)
+        self._result.kinds += differences(before, codec, self._source, self._target, frame, output.encoding)
         self._begin_others()
         return output
 
     def _begin_others(self) -> None:
         """Makes the other streams, and what the file says of itself."""
         self._new.metadata.update({key: value for key, value in self._old.metadata.items() if key not in _OF_CONTAINER})
-        self._new.set_chapters([_moved(chapter, -self._begins) for chapter in self._old.chapters()])
+        chapters = [_moved(chapter, -self._begins) for chapter in self._old.chapters()]
+        self._new.set_chapters(chapters)
+        if chapters:
+            self._result.kinds.append(Note("kept", "chapters", f"The chapters ({len(chapters)}) are in the result."))
         for stream in self._old.streams:
             if stream.index == self._video.index:
                 continue
             name = f"{stream.type} ({codec_name(stream) or 'unknown'})"
             if stream.type not in ("audio", "subtitle"):
-                detail = f"The stream {name} is left out: only the first pictures, sound and subtitles are written."
-                self._result.notes.append(Note("dropped", name, detail))
+                lost = left_out(stream, codec_name(stream))
+                self._result.notes += [] if lost is None else [lost]
                 continue
             made = carrier(stream, self._new, self._format)
             if made is None:
@@ -237,6 +248,8 @@ class _Rewriting:
             if made.converts_to:
                 detail = f"The stream {name} becomes {made.converts_to}: {self._target.suffix} cannot hold it."
                 self._result.notes.append(Note("converted", name, detail))
+            else:
+                self._result.kinds.append(Note("kept", name, f"The stream {name} is copied."))
             self._carriers[stream.index] = self._timeline.clock(stream), made
 
     def _carried(self, packet: "Packet[Stream]") -> "list[Packet[Stream]]":
@@ -281,7 +294,14 @@ class _Rewriting:
             return None
         if self._video.frames:
             return self._video.frames
-        return round(self._old.duration / av.time_base * rate(self._video)) if self._old.duration else None
+        if not self._old.duration:
+            return None
+        duration = Fraction(self._old.duration, av.time_base)
+        if self._old.format.name.startswith(_SURE_FORMATS):  # which count from 0
+            start = (self._video.start_time or 0) * (self._video.time_base or Fraction(0))
+            duration -= max(self._begins, start)
+        total = round(duration * rate(self._video))
+        return total if total >= self._result.frames else None
 
 
 def _listed(times: Iterable[Fraction]) -> str:
