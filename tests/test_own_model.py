@@ -264,9 +264,15 @@ def test_a_stop_ends_the_process_that_works(service, tmp_path):
 
 
 def workers():
-    """Processes that run strangers' networks, started here."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "network_process.py" in " ".join(child.cmdline())]
+    """Processes that run strangers' networks, started here, and not at their end."""
+    return [child for child in psutil.Process().children(recursive=True) if "network_process.py" in command(child)]
+
+
+def command(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # It has ended, perhaps as a zombie that nobody has asked for its exit status yet.
+        return ""
 
 
 def safetensors(path):
