@@ -1,14 +1,22 @@
 """Batches are the same however they are loaded."""
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import closing
 
+import numpy as np
 import pytest
 import torch
 
+from zorse.data import loader
 from zorse.data.config import EdgesConfig, UnpairedConfig
 from zorse.data.dataset import open_dataset
 from zorse.data.loader import batches
+from zorse.data.sample import Sample
 from zorse.data.synthetic import synthesize
 from zorse.errors import DatasetError
 
@@ -79,6 +87,62 @@ def test_a_broken_picture_is_reported_in_one_paragraph(tmp_path, num_workers):
         list(batches(dataset, 1, 0, 1, num_workers=num_workers))
     assert "Traceback" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class Misbehaving:
+    """A set whose second sample does what `act` does."""
+
+    n_pictures = 4
+
+    def __init__(self, act):
+        self._act = act
+
+    def __len__(self):
+        return 4
+
+    def sample(self, number):
+        if number == 1:
+            self._act()
+        blank = np.zeros((256, 256, 3), np.uint8)
+        return Sample(A=blank, B=blank, path_A="", path_B="")
+
+
+def kill_this_process():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang():
+    time.sleep(3600)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"), [(kill_this_process, "was ended from outside"), (hang, "have given none for 2 seconds")]
+)
+def test_loaders_that_are_gone_or_hang_end_the_run_with_words(monkeypatch, act, words):
+    monkeypatch.setattr(loader, "LONGEST_WAIT", 2)
+    with pytest.raises(DatasetError, match=words):
+        list(batches(Misbehaving(act), 1, 0, 4, num_workers=1))
+    assert multiprocessing.active_children() == []
+
+
+def full_disk(batch):
+    raise OSError("disk full")
+
+
+def test_an_error_of_the_run_leaves_no_loader_behind():
+    with pytest.raises(OSError, match="disk full"), closing(batches(Misbehaving(hang), 1, 0, 4, 1)) as source:
+        full_disk(next(source))
+    assert multiprocessing.active_children() == []
+
+
+def test_pictures_do_not_come_through_shared_memory(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("a tensor was moved to /dev/shm, which is small in containers")
+
+    monkeypatch.setattr(torch.UntypedStorage, "_share_fd_cpu_", refuse)
+    monkeypatch.setattr(torch.UntypedStorage, "_share_filename_cpu_", refuse)
+    (batch,) = batches(Misbehaving(hang), 1, 0, 1, num_workers=1)
+    assert batch["A"].shape == (1, 3, 256, 256)
 
 
 def test_settings_and_loader_are_quick_to_import():

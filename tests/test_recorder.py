@@ -15,6 +15,7 @@ from torch.optim import Adam
 from tiny_training import draw_unpaired, tiny_cyclegan
 from zorse.data.config import UnpairedConfig
 from zorse.data.dataset import open_dataset
+from zorse.data.loader import collate
 from zorse.errors import MissingExtraError
 from zorse.recipes.losses import decision_boundary
 from zorse.recipes.recipe import StepResult
@@ -48,8 +49,7 @@ def unpaired(tmp_path_factory):
 def drawn(unpaired):
     """Eight pictures of each domain, (8, 3, 64, 64)."""
     dataset = open_dataset(UnpairedConfig(load_size=80, crop_size=64), unpaired, seed=0)
-    samples = [dataset.sample(index) for index in range(8)]
-    return {domain: torch.stack([sample[domain] for sample in samples]) for domain in "AB"}
+    return collate([dataset.sample(index) for index in range(8)])
 
 
 # What the gauges measure.

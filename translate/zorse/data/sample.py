@@ -5,15 +5,15 @@ A training run that is resumed, or that loads with more processes, therefore see
 
 from typing import Protocol, TypedDict
 
-from torch import Tensor
+from zorse.data.decode import Picture
 
 
 class Sample(TypedDict):
     """One picture of each domain. In a paired set they belong together."""
 
-    A: Tensor
-    """(3, height, width) float32 in [-1, 1]."""
-    B: Tensor
+    A: Picture
+    """(height, width, 3) uint8."""
+    B: Picture
     """Likewise."""
     path_A: str
     path_B: str

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
@@ -16,7 +14,6 @@ from zorse.data.sample import Sample
 from zorse.data.transforms import Cropper
 from zorse.imaging.edges import extract_edges, random_edges
 from zorse.imaging.strokes import random_strokes, with_strokes
-from zorse.imaging.tensor import to_tensor
 
 
 class Unpaired:
@@ -43,7 +40,7 @@ class Unpaired:
         path_b = self._paths_b[self._chance.index(Purpose.ORDER_B, number, len(self._paths_b))]
         real_a = self._cropper.one(self._read(path_a), self._chance.rng(Purpose.CROP_A, number))
         real_b = self._cropper.one(self._read(path_b), self._chance.rng(Purpose.CROP_B, number))
-        return Sample(A=_tensor(real_a), B=_tensor(real_b), path_A=str(path_a), path_B=str(path_b))
+        return Sample(A=real_a, B=real_b, path_A=str(path_a), path_B=str(path_b))
 
 
 class Paired:
@@ -76,7 +73,7 @@ class Paired:
         left, right = self._cropper.pair(left, right, self._chance.rng(Purpose.CROP_A, number))
         if self._swap:
             left, right, path_a, path_b = right, left, path_b, path_a
-        return Sample(A=_tensor(left), B=_tensor(right), path_A=str(path_a), path_B=str(path_b))
+        return Sample(A=left, B=right, path_A=str(path_a), path_B=str(path_b))
 
     def _two_files(self, path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
         left, right = self._read(path_a), self._read(path_b)
@@ -111,7 +108,7 @@ class Edges:
         drawing = (
             self._drawing(photo, number) if self._train else np.repeat(extract_edges(photo)[:, :, None], 3, axis=2)
         )
-        return Sample(A=_tensor(drawing), B=_tensor(photo), path_A=str(path), path_B=str(path))
+        return Sample(A=drawing, B=photo, path_A=str(path), path_B=str(path))
 
     def _drawing(self, photo: Picture, number: int) -> Picture:
         """Lines as one of many hands might draw them, in some of the drawings with strokes of colour."""
@@ -131,7 +128,3 @@ def _files(sources: Sequence[Path | tuple[Path, Path]], config: PairedConfig) ->
 
 def _reader(paths: Sequence[Path], largest: int | None, in_memory: bool) -> Read:
     return kept_in_memory(paths, largest) if in_memory else decode
-
-
-def _tensor(picture: Picture) -> Tensor:
-    return torch.from_numpy(to_tensor(picture)[0])
