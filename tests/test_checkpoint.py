@@ -1,18 +1,24 @@
 """Checkpoints: a run that was stopped goes on as if it never had been, and what was saved is never lost."""
 
 import errno
+import io
 import json
 import os
 import pickle
+import threading
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
+from rich.console import Console
+from tensorboard.summary.writer import record_writer
 
 from tiny_training import difference, draw_pairs, draw_unpaired, tiny_cyclegan, tiny_pix2pix
 from zorse.backends.torch.safetensors_file import load_generator
 from zorse.errors import ConfigError, IncompatibleWeights, WeightsError, ZorseError
-from zorse.training import run
+from zorse.legacy.reading import read_content
+from zorse.training import driver, run
 from zorse.training.files import save_atomically
 from zorse.training.loop import checkpoint
 from zorse.training.loop.checkpoint import read_checkpoint
@@ -179,7 +185,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_and_nothing_in_it_runs(name,
     trap, file = tmp_path / "trap", tmp_path / "last.pt"
     torch.save({"format": 1, "networks": {}}, file)
     file.write_bytes(damage(name, file.read_bytes(), trap))
-    with pytest.raises(WeightsError, match=r"last.pt is damaged or no checkpoint of Zorse") as caught:
+    with pytest.raises(WeightsError, match=r"last.pt is damaged or not a checkpoint of Zorse") as caught:
         read_checkpoint(file)
     assert "\n" not in str(caught.value)
     assert not trap.exists()
@@ -193,7 +199,7 @@ def test_the_trap_of_the_test_above_works(tmp_path):
 @pytest.mark.parametrize("content", [[1, 2], {"weights": torch.zeros(1)}, {"format": 99}])
 def test_other_files_of_tensors_are_no_checkpoints(content, tmp_path):
     torch.save(content, tmp_path / "last.pt")
-    with pytest.raises(WeightsError, match="no checkpoint that this version"):
+    with pytest.raises(WeightsError, match="not a checkpoint that this version"):
         read_checkpoint(tmp_path / "last.pt")
 
 
@@ -201,6 +207,71 @@ def test_resuming_where_there_is_nothing(unpaired, tmp_path):
     with pytest.raises(WeightsError, match=r"There is no checkpoint .*last.pt.*without --resume"):
         train(tiny_cyclegan(), unpaired, tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_flipped_bit_is_noticed(unpaired, tmp_path):
+    train(tiny_cyclegan("training.iterations=1"), unpaired, tmp_path / "run")
+    flip_a_bit(tmp_path / "run" / "checkpoints" / "last.pt")
+    with pytest.raises(WeightsError, match=r"last\.pt is damaged"):
+        read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")
+    with pytest.raises(WeightsError, match=r"last\.pt is damaged"):
+        read_content(tmp_path / "run" / "checkpoints" / "last.pt")
+
+
+@pytest.mark.parametrize("spoil", [flip_a_bit, Path.unlink])
+def test_a_run_whose_newest_checkpoint_is_lost_goes_on_from_the_one_before(spoil, unpaired, tmp_path):
+    config = tiny_cyclegan("training.save_every=2")
+    train(config, unpaired, tmp_path / "whole")
+    train(tiny_cyclegan("training.save_every=2", "training.iterations=4"), unpaired, tmp_path / "run")
+    spoil(tmp_path / "run" / "checkpoints" / "last.pt")
+    told = io.StringIO()
+    train(config, unpaired, tmp_path / "run", resume=True, console=Console(file=told, width=1000))
+    assert "the run goes on from previous.pt, iteration 2" in told.getvalue()
+    assert difference(last(tmp_path / "whole"), last(tmp_path / "run")) is None
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_says_so_and_changes_nothing(unpaired, tmp_path):
+    train(tiny_cyclegan("training.save_every=2"), unpaired, tmp_path / "run")
+    files = sorted((tmp_path / "run" / "checkpoints").iterdir())
+    contents = []
+    for file in files:
+        # Two of the names are of the same file.
+        file.write_bytes(b"damaged")
+        contents.append(file.read_bytes())
+    with pytest.raises(WeightsError, match="is damaged"):
+        train(tiny_cyclegan("training.save_every=2"), unpaired, tmp_path / "run", resume=True)
+    assert [file.read_bytes() for file in files] == contents
+
+
+def test_two_runs_do_not_share_a_folder(unpaired, tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "_LOADERS_END_WITHIN", 0)
+    train(tiny_cyclegan("training.iterations=1"), unpaired, tmp_path / "run")
+    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    with (
+        FileLock(tmp_path / "run" / ".lock"),
+        pytest.raises(ConfigError, match=r"Another process is training in .*run\. .*--out"),
+    ):
+        train(tiny_cyclegan("training.iterations=2"), unpaired, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
+    assert train(tiny_cyclegan("training.iterations=2"), unpaired, tmp_path / "run", resume=True).iteration == 2
+
+
+def test_tensorboard_that_fails_ends_no_run(unpaired, tmp_path, monkeypatch):
+    def no_space(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(record_writer.RecordWriter, "write", no_space)
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    told = io.StringIO()
+    state = train(tiny_cyclegan(), unpaired, tmp_path / "run", console=Console(file=told, width=1000))
+    assert state.iteration == state.total
+    assert told.getvalue().count("the run goes on without them") == 1
 
 
 def test_a_folder_with_files_is_not_trained_into(unpaired, tmp_path):
@@ -231,7 +302,11 @@ def test_a_full_disk_costs_nothing_that_was_saved(unpaired, tmp_path, monkeypatc
     assert "\n" not in str(caught.value)
     assert "--resume" in str(caught.value)
     assert last(tmp_path / "full")["iteration"] == 2
-    assert {path.name for path in (tmp_path / "full" / "checkpoints").iterdir()} == {"last.pt", "healthy.pt"}
+    assert {path.name for path in (tmp_path / "full" / "checkpoints").iterdir()} == {
+        "last.pt",
+        "previous.pt",
+        "healthy.pt",
+    }
     train(config, unpaired, tmp_path / "full", resume=True)
     assert difference(last(tmp_path / "whole"), last(tmp_path / "full")) is None
 
@@ -273,7 +348,7 @@ def test_a_log_that_cannot_grow_ends_the_run_with_a_paragraph(unpaired, tmp_path
 
 def test_lines_of_iterations_that_will_be_done_again_are_dropped(tmp_path):
     log = tmp_path / "metrics.jsonl"
-    log.write_text('{"iteration": 2}\n{"iteration": 4}\n{"iteration": 6}\n3\nnull\n{"iterat')
+    log.write_bytes(b'{"iteration": 2}\n\xff\x00\n{"iteration": 4}\n{"iteration": 6}\n3\nnull\n{"iterat')
     forget_after(log, 4)
     assert log.read_text() == '{"iteration": 2}\n{"iteration": 4}\n'
     forget_after(tmp_path / "none.jsonl", 4)

@@ -265,8 +265,8 @@ def test_what_is_no_checkpoint_of_these_programs(tmp_path):
         assert str(file) in str(raised.value)
 
     resnet = Resnet(4, 1, INSTANCE).state_dict()
-    refused(b"", WeightsError, "damaged or no file of PyTorch")
-    refused(b"some text that is long enough", WeightsError, "damaged or no file of PyTorch")
+    refused(b"", WeightsError, "damaged or not a file of PyTorch")
+    refused(b"some text that is long enough", WeightsError, "damaged or not a file of PyTorch")
     refused(
         {"opt": argparse.Namespace(), **resnet}, WeightsError, r"more than tensors: .*argparse\.Namespace.*state_dict"
     )

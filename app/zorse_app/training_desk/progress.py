@@ -1,6 +1,5 @@
 """How far a training is, from the files that it writes."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -8,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from zorse.training.observers.recorder.log import read_log
 from zorse_app import texts
 from zorse_app.training_desk.record import INTERRUPTED_EXIT, Training
 
@@ -104,16 +104,9 @@ def _stamp(path: Path) -> int:
 def _lines(metrics: Path, stamp: int) -> list[dict[str, Any]]:
     """The lines of the log; `stamp` tells old from new. The last one may be half written."""
     try:
-        text = metrics.read_text(encoding="utf-8")
+        return read_log(metrics)
     except OSError:
         return []
-    lines = []
-    for line in text.splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return lines
 
 
 def _seconds_left(lines: list[dict[str, Any]], iteration: int, training: Training) -> float | None:

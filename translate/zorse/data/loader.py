@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TypedDict
 
 import cv2
@@ -54,7 +54,7 @@ def batches(
     num_workers: int,
     rank: int = 0,
     world: int = 1,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """The next batches of a run, the same whatever the number of workers and wherever the run starts.
 
     Args:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
@@ -15,6 +16,22 @@ WRAPPERS = frozenset({"module", "_orig_mod"})
 """Parts of names that DataParallel and torch.compile put around a network."""
 
 
+def load_data(path: Path) -> Any:
+    """What `torch.save` wrote, on the CPU. Nothing but tensors and plain data is ever unpickled.
+
+    Raises:
+        OSError: it cannot be read.
+        BadZipFile: it is damaged, if only by a bit. PyTorch writes checksums, but does not compare them.
+        Exception: whatever other damage leads to in `torch.load`.
+    """
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if is_zipfile(path):  # Before PyTorch 1.6 it was a plain pickle.
+        with ZipFile(path) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise BadZipFile(f"the checksum of {damaged} differs")
+    return content
+
+
 def read_content(path: Path) -> Mapping[str, Any]:
     """What is in a .pth, .pt or .ckpt file, old or new, on the CPU. Nothing but tensors and plain data is unpickled.
 
@@ -22,7 +39,7 @@ def read_content(path: Path) -> Mapping[str, Any]:
         WeightsError: missing, damaged, or in need of more than tensors and plain data.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_data(path)
     except FileNotFoundError as error:
         raise WeightsError(f"There is no file {path}. Check the path.") from error
     except OSError as error:
@@ -52,8 +69,8 @@ def _refusal(path: Path, reason: str) -> str:
             "FILE)."
         )
     return (
-        f"{path} is damaged or no file of PyTorch: it cannot be read as a dictionary of tensors, and nothing in it was "
-        "run. A copy or download that broke off? Get the file again."
+        f"{path} is damaged or not a file of PyTorch: it cannot be read as a dictionary of tensors, and nothing in it "
+        "was run. A copy or download that broke off? Get the file again."
     )
 
 

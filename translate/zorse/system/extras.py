@@ -7,7 +7,10 @@ from zorse.errors import MissingExtraError
 
 Extra = Literal["app", "train", "export", "video"]
 
-_TRAIN = ("torch", "torchvision", "accelerate", "albumentations", "safetensors", "scipy", "tensorboard", "tomli_w")
+_TRAIN = (
+    *("torch", "torchvision", "accelerate", "albumentations", "filelock"),
+    *("safetensors", "scipy", "tensorboard", "tomli_w"),
+)
 MODULES: dict[Extra, tuple[str, ...]] = {
     "app": ("gradio", "psutil", "filelock"),
     "train": _TRAIN,

@@ -1,15 +1,16 @@
 """The course of every run, whatever its method: made ready, trained to its end, rolled back where it fails."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from filelock import FileLock, Timeout
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.errors import ConfigError, DeviceError, TrainingDivergedError
 from zorse.training.config import RunConfig, to_toml
@@ -21,11 +22,50 @@ from zorse.training.observers.logging import ConsoleProgress
 from zorse.training.observers.recorder.log import forget_after
 from zorse.training.observers.recorder.recorder import FlightRecorder
 from zorse.training.observers.recorder.rollback import roll_back
+from zorse.training.observers.tensorboard import TensorBoard
 
-Supply = Callable[[TrainingState], Iterable[Any]]
+Batches = Generator[Any, None, None]
+Supply = Callable[[TrainingState], Batches]
 """The batches that are left of a run, from a state on."""
-Watch = Callable[[TrainingState, SummaryWriter, FlightRecorder | None], Iterable[Observer]]
+Watch = Callable[[TrainingState, TensorBoard, FlightRecorder | None], Iterable[Observer]]
 """The observers of a run, in the order in which they are called."""
+
+
+_LOADERS_END_WITHIN = 15
+"""Seconds after which the loaders of a run that was killed have noticed."""
+
+
+@contextmanager
+def reserved(out: Path, accelerator: Accelerator, *, resume: bool) -> Iterator[None]:
+    """The folder of a run, for it alone, as far as the file system has locks.
+
+    Raises:
+        ConfigError: another process trains in it, or a fresh run finds files there.
+    """
+    if not accelerator.is_main_process or (resume and not out.is_dir()):  # One process writes.
+        yield
+        return
+    if not resume:
+        check_new(out)
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(RunFolder(out).lock)
+    try:
+        lock.acquire(timeout=_LOADERS_END_WITHIN)
+    except Timeout as error:
+        raise ConfigError(
+            f"Another process is training in {out}. Wait for its end, or stop it; or choose another folder with --out."
+        ) from error
+    except NotImplementedError:  # No locks there.
+        pass
+    try:
+        if not resume:
+            check_new(out)  # Another run may have ended while this one waited.
+        yield
+    finally:
+        lock.release()
+        if [path.name for path in out.iterdir()] == [RunFolder(out).lock.name]:  # The run ended before it began.
+            RunFolder(out).lock.unlink()
+            out.rmdir()
 
 
 def check_new(out: Path) -> None:
@@ -43,7 +83,7 @@ def check_new(out: Path) -> None:
 
 def _holds_nothing_saved(out: Path) -> bool:
     run = RunFolder(out)
-    left = {path.name for path in out.iterdir()}
+    left = {path.name for path in out.iterdir()} - {run.lock.name}
     begun = {path.name for path in (run.config, run.metrics, run.tensorboard, run.samples, run.last_checkpoint.parent)}
     return not left or (run.config.name in left and left <= begun and not run.last_checkpoint.exists())
 
@@ -99,11 +139,12 @@ class Course:
     def _attempt(self, state: TrainingState, supply: Supply, watch: Watch) -> str | None:
         """Train until the end, an interruption or a failure; gives what failed."""
         settings, accelerator = self.config.training, self.accelerator
-        batches = supply(state)
         if not accelerator.is_main_process:  # One process writes; the others only compute.
-            return _failure(lambda: fit(state, batches, settings, accelerator))
+            with closing(supply(state)) as batches:
+                return _failure(lambda: fit(state, batches, settings, accelerator))
         with (
-            SummaryWriter(str(self.run.tensorboard), purge_step=state.iteration + 1) as writer,
+            closing(supply(state)) as batches,  # However the run ends, the processes that load end with it.
+            TensorBoard(self.run.tensorboard, state.iteration, self.console) as writer,
             ConsoleProgress(self.console, settings.log_every) as progress,
         ):
             recorder = FlightRecorder(self.run, self.config, writer, self.console, state) if settings.recorder else None

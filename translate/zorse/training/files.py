@@ -93,6 +93,11 @@ class RunFolder:
         return self.root / "config.toml"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that trains here."""
+        return self.root / ".lock"
+
+    @property
     def metrics(self) -> Path:
         """Losses, one JSON object per line."""
         return self.root / "metrics.jsonl"
@@ -111,6 +116,11 @@ class RunFolder:
     def last_checkpoint(self) -> Path:
         """The newest checkpoint, from which the run resumes."""
         return self.root / "checkpoints" / "last.pt"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The one before it, from which the run resumes where the newest is damaged."""
+        return self.root / "checkpoints" / "previous.pt"
 
     @property
     def healthy_checkpoint(self) -> Path:

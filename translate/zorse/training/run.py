@@ -7,7 +7,6 @@ from typing import Any
 
 from accelerate import Accelerator
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.backends.torch.safetensors_file import save_generator
 from zorse.data.dataset import open_dataset
@@ -25,16 +24,17 @@ from zorse.recipes.recipe import Recipe
 from zorse.training.cards import generator_cards, undescribed
 from zorse.training.config import RecipeConfig, TrainConfig
 from zorse.training.distillation.teacher import teacher_at_work
-from zorse.training.driver import Course, check_new
+from zorse.training.driver import Batches, Course, reserved
 from zorse.training.files import RunFolder, disk_errors
 from zorse.training.freezing import freeze
-from zorse.training.loop.checkpoint import restore_checkpoint
+from zorse.training.loop.checkpoint import restore_newest
 from zorse.training.loop.loop import Observer, TrainingDevice, TrainingState, make_accelerator, seed_everything
 from zorse.training.observers.best import BestKeeper
 from zorse.training.observers.evaluation import exam_for
 from zorse.training.observers.logging import MetricsLog, SamplePictures, preview_grid
 from zorse.training.observers.recorder.recorder import FlightRecorder
 from zorse.training.observers.saver import Saver
+from zorse.training.observers.tensorboard import TensorBoard
 from zorse.training.stages import staged_batches
 from zorse.training.start import load_start, resumed
 
@@ -132,17 +132,16 @@ def train(
         run, console = RunFolder(out), console or Console(quiet=True)
         config = resumed(config, run) if resume else config
         accelerator = make_accelerator(config.training, device)
-        if accelerator.is_main_process and not resume:
-            check_new(out)
-            if check:
+        with reserved(out, accelerator, resume=resume):
+            if accelerator.is_main_process and check and not resume:
                 check_before_training(config.data, data, console)
-        dataset = open_dataset(config.data, data, seed=config.training.seed)
-        if config.training_data is None:
-            config = config.model_copy(update={"training_data": undescribed(data, dataset.n_pictures)})
-        course = Course(config, run, accelerator, console)
-        state = _begin(course, config, dataset, resume)
-        _train(course, config, data, dataset, state)
-        return state
+            dataset = open_dataset(config.data, data, seed=config.training.seed)
+            if config.training_data is None:
+                config = config.model_copy(update={"training_data": undescribed(data, dataset.n_pictures)})
+            course = Course(config, run, accelerator, console)
+            state = _begin(course, config, dataset, resume)
+            _train(course, config, data, dataset, state)
+            return state
 
 
 def _begin(course: Course, config: TrainConfig, dataset: Dataset, resume: bool) -> TrainingState:
@@ -150,7 +149,7 @@ def _begin(course: Course, config: TrainConfig, dataset: Dataset, resume: bool) 
     accelerator = course.accelerator
     state = fresh_state(config, accelerator, course.console, start=not resume)
     if resume:
-        restore_checkpoint(course.run.last_checkpoint, state, accelerator)
+        restore_newest(course.run, state, accelerator, course.console)
     state.total = total_iterations(config, dataset, state.iteration, state.samples, accelerator.num_processes)
     course.make_ready(state)
     return state
@@ -159,11 +158,11 @@ def _begin(course: Course, config: TrainConfig, dataset: Dataset, resume: bool) 
 def _train(course: Course, config: TrainConfig, data: Path, dataset: Dataset, state: TrainingState) -> None:
     run, accelerator = course.run, course.accelerator
 
-    def supply(state: TrainingState) -> Iterator[Any]:
+    def supply(state: TrainingState) -> Batches:
         left, rank, world = state.total - state.iteration, accelerator.process_index, accelerator.num_processes
         return staged_batches(config, data, state.samples, left, rank, world)
 
-    def watch(state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None) -> Iterator[Observer]:
+    def watch(state: TrainingState, writer: TensorBoard, recorder: FlightRecorder | None) -> Iterator[Observer]:
         """What is measured is logged, and only what is healthy is kept as such."""
         yield MetricsLog(run, config.training, writer, state, lambda: recorder.signals if recorder else {})
         draw = partial(preview_grid, config, _sample_batch(config, data, dataset))

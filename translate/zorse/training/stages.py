@@ -1,6 +1,6 @@
 """Crops that grow during the run: which batches are cut how is a function of the samples seen, and of nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def spans(config: DataConfig, seen: int, n_batches: int, per_step: int) -> list[
 
 def staged_batches(
     config: TrainConfig, data: Path, seen: int, n_batches: int, rank: int = 0, world: int = 1
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """The next batches of a run, cut as its stages say.
 
     Args:

@@ -1,6 +1,6 @@
 """From the settings of a set of samples to the set, and to the batches of a run."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from zorse.errors import DatasetError
@@ -36,7 +36,7 @@ def open_samples(config: SampleDataConfig, root: Path | None, split: str = "trai
 
 def sample_batches(
     samples: SampleSet, batch_size: int, first_sample: int, n_batches: int, rank: int = 0, world: int = 1
-) -> Iterator[SampleBatch]:
+) -> Generator[SampleBatch, None, None]:
     """The next batches of a run.
 
     Args:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from accelerate import Accelerator
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.errors import ConfigError
-from zorse.gans.data.batch import SampleBatch, SampleSet
+from zorse.gans.data.batch import SampleSet
 from zorse.gans.data.dataset import open_samples, sample_batches
 from zorse.gans.safetensors_file import save_sample_generator
 from zorse.gans.sampling.sampler import Sampler
@@ -19,14 +18,15 @@ from zorse.gans.training.evaluation import exam_for
 from zorse.gans.training.sheet import sheet_of
 from zorse.model.card import Metric
 from zorse.training.cards import undescribed
-from zorse.training.driver import Course, check_new
+from zorse.training.driver import Batches, Course, reserved
 from zorse.training.files import RunFolder, disk_errors
-from zorse.training.loop.checkpoint import restore_checkpoint
+from zorse.training.loop.checkpoint import restore_newest
 from zorse.training.loop.loop import Observer, TrainingDevice, TrainingState, make_accelerator, seed_everything
 from zorse.training.observers.best import BestKeeper
 from zorse.training.observers.logging import MetricsLog, SamplePictures
 from zorse.training.observers.recorder.recorder import FlightRecorder
 from zorse.training.observers.saver import Saver
+from zorse.training.observers.tensorboard import TensorBoard
 
 
 def train_baseline(
@@ -54,10 +54,8 @@ def train_baseline(
     Raises:
         ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
     """
-    with disk_errors(out):
-        if not resume:
-            check_new(out)
-        accelerator = make_accelerator(config.training, device)
+    accelerator = make_accelerator(config.training, device)
+    with disk_errors(out), reserved(out, accelerator, resume=resume):
         if config.data.kind == "mixture" and data is not None:
             raise ConfigError(f"{config.name} draws its points by code and reads no pictures: leave --data out.")
         samples = open_samples(config.data, data, seed=config.training.seed)
@@ -67,7 +65,7 @@ def train_baseline(
         course = Course(config, RunFolder(out), accelerator, console or Console(quiet=True))
         state = fresh_baseline(config, samples, accelerator)
         if resume:
-            restore_checkpoint(course.run.last_checkpoint, state, accelerator)
+            restore_newest(course.run, state, accelerator, course.console)
         course.make_ready(state)
         _train(course, config, data, samples, state)
         return state
@@ -85,11 +83,11 @@ def fresh_baseline(config: BaselineConfig, samples: SampleSet, accelerator: Acce
 def _train(course: Course, config: BaselineConfig, data: Path | None, samples: SampleSet, state: TrainingState) -> None:
     run, settings, accelerator = course.run, config.training, course.accelerator
 
-    def supply(state: TrainingState) -> Iterator[SampleBatch]:
+    def supply(state: TrainingState) -> Batches:
         left, rank, world = state.total - state.iteration, accelerator.process_index, accelerator.num_processes
         return sample_batches(samples, settings.batch_size, state.samples, left, rank, world)
 
-    def watch(state: TrainingState, writer: SummaryWriter, recorder: FlightRecorder | None) -> Iterator[Observer]:
+    def watch(state: TrainingState, writer: TensorBoard, recorder: FlightRecorder | None) -> Iterator[Observer]:
         """What is measured is logged, and only what is healthy is kept as such."""
         yield MetricsLog(run, settings, writer, state, lambda: recorder.signals if recorder else {})
         yield SamplePictures(run, settings.sample_every, writer, sheet_of(config, samples))

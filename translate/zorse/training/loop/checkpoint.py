@@ -3,17 +3,20 @@
 import os
 import random
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from rich.console import Console
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zorse.errors import IncompatibleWeights, WeightsError
-from zorse.training.files import save_atomically
+from zorse.errors import ChecksumMismatch, IncompatibleWeights, WeightsError
+from zorse.legacy.reading import load_data
+from zorse.training.files import RunFolder, save_atomically
 from zorse.training.loop.loop import TrainingState
 
 FORMAT = 2
@@ -68,6 +71,47 @@ def keep_checkpoint(path: Path, copy: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def save_newest(run: RunFolder, state: TrainingState, accelerator: Accelerator, config: str) -> None:
+    """Write the checkpoint from which the run resumes, and keep the one before it, as a file of its own.
+
+    Raises:
+        ZorseError: as `save_checkpoint`.
+        OSError: as `keep_checkpoint`.
+    """
+    if run.last_checkpoint.exists():
+        keep_checkpoint(run.last_checkpoint, run.previous_checkpoint)
+    save_checkpoint(run.last_checkpoint, state, accelerator, config)
+
+
+def restore_newest(run: RunFolder, state: TrainingState, accelerator: Accelerator, console: Console) -> None:
+    """Bring a fresh state to where the newest sound checkpoint of a run was taken, and say so where it is not the last.
+
+    Raises:
+        WeightsError: there is none, or all are damaged.
+        IncompatibleWeights: it was taken from other networks.
+    """
+    path, content = _newest_sound(run)
+    _restore(path, content, state, accelerator)
+    if path != run.last_checkpoint and accelerator.is_main_process:
+        console.print(
+            f"{run.last_checkpoint} is missing or damaged: the run goes on from {path.name}, iteration "
+            f"{state.iteration}.",
+            style="bold yellow",
+            markup=False,
+        )
+        keep_checkpoint(path, run.last_checkpoint)
+
+
+def _newest_sound(run: RunFolder) -> tuple[Path, dict[str, Any]]:
+    """The first of a run's checkpoints that is not damaged, and what is in it."""
+    generations = (run.last_checkpoint, run.previous_checkpoint, run.healthy_checkpoint)
+    *newer, oldest = [path for path in generations if path.exists()] or [run.last_checkpoint]
+    for path in newer:
+        with suppress(ChecksumMismatch):
+            return path, read_checkpoint(path)
+    return oldest, read_checkpoint(oldest)
+
+
 def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerator) -> None:
     """Bring a fresh state to where the checkpoint was taken.
 
@@ -75,7 +119,10 @@ def restore_checkpoint(path: Path, state: TrainingState, accelerator: Accelerato
         WeightsError: the file is missing or damaged.
         IncompatibleWeights: it was taken from other networks.
     """
-    content = read_checkpoint(path)
+    _restore(path, read_checkpoint(path), state, accelerator)
+
+
+def _restore(path: Path, content: dict[str, Any], state: TrainingState, accelerator: Accelerator) -> None:
     recipe = state.recipe
     try:
         for name, network in recipe.networks.items():
@@ -112,23 +159,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """What is in a checkpoint. Nothing but tensors and plain data is ever unpickled.
 
     Raises:
-        WeightsError: the file is missing, damaged, no checkpoint, or of another version.
+        ChecksumMismatch: the file is damaged, if only by a bit, or not a checkpoint.
+        WeightsError: it is missing, or of another version.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_data(path)
     except FileNotFoundError as error:
         raise WeightsError(
             f"There is no checkpoint {path} to resume from: this is not the folder of a run, or the run was stopped "
             "before its first checkpoint. Check --out, or start anew in another folder without --resume."
         ) from error
-    except Exception as error:  # torch.load raises whatever the damage leads to.
-        raise WeightsError(
-            f"{path} is damaged or no checkpoint of Zorse: it cannot be read as tensors and plain data, and nothing "
-            "else in it was loaded or run. Put a copy of the checkpoint there, or start anew in another folder."
+    except Exception as error:  # It raises whatever the damage leads to.
+        raise ChecksumMismatch(
+            f"{path} is damaged or not a checkpoint of Zorse: it cannot be read as tensors and plain data, or its "
+            "checksums differ, and nothing in it was run. Put a copy of the checkpoint there, or start anew in another "
+            "folder."
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise WeightsError(
-            f"{path} is no checkpoint that this version of Zorse can resume (format {FORMAT} was wanted, it says "
+            f"{path} is not a checkpoint that this version of Zorse can resume (format {FORMAT} was wanted, it says "
             f"{content.get('format') if isinstance(content, dict) else 'nothing'}). Start a new run in another folder."
         )
     return content

@@ -8,7 +8,6 @@ import numpy as np
 from accelerate import Accelerator
 from pydantic import ValidationError
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.model.architecture import Frozen
 from zorse.model.card import Metric
@@ -19,6 +18,7 @@ from zorse.training.loop.checkpoint import save_checkpoint
 from zorse.training.loop.loop import TrainingState, check_weights, device_of, untouched_chance
 from zorse.training.observers.recorder.log import append_line
 from zorse.training.observers.saver import WriteGenerators
+from zorse.training.observers.tensorboard import TensorBoard
 
 Measure = Callable[[TrainingState], Mapping[str, Metric]]
 """Gives a figure of each averaged generator, by its name; lower is better."""
@@ -60,7 +60,7 @@ class BestKeeper:
         write: WriteGenerators,
         titles: Mapping[str, str],
         accelerator: Accelerator,
-        writer: SummaryWriter,
+        writer: TensorBoard,
         console: Console,
     ) -> None:
         self._run = run

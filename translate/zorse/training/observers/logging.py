@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.backends.torch.backend import as_tested
 from zorse.imaging.picture import Picture
@@ -23,6 +22,7 @@ from zorse.training.config import LoopConfig, TrainConfig
 from zorse.training.files import RunFolder, write_atomically
 from zorse.training.loop.loop import TrainingState, device_of, untouched_chance
 from zorse.training.observers.recorder.log import append_line
+from zorse.training.observers.tensorboard import TensorBoard
 
 
 class LossMeans:
@@ -109,7 +109,7 @@ class MetricsLog:
         self,
         run: RunFolder,
         config: LoopConfig,
-        writer: SummaryWriter,
+        writer: TensorBoard,
         state: TrainingState,
         signals: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
@@ -163,7 +163,7 @@ class SamplePictures:
     """
 
     def __init__(
-        self, run: RunFolder, every: int, writer: SummaryWriter, draw: Callable[[TrainingState], NDArray[np.uint8]]
+        self, run: RunFolder, every: int, writer: TensorBoard, draw: Callable[[TrainingState], NDArray[np.uint8]]
     ) -> None:
         self._folder = run.samples
         self._every = every
@@ -179,7 +179,7 @@ class SamplePictures:
             torch.manual_seed(0)
             picture = self._draw(state)
         write_atomically(self._folder / f"{state.iteration:08d}.png", encode_picture(Picture(picture), ".png"))
-        self._writer.add_image("samples", picture, state.iteration, dataformats="HWC")
+        self._writer.add_image("samples", picture, state.iteration)
 
     def at_end(self, state: TrainingState) -> None:
         """Nothing left to do."""

@@ -10,7 +10,7 @@ from zorse.model.card import Metric
 from zorse.recipes.recipe import StepResult
 from zorse.training.config import RunConfig, to_toml
 from zorse.training.files import RunFolder
-from zorse.training.loop.checkpoint import keep_checkpoint, save_checkpoint
+from zorse.training.loop.checkpoint import keep_checkpoint, save_newest
 from zorse.training.loop.loop import TrainingState, check_weights
 
 
@@ -66,7 +66,7 @@ class Saver:
 
     def _save(self, state: TrainingState) -> None:
         check_weights(state)
-        save_checkpoint(self._run.last_checkpoint, state, self._accelerator, to_toml(self._config))
+        save_newest(self._run, state, self._accelerator, to_toml(self._config))
         if self._healthy():
             keep_checkpoint(self._run.last_checkpoint, self._run.healthy_checkpoint)
         self._write(state, self._run.generators)

@@ -22,24 +22,25 @@ def append_line(metrics: Path, line: Line) -> None:
 
 
 def read_log(metrics: Path) -> list[Line]:
-    """The lines of metrics.jsonl; none if there is no such file."""
+    """The lines of metrics.jsonl that can be read: not one that was cut off, or that a disk has damaged."""
     if not metrics.exists():
         return []
-    return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    lines = []
+    for text in metrics.read_bytes().splitlines():
+        try:
+            line = json.loads(text)
+            if isinstance(line["iteration"], int):
+                lines.append(line)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return lines
 
 
 def forget_after(metrics: Path, iteration: int) -> None:
-    """Drop the lines of iterations that a resumed run will do again, and a last line that was cut off."""
-    if not metrics.exists():
-        return
-    kept = []
-    for line in metrics.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["iteration"] <= iteration:
-                kept.append(line + "\n")
-        except (json.JSONDecodeError, KeyError, TypeError):
-            continue
-    write_atomically(metrics, "".join(kept).encode())
+    """Drop the lines of iterations that a resumed run will do again, and those that cannot be read."""
+    if metrics.exists():
+        kept = [json.dumps(line) + "\n" for line in read_log(metrics) if line["iteration"] <= iteration]
+        write_atomically(metrics, "".join(kept).encode())
 
 
 def alarm_summary(lines: list[Line]) -> list[str]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.recipes.recipe import StepResult
 from zorse.training.config import RunConfig
@@ -13,6 +12,7 @@ from zorse.training.loop.loop import TrainingState
 from zorse.training.observers.recorder.alarms import AlarmBoard, Event
 from zorse.training.observers.recorder.gauges import Gauges
 from zorse.training.observers.recorder.log import alarm_summary, append_line, read_log
+from zorse.training.observers.tensorboard import TensorBoard
 
 WARNING = "bold yellow"
 
@@ -32,7 +32,7 @@ class FlightRecorder:
     """
 
     def __init__(
-        self, run: RunFolder, config: RunConfig, writer: SummaryWriter, console: Console, state: TrainingState
+        self, run: RunFolder, config: RunConfig, writer: TensorBoard, console: Console, state: TrainingState
     ) -> None:
         settings = config.training
         self.signals: dict[str, float] = {}

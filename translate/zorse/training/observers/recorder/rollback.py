@@ -4,14 +4,14 @@ from typing import Any
 
 from accelerate import Accelerator
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
 
 from zorse.errors import TrainingDivergedError
 from zorse.training.config import LoopConfig, RunConfig, to_toml
 from zorse.training.files import RunFolder
-from zorse.training.loop.checkpoint import restore_checkpoint, save_checkpoint
+from zorse.training.loop.checkpoint import restore_checkpoint, save_newest
 from zorse.training.loop.loop import TrainingState
 from zorse.training.observers.recorder.log import append_line, forget_after, read_log
+from zorse.training.observers.tensorboard import TensorBoard
 
 
 def roll_back(
@@ -50,7 +50,7 @@ def roll_back(
     state.gradient_norms.clear()
     if not accelerator.is_main_process:
         return
-    save_checkpoint(run.last_checkpoint, state, accelerator, to_toml(config))
+    save_newest(run, state, accelerator, to_toml(config))
     undone = [
         line["alarm"] for line in read_log(run.metrics) if line["iteration"] > state.iteration and "alarm" in line
     ]
@@ -62,7 +62,7 @@ def roll_back(
         f"the run was healthy; learning rates are {factor:g} times those of the settings from now on. {reason}"
     )
     console.print(told, style="bold yellow")
-    with SummaryWriter(str(run.tensorboard), purge_step=state.iteration + 1) as writer:
+    with TensorBoard(run.tensorboard, state.iteration, console) as writer:
         writer.add_text("alarms", told, state.iteration)
 
 
