@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pickle
-import threading
 from pathlib import Path
 
 import pytest
@@ -267,7 +266,6 @@ def test_tensorboard_that_fails_ends_no_run(unpaired, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(record_writer.RecordWriter, "write", no_space)
-    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
     told = io.StringIO()
     state = train(tiny_cyclegan(), unpaired, tmp_path / "run", console=Console(file=told, width=1000))
     assert state.iteration == state.total

@@ -1,6 +1,8 @@
 """TensorBoard's event files: nice to have, so what goes wrong with them never ends a run."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -8,11 +10,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import summary
 
 
 class TensorBoard:
     """Writes until something goes wrong (a full disk, a folder that was deleted), tells of it once, and rests.
+
+    PyTorch's `SummaryWriter` writes in a thread of its own, whose errors reach the terminal and later calls.
 
     Args:
         folder: of the event files; made where it is missing.
@@ -21,41 +28,54 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, iteration: int, console: Console) -> None:
+        self._folder = folder
         self._console = console
-        self._writer: SummaryWriter | None = None
-        self._try(lambda: self._open(folder, iteration))
+        self._writer: RecordWriter | None = None
+        self._try(self._open)
+        self._write(Event(file_version="brain.Event:2"))
+        self._write(Event(step=iteration + 1, session_log=SessionLog(status=SessionLog.START)))
 
-    def _open(self, folder: Path, iteration: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=iteration + 1)
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads the files in the order of their names.
+        self._writer = RecordWriter((self._folder / f"events.out.tfevents.{time.time_ns():019d}").open("wb"))
 
     def add_scalar(self, name: str, value: float, iteration: int) -> None:
         """A point of a curve."""
-        self._write(lambda writer: writer.add_scalar(name, value, iteration))
+        self._add(summary.scalar(name, value), iteration)  # type: ignore[no-untyped-call]
 
     def add_text(self, name: str, text: str, iteration: int) -> None:
         """A note in Markdown."""
-        self._write(lambda writer: writer.add_text(name, text, iteration))
+        self._add(summary.text(name, text), iteration)  # type: ignore[no-untyped-call]
 
     def add_image(self, name: str, picture: NDArray[np.uint8], iteration: int) -> None:
         """A picture, (height, width, 3) uint8."""
-        self._write(lambda writer: writer.add_image(name, picture, iteration, dataformats="HWC"))
+        self._add(summary.image(name, picture, dataformats="HWC"), iteration)  # type: ignore[no-untyped-call]
 
     def flush(self) -> None:
         """See that all is on the disk."""
-        self._write(lambda writer: writer.flush())
+        if self._writer is not None:
+            self._try(self._writer.flush)
 
-    def _write(self, action: Callable[[SummaryWriter], Any]) -> None:
-        writer = self._writer
-        if writer is not None:
-            self._try(lambda: action(writer))
+    def _add(self, content: Summary, iteration: int) -> None:
+        self._write(Event(step=iteration, summary=content))
+
+    def _write(self, event: Event) -> None:
+        if self._writer is not None:
+            event.wall_time = time.time()
+            writer = self._writer
+            self._try(lambda: writer.write(event.SerializeToString()))
 
     def _try(self, action: Callable[[], Any]) -> None:
         try:
             action()
-        except Exception as error:  # Its own thread writes, and hands over whatever happened there.
-            self._writer = None
+        except OSError as error:
+            if self._writer is not None:
+                with suppress(OSError):
+                    self._writer.close()
+                self._writer = None
             self._console.print(
-                f"TensorBoard's files could not be written ({error}); the run goes on without them.",
+                f"TensorBoard's files could not be written ({error.strerror}); the run goes on without them.",
                 style="yellow",
                 markup=False,
             )
@@ -64,4 +84,5 @@ class TensorBoard:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._write(lambda writer: writer.close())
+        if self._writer is not None:
+            self._try(self._writer.close)
