@@ -359,9 +359,11 @@ def test_a_run_writes_its_settings_losses_pictures_and_generators(unpaired, tmp_
     found = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     events = next(name for name in found if name.startswith("tensorboard/"))
     assert found == {
+        ".lock",
         "config.toml",
         "metrics.jsonl",
         "checkpoints/last.pt",
+        "checkpoints/previous.pt",
         "checkpoints/healthy.pt",
         "generators/G_AB.safetensors",
         "generators/G_BA.safetensors",
