@@ -46,16 +46,24 @@ def through(content: bytes, change=lambda picture: picture, memory: int = MEMORY
 
 def processes() -> list[psutil.Process]:
     """Those that hold a file: the children of the fork server."""
-    return [process for server in servers() for process in server.children()]
+    return [process for server in servers() for process in children(server)]
 
 
 def servers() -> list[psutil.Process]:
     found = []
-    for child in psutil.Process().children():
+    for child in children(psutil.Process()):
         with suppress(psutil.Error):  # it has just ended
             if "zorse.confined.server" in child.cmdline():
                 found.append(child)
     return found
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """Asked again where one ends while psutil looks at it: psutil raises then, and gives none."""
+    for _ in range(100):
+        with suppress(psutil.NoSuchProcess):
+            return process.children()
+    raise AssertionError("processes end all the time")
 
 
 def until(condition) -> bool:

@@ -3,6 +3,7 @@
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -265,7 +266,12 @@ def test_a_stop_ends_the_process_that_works(service, tmp_path):
 
 def workers():
     """Processes that run strangers' networks, started here, and not at their end."""
-    return [child for child in psutil.Process().children(recursive=True) if "network_process.py" in command(child)]
+    for _ in range(100):
+        with suppress(psutil.NoSuchProcess):  # One has ended while psutil looked at it.
+            return [
+                child for child in psutil.Process().children(recursive=True) if "network_process.py" in command(child)
+            ]
+    raise AssertionError("processes end all the time")
 
 
 def command(process):

@@ -16,6 +16,10 @@ _PRODUCTS = 320_000
 own size, the compact ones an animation of 2000 frames. Two cores take about ten minutes for that."""
 
 
+_LEAST_FRAME = 128 * 128
+"""Pixels as which a smaller frame counts: each takes time, however small it is."""
+
+
 class TooLarge(ImageError):
     """A file, a picture or a request beyond the page's limits."""
 
@@ -60,8 +64,11 @@ class Limits:
             raise TooLarge(texts.FILE_TOO_LARGE.format(limit=f"{self.file_bytes / 10**6:.3g}"))
 
     def check_picture(self, height: int, width: int, frames: int = 1) -> None:
-        """Raises TooLarge for a picture with a longer side or, all frames together, more pixels than allowed."""
+        """Raises TooLarge for a picture with a longer side, more frames or, all of them together, more pixels than
+        allowed."""
         if max(height, width) > self.side:
             raise TooLarge(texts.SIDE_TOO_LONG.format(width=width, height=height, limit=self.side))
+        if frames > max(1, self.pixels // _LEAST_FRAME):
+            raise TooLarge(texts.TOO_MANY_FRAMES.format(count=frames, limit=max(1, self.pixels // _LEAST_FRAME)))
         if height * width * frames > self.pixels:
             raise TooLarge(texts.PICTURE_TOO_LARGE.format(limit=f"{self.pixels / 10**6:.3g}"))

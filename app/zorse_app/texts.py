@@ -579,6 +579,9 @@ TAKES_TOO_LONG = (
 NOT_UPLOADED = "No picture came. Upload a file and try again."
 FILE_TOO_LARGE = "The file is larger than {limit} MB. Save the picture smaller or as a JPEG, then try again."
 PICTURE_TOO_LARGE = "The picture has more than {limit} million pixels. Make it smaller, then try again."
+TOO_MANY_FRAMES = (
+    "The file has {count} frames or pages; this page takes at most {limit}. Cut it into parts, then try again."
+)
 SIDE_TOO_LONG = (
     "The picture is {width} x {height} pixels; this page takes sides of at most {limit} pixels. Make it smaller or cut "
     "it into parts, then try again."

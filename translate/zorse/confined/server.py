@@ -14,8 +14,8 @@ import signal
 import socket
 import struct
 import sys
-from contextlib import suppress
 
+from zorse.confined.confines import confine
 from zorse.confined.work import work
 from zorse.imaging.formats import readable_formats
 from zorse.system.extras import is_installed
@@ -89,23 +89,11 @@ def _fork_one(control: socket.socket, lines: dict[int, socket.socket]) -> bool:
         control.close()
         for other in lines.values():
             other.close()
-        _confine(*CONFINES.unpack(request))
+        confine(*CONFINES.unpack(request))
         line.sendall(READY)
         work(line)
     finally:
         os._exit(0)
-
-
-def _confine(memory: int, seconds: int) -> None:
-    import resource
-
-    for kind, limit in (
-        (resource.RLIMIT_DATA, memory),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with suppress(ValueError, OSError):  # a lower limit is in force
-            resource.setrlimit(kind, (limit, limit))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+from zorse.confined.confines import begin_work
 from zorse.confined.messages import (
     Failed,
     Finished,
@@ -61,6 +62,7 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
         count = count_written(file, suffix)
         send(line, Opened(suffix=suffix, height=file.height, width=file.width, frames=count))
         _expect(line, Go)
+        begin_work(writes_files=False)
         result, receipt = rewrite_picture(
             file, suffix, lambda picture: _translated(line, picture), source_suffix=Path(task.name).suffix
         )
@@ -68,6 +70,7 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
 
 
 def _video(line: socket.socket, task: VideoTask) -> None:
+    begin_work(writes_files=True)
     progress = VideoProgress()
 
     def report(now: VideoProgress) -> None:

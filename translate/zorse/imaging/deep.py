@@ -3,7 +3,7 @@
 import io
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,9 @@ from PIL import Image, TiffImagePlugin
 from zorse.errors import ImageError
 from zorse.imaging.picture import Pixels
 from zorse.imaging.png import HEAD, bit_depth, pixels_only
-from zorse.imaging.tiff_planes import decode_planes, is_planar
+from zorse.imaging.tiff_planes import decode_planes
+from zorse.imaging.tiff_structure import check_structure
+from zorse.imaging.tiff_types import is_planar
 
 Deep = tuple[NDArray[np.uint16], NDArray[np.uint16] | None]
 """(H, W, 3) colour and, where there is one, (H, W) alpha."""
@@ -37,11 +39,14 @@ _quiet_threads = 0
 _usual_level = 0
 
 
+PageFirst = Callable[[], NDArray[np.uint8]]
+
+
 class DepthError(ImageError):
     """Pixels that cannot be read in their depth. The message goes on after the file's name."""
 
 
-def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
+def decode_deep(image: Image.Image, data: bytes, page_first: PageFirst | None = None) -> Deep | None:
     """16-bit colour, and alpha, of a PNG, PPM or JPEG 2000 or of a page of a TIFF; None for everything else.
 
     9 to 15 bits are spread over 16.
@@ -49,7 +54,7 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
     Args:
         image: the opened file, at that frame.
         data: its content.
-        frame: page of a TIFF.
+        page_first: gives the content of a TIFF with that page in front, where another one is the first.
 
     Raises:
         DepthError: OpenCV does not know how the file is compressed.
@@ -59,19 +64,15 @@ def decode_deep(image: Image.Image, data: bytes, frame: int = 0) -> Deep | None:
     white = _white(image, data)
     if white <= 255:
         return None
-    if has_deep_planes(image):
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and has_deep_planes(image):
         return _planes(image, data)
     if image.format == "PNG":
         data = pixels_only(data)
     elif image.format == "PPM":
         data += b"\n"  # OpenCV wants a blank after the last number in letters
-    content = np.frombuffer(data, np.uint8)
     with quiet_opencv():
-        if frame == 0:
-            pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-        else:
-            read, pages = cv2.imdecodemulti(content, cv2.IMREAD_UNCHANGED, range=(frame, frame + 1))
-            pixels = pages[0] if read and pages else None
+        content = np.frombuffer(data, np.uint8) if page_first is None else page_first()
+        pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != image.size:
         raise _too_deep()
     if white < 65535:
@@ -124,9 +125,9 @@ def check_samples(image: Image.Image) -> None:
     raise _unknown_white(f"{kind} values from {values.min():g} to {values.max():g}")
 
 
-def _planes(image: Image.Image, data: bytes) -> Deep:
+def _planes(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Deep:
     try:
-        pixels = decode_planes(data, _tags(image))
+        pixels = decode_planes(data, _tags(image), check_structure(image, data))
     except (KeyError, TypeError, SyntaxError) as error:
         raise _too_deep() from error
     if pixels.shape[2] not in (3, 4):

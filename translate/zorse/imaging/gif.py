@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import GifImagePlugin, Image
 
-from zorse.imaging.limits import own_limits
+from zorse.imaging.limits import MOST_FRAMES, own_limits
 
 _CLEAR, _RESTORE = 2, (3, 4)
 """Disposals: the frame's place becomes transparent, or what it was before. 4 is an old way of writing 3."""
@@ -212,6 +212,8 @@ def _parsed(data: bytes) -> tuple[list[_Frame], int]:
             frame, position = _frame(data, position + 1, control, colours)
             frames.append(frame)
             control = b""
+            if len(frames) > MOST_FRAMES:  # The file will be refused.
+                break
         else:
             position += 1  # some programs leave bytes between the blocks
     return frames, plays

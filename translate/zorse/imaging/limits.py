@@ -8,6 +8,9 @@ from PIL import Image, PngImagePlugin
 
 from zorse.imaging.png import MAX_TEXT
 
+MOST_FRAMES = 10_000
+"""Frames of an animation, or pages of a TIFF: each costs time, however small it is."""
+
 _lock = threading.Lock()
 _readers = 0
 _usual: tuple[int | None, int, int] = (None, 0, 0)

@@ -36,6 +36,8 @@ _SEGMENT = 65_533
 _XMP_SEGMENT = _SEGMENT - len("http://ns.adobe.com/xap/1.0/\0")
 
 _XMP_KEYWORD = "XML:com.adobe.xmp"
+_LONG_TEXT = 2**16
+"""Letters of a text, above which a PNG holds it packed: a small file shall not become a large one."""
 
 _DAMAGED = Note("dropped", "EXIF", "The EXIF block is damaged, and is left out.")
 MAKER_NOTE_LEFT_OUT = Note(
@@ -366,11 +368,11 @@ def _iptc(image: Image.Image) -> tuple[bytes, list[Note]]:
 def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     for key, text in metadata.texts:
-        chunks.add_text(key, text)
+        chunks.add_text(key, text, zip=len(text) > _LONG_TEXT)
     if metadata.comment and "Comment" not in dict(metadata.texts):
         chunks.add_text("Comment", metadata.comment.decode("utf-8", "replace"))
     if metadata.xmp:
-        chunks.add_itxt(_XMP_KEYWORD, metadata.xmp.decode("utf-8", "replace"))
+        chunks.add_itxt(_XMP_KEYWORD, metadata.xmp.decode("utf-8", "replace"), zip=len(metadata.xmp) > _LONG_TEXT)
     if metadata.iptc:
         chunks.add_text(iptc.PNG_KEYWORDS[0], iptc.png_text(metadata.iptc), zip=True)
     return chunks

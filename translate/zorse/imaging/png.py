@@ -14,6 +14,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 HEAD = 33
 """Bytes of signature and first chunk (IHDR)."""
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_EACH = 4096
+"""Bytes that a text costs beside its own: a file may hold millions of them."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
@@ -35,12 +37,14 @@ def without_long_texts(data: bytes) -> tuple[bytes, bool]:
     """A PNG without the texts that go beyond `MAX_TEXT`, and whether there are such; other files as they are."""
     if not data.startswith(_PNG):
         return data, False
-    left, kept, start = MAX_TEXT, [], 0
+    left, work, kept, start = MAX_TEXT, 2 * MAX_TEXT, [], 0
     for name, place, end in chunks(data):
         if name not in _TEXTS:
             continue
-        size = _unpacked(name, data[place + 8 : end - 4], left)
-        if size <= left:
+        limit = min(left, work)  # what is left out costs work, too
+        size = _unpacked(name, data[place + 8 : end - 4], limit)
+        work = max(0, work - size - _EACH)
+        if size <= limit:
             left -= size
         else:
             kept.append(data[start:place])
@@ -86,14 +90,14 @@ def pixels_only(data: bytes) -> bytes:
 
 
 def _unpacked(name: bytes, content: bytes, limit: int) -> int:
-    """Bytes of a text, counted up to a little more than the limit."""
+    """Bytes of a text, counted up to one more than the limit."""
     packed = _packed(name, content)
     if packed is None:
         return len(content)
     unfolding, size = zlib.decompressobj(), 0
     try:
         while packed and size <= limit:
-            size += len(unfolding.decompress(packed, 2**20))
+            size += len(unfolding.decompress(packed, min(2**20, limit - size + 1)))
             packed = unfolding.unconsumed_tail
     except zlib.error:  # Pillow leaves it out
         pass

@@ -5,10 +5,12 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, TgaImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from zorse.errors import ImageError
@@ -27,6 +29,7 @@ from zorse.imaging.colour_tags import read_colour_tags
 from zorse.imaging.deep import (
     Deep,
     DepthError,
+    PageFirst,
     check_samples,
     decode_deep,
     decoders_agree,
@@ -39,7 +42,7 @@ from zorse.imaging.encoding import read_encoding
 from zorse.imaging.formats import ANIMATED_FORMATS, TGA_SUFFIXES, readable_formats
 from zorse.imaging.gif import GifFrames
 from zorse.imaging.kinds import not_a_picture, reading_failed, refuse_other_kinds
-from zorse.imaging.limits import own_limits
+from zorse.imaging.limits import MOST_FRAMES, own_limits
 from zorse.imaging.metadata import Described, read_metadata
 from zorse.imaging.orientation import upright
 from zorse.imaging.picture import Animation, Encoding, Note, Picture, Pixels
@@ -47,7 +50,7 @@ from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.second_opinion import is_confirmed
-from zorse.imaging.tiff_structure import LOSSLESS, StructureError, check_structure
+from zorse.imaging.tiff_structure import LOSSLESS, StructureError, check_structure, page_offsets, put_first
 from zorse.imaging.tiff_types import SIGNATURES, TYPE_SIZES
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
@@ -101,6 +104,7 @@ class PictureFile:
         self._max_pixels = max_pixels
         self._notes = notes
         self._second_opinion = second_opinion
+        self._again: _TiffAgain | None = None
         self._durations: dict[int, float] = {}
 
     @property
@@ -168,7 +172,12 @@ class PictureFile:
         # follow its pixels.
         early = read_metadata(image, data) if self.format == "TIFF" else None
         with own_limits():
-            deep = _loaded(image, data, self._numbers[number])
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                self._again = self._again or _TiffAgain(data)
+                deep = _tiff_loaded(image, data, self._again)
+            else:
+                image.load()
+                deep = decode_deep(image, data) or decode_deep_heif(image, data)
             if self._second_opinion and not is_confirmed(image, data, early.orientation if early else 1):
                 raise StructureError(
                     "is damaged, or stored in a rare way: two decoders read it differently. Save it again."
@@ -185,6 +194,7 @@ class PictureFile:
         """
         picture = self.frame(0)
         self._numbers = self._numbers[:1]
+        self._again = None
         self._image.close()
         self._stream.close()
         yield picture
@@ -240,7 +250,9 @@ def open_pictures(
         check_pixels(name, image.width, image.height, max_pixels)
         try:
             gif = GifFrames(data, image.width, image.height) if image.format == "GIF" else None
-            numbers = [image.tell()] if only_first else _frame_numbers(image, gif)
+            numbers = [image.tell()] if only_first else _frame_numbers(image, gif, data)
+        except StructureError as error:
+            raise ImageError(f"{name} {error}") from error
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
             raise reading_failed(name, data, error) from error
         check_pixels(name, *((image.width, image.height) if gif is None else gif.largest), max_pixels, len(numbers))
@@ -340,43 +352,63 @@ def _not_identified(name: str, data: bytes) -> ImageError:
     return not_a_picture(name, data)
 
 
-def _loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
-    """Decodes the image, and where it has 16 bits of colour gives them and the alpha.
+class _TiffAgain:
+    """A TIFF opened once more, to decode its pages a second time, or by another decoder.
+
+    Args:
+        data: the content of the file.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The file as Pillow sees it."""
+        return _opened(self._data, "The picture")[1]
+
+    def page_first(self, page: int) -> NDArray[np.uint8]:
+        """The content with that page in front, until the next call."""
+        put_first(self._content, self._directories[page])
+        return np.frombuffer(self._content, np.uint8)
+
+    @cached_property
+    def _content(self) -> bytearray:
+        return bytearray(self._data)
+
+    @cached_property
+    def _directories(self) -> list[int]:
+        return page_offsets(self._data)
+
+
+def _tiff_loaded(image: TiffImagePlugin.TiffImageFile, data: bytes, again: _TiffAgain) -> Deep | None:
+    """Decodes a page, and where it has 16 bits of colour gives them and the alpha.
 
     Raises:
         StructureError: parts of it were never written.
     """
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        image.load()
-        return decode_deep(image, data, page) or decode_deep_heif(image, data)
     check_structure(image, data)
+    page = partial(again.page_first, image.tell()) if image.tell() else None
     if image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) in LOSSLESS:
-        deep = _tiff_loaded(image, data, page)
+        deep = _decoded(image, data, page)
         is_whole = True
     else:
         with one_decoder:
             with filled_memory(0):
-                before = _tiff_digest(data, page)
+                again.image.seek(image.tell())
+                before = _digest(again.image, _decoded(again.image, data, page))
             with filled_memory(1):
-                deep = _tiff_loaded(image, data, page)
+                deep = _decoded(image, data, page)
         is_whole = _digest(image, deep) == before
     if not is_whole or (deep is not None and not decoders_agree(image, deep)):
         raise StructureError("is damaged: some of its pixels are missing. Get or save the file again.")
     return deep
 
 
-def _tiff_loaded(image: Image.Image, data: bytes, page: int) -> Deep | None:
+def _decoded(image: Image.Image, data: bytes, page_first: PageFirst | None) -> Deep | None:
     if not has_deep_planes(image):
         image.load()
-    return decode_deep(image, data, page)
-
-
-def _tiff_digest(data: bytes, page: int) -> bytes:
-    """Of a page's pixels, decoded anew."""
-    stream, image = _opened(data, "The picture")
-    with stream, image:
-        image.seek(page)
-        return _digest(image, _tiff_loaded(image, data, page))
+    return decode_deep(image, data, page_first)
 
 
 def _digest(image: Image.Image, deep: Deep | None) -> bytes:
@@ -412,15 +444,23 @@ def check_pixels(name: str, width: int, height: int, max_pixels: int | None, fra
     )
 
 
-def _frame_numbers(image: Image.Image, gif: GifFrames | None) -> list[int]:
-    """Pillow's numbers of the frames that are pictures of their own."""
-    if gif is not None:
-        return list(range(len(gif)))
+def _frame_numbers(image: Image.Image, gif: GifFrames | None, data: bytes) -> list[int]:
+    """Pillow's numbers of the frames that are pictures of their own.
+
+    Raises:
+        StructureError: there are too many.
+    """
     if image.format not in ANIMATED_FORMATS:
         return [image.tell()]
-    numbers = list(range(getattr(image, "n_frames", 1)))
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or len(numbers) == 1:
-        return numbers
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        count = len(page_offsets(data))
+    else:
+        count = getattr(image, "n_frames", 1) if gif is None else len(gif)
+    if count > MOST_FRAMES:
+        raise StructureError(f"has more than {MOST_FRAMES} frames or pages. Cut it into several files.")
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return list(range(count))
+    numbers = list(range(image.n_frames))
     whole = []
     for number in numbers:
         image.seek(number)

@@ -5,15 +5,15 @@ Both read grey in 16 bits: each channel is read as a grey picture of its own, fr
 
 import io
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from zorse.imaging.tiff_types import SIGNATURES
+from zorse.imaging.tiff_types import Pieces
 
-_SEPARATE = 2
 _ORIENTATION = 274
 
 _LAYOUT = (
@@ -30,58 +30,46 @@ _LAYOUT = (
 """Tags that say for all channels alike how they are stored."""
 
 _LONG = 4
+_HEAD = 8
+"""Bytes of a TIFF before everything else."""
 _BLACK_IS_ZERO = 1
 
 
-def is_planar(tags: Any) -> bool:
-    """Whether a page's tags say that its channels lie apart."""
-    return bool(
-        tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _SEPARATE and tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) > 1
-    )
-
-
-def decode_planes(data: bytes, tags: Any) -> NDArray[np.uint16]:
+def decode_planes(data: bytes, tags: Any, pieces: Pieces) -> NDArray[np.uint16]:
     """The channels of a planar page of 16 bits per channel.
 
     Args:
         data: the content of the file.
         tags: of the page.
+        pieces: of the page, whose structure is sound.
 
     Returns:
         (H, W, channels), upright.
 
     Raises:
         OSError: a channel is damaged.
-        ValueError: the tags do not fit each other.
-        KeyError: one is missing, or the file is a BigTIFF.
+        KeyError: a tag is missing.
     """
-    if not data.startswith(SIGNATURES):
-        raise KeyError("BigTIFF")
-    count = tags[TiffImagePlugin.SAMPLESPERPIXEL]
-    place_tag, size_tag = TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.STRIPBYTECOUNTS
-    if TiffImagePlugin.TILEOFFSETS in tags:
-        place_tag, size_tag = TiffImagePlugin.TILEOFFSETS, TiffImagePlugin.TILEBYTECOUNTS
-    places, sizes = tags[place_tag], tags[size_tag]
-    if len(places) != len(sizes) or len(places) % count:
-        raise ValueError("its channels are not stored alike")
-    each = len(places) // count
     shared = {tag: tags[tag] for tag in _LAYOUT if tag in tags}
-    planes = []
-    for channel in range(count):
-        part = slice(channel * each, (channel + 1) * each)
-        planes.append(_grey(data, shared | {place_tag: places[part], size_tag: sizes[part]}))
+    channels = np.split(np.stack([pieces.offsets, pieces.sizes], axis=1), tags[TiffImagePlugin.SAMPLESPERPIXEL])
+    planes = [_grey([data[start : start + size] for start, size in part], data[:2], shared) for part in channels]
     return np.stack(planes, axis=2)
 
 
-def _grey(data: bytes, tags: dict[int, Any]) -> NDArray[np.uint16]:
-    """One channel: the file's strips under a directory of its own."""
-    tags = tags | {
+def _grey(pieces: Sequence[bytes], byte_order: bytes, layout: dict[int, Any]) -> NDArray[np.uint16]:
+    """One channel: its strips or tiles in a file of their own."""
+    is_tiled = TiffImagePlugin.TILEWIDTH in layout
+    places = np.cumsum([_HEAD, *map(len, pieces)])[:-1]
+    tags = layout | {
+        TiffImagePlugin.TILEOFFSETS if is_tiled else TiffImagePlugin.STRIPOFFSETS: tuple(places),
+        TiffImagePlugin.TILEBYTECOUNTS if is_tiled else TiffImagePlugin.STRIPBYTECOUNTS: tuple(map(len, pieces)),
         TiffImagePlugin.BITSPERSAMPLE: 16,
         TiffImagePlugin.SAMPLESPERPIXEL: 1,
         TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: _BLACK_IS_ZERO,
     }
-    order = "<" if data.startswith(b"II") else ">"
-    start = len(data) + len(data) % 2
+    order = "<" if byte_order == b"II" else ">"
+    content = b"".join(pieces)
+    start = _HEAD + len(content) + len(content) % 2
     end = start + 2 + 12 * len(tags) + 4
     entries, lists = b"", b""
     for tag, value in sorted(tags.items()):
@@ -91,8 +79,8 @@ def _grey(data: bytes, tags: dict[int, Any]) -> NDArray[np.uint16]:
             packed, lists = struct.pack(f"{order}I", end + len(lists)), lists + packed
         entries += struct.pack(f"{order}HHI", tag, _LONG, len(numbers)) + packed
     directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + lists
-    head = data[:4] + struct.pack(f"{order}I", start)
-    stream = io.BytesIO(head + data[8:].ljust(start - 8, b"\0") + directory)
+    head = byte_order + struct.pack(f"{order}HI", 42, start)
+    stream = io.BytesIO(head + content.ljust(start - _HEAD, b"\0") + directory)
     with TiffImagePlugin.TiffImageFile(stream) as image:
         image.load()
         return np.asarray(image).astype(np.uint16)

@@ -1,12 +1,16 @@
 """Whether the directory of a TIFF page and the data that it points to fit together, before anything is decoded."""
 
+import struct
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from zorse.errors import ImageError
 from zorse.imaging.jpeg_head import frame
-from zorse.imaging.tiff_planes import is_planar
+from zorse.imaging.limits import MOST_FRAMES
+from zorse.imaging.tiff_types import Pieces, is_planar
 
 LOSSLESS = frozenset({1, 5, 8, 32773, 32946})
 """TIFF's numbers of the compressions whose decoders tell when data are missing: none, LZW, deflate, PackBits, old
@@ -18,19 +22,28 @@ _NONE, _JPEG = 1, 7
 _YCBCR = 6
 """Value of the tag PhotometricInterpretation."""
 
-_MOST_SEGMENTS = 1_000_000
+_MOST_PIECES = 100_000
+"""Strips or tiles of a page: scanners write a strip for each row. Decoders take 10 µs for each."""
+
+_SHARED = 2**28
+"""Bytes of pieces beyond the file's own: writers let empty tiles share their data, a few bytes each."""
+
+_END_OF_JPEG = b"\xff\xd9"
 
 
 class StructureError(ImageError):
     """A file whose parts contradict each other. The message goes on after the file's name."""
 
 
-def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
+def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Pieces:
     """Makes sure that a page's strips or tiles are all there, inside the file, and as large as the page needs.
 
     Args:
         image: the opened file, at that page.
         data: its content.
+
+    Returns:
+        The pieces that the page needs.
 
     Raises:
         StructureError: one is missing, lies outside of the file, or holds fewer rows than it has to.
@@ -38,36 +51,84 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
     tags = image.tag_v2
     height, width = int(tags[TiffImagePlugin.IMAGELENGTH]), int(tags[TiffImagePlugin.IMAGEWIDTH])
     rows, columns, offsets, sizes = _layout(tags, height, width)
-    bits = _numbers(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    samples = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
-    planes = samples if is_planar(tags) else 1
+    planes = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)) if is_planar(tags) else 1
     down, across = -(-height // rows), -(-width // columns)
     wanted = down * across * planes
-    if wanted > _MOST_SEGMENTS:
-        raise StructureError(f"is stored in {wanted} pieces; at most {_MOST_SEGMENTS} are read. Save it again.")
-    if len(offsets) < wanted or (sizes and len(sizes) < wanted):
+    if wanted > _MOST_PIECES:
+        raise StructureError(f"is stored in {wanted} pieces; at most {_MOST_PIECES} are read. Save it again.")
+    if len(offsets) < wanted or 0 < len(sizes) < wanted:
         raise StructureError(_damage(f"{min(len(offsets), len(sizes) or wanted)} of its {wanted} pieces are listed"))
-    compression = int(tags.get(TiffImagePlugin.COMPRESSION, _NONE))
-    # Some writers give no sizes, or wrong ones, for what is not compressed: there they follow from the page.
-    bits_of_pixel = sum(bits) if len(bits) == samples and planes == 1 else bits[0] * (samples // planes)
-    is_subsampled = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _YCBCR
-    is_tiled = TiffImagePlugin.TILEOFFSETS in tags
-    for number in range(wanted):
-        row = number // across % down
-        needed = rows if is_tiled else min(rows, height - row * rows)
-        if compression == _NONE and not is_subsampled:
-            size = needed * -(-columns * bits_of_pixel // 8)
-        else:
-            size = sizes[number] if sizes else 0
-            if size == 0 and wanted == 1:  # some writers leave out the size of a single piece: to the end of the file
-                size = len(data) - offsets[number]
-        if size <= 0 or offsets[number] + size > len(data):
-            raise StructureError(_damage(f"piece {number + 1} of {wanted} ends outside of the file"))
-        if compression == _JPEG:
-            _check_jpeg(data[offsets[number] : offsets[number] + size], min(needed, height - row * rows), number)
+    top = np.arange(wanted) // across % down * rows
+    seen = np.minimum(rows, height - top)
+    offsets, compression = offsets[:wanted], int(tags.get(TiffImagePlugin.COMPRESSION, _NONE))
+    if compression == _NONE and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) != _YCBCR:
+        # Some writers give no sizes, or wrong ones, for what is not compressed: there they follow from the page.
+        held = rows if TiffImagePlugin.TILEOFFSETS in tags else seen
+        beyond = len(data) + 1  # enough to be outside
+        sizes = np.minimum(held, beyond) * np.full(wanted, min(-(-columns * _bits_of_pixel(tags) // 8), beyond))
+    elif len(sizes) == 0 or (wanted == 1 and sizes[0] == 0):
+        # Some leave out the size of a single piece: it goes to the end of the file.
+        sizes = len(data) - offsets if wanted == 1 else np.zeros(wanted, np.int64)
+    pieces = Pieces(offsets, sizes[:wanted])
+    outside = (pieces.sizes <= 0) | (pieces.offsets < 0) | (pieces.offsets + pieces.sizes > len(data))
+    if outside.any():
+        raise StructureError(_damage(f"piece {outside.argmax() + 1} of {wanted} ends outside of the file"))
+    if pieces.sizes.sum() > len(data) + _SHARED:
+        raise StructureError(_damage("its pieces lie one over the other"))
+    if compression == _JPEG:
+        for number, (offset, size) in enumerate(zip(pieces.offsets, pieces.sizes, strict=True)):
+            _check_jpeg(data[offset : offset + size], int(seen[number]), number)
+    return pieces
 
 
-def _layout(tags: Any, height: int, width: int) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+def page_offsets(data: bytes) -> list[int]:
+    """Where the directories of a TIFF's pages begin, in order, up to one that cannot be there, or is one too many."""
+    link, place = _link(data)
+    order, number, entry = (link[0], "Q", 20) if _is_big(data) else (link[0], "H", 12)
+    found = dict[int, None]()
+    try:
+        while (start := struct.unpack_from(link, data, place)[0]) and start not in found:
+            (count,) = struct.unpack_from(order + number, data, start)
+            found[start] = None
+            place = start + struct.calcsize(number) + entry * count
+            if len(found) > MOST_FRAMES:  # The file will be refused.
+                break
+    except struct.error:
+        pass
+    return list(found)
+
+
+def put_first(content: bytearray, directory: int) -> None:
+    """Makes a page of a TIFF the first one, for decoders that read that one alone.
+
+    Args:
+        content: of the file, which is changed.
+        directory: where the page's directory begins.
+    """
+    link, place = _link(content)
+    struct.pack_into(link, content, place, directory)
+
+
+def _link(data: bytes | bytearray) -> tuple[str, int]:
+    """How and where the place of the first directory is noted."""
+    order = "<" if data.startswith(b"II") else ">"
+    return (order + "Q", 8) if _is_big(data) else (order + "I", 4)
+
+
+def _is_big(data: bytes | bytearray) -> bool:
+    return 43 in data[2:4]
+
+
+def _bits_of_pixel(tags: Any) -> int:
+    """In one piece."""
+    bits = _numbers(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    samples = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
+    if is_planar(tags):
+        return int(bits[0])
+    return int(bits.sum() if len(bits) == samples else bits[0] * samples)
+
+
+def _layout(tags: Any, height: int, width: int) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of each strip or tile, where they begin, and their sizes in bytes."""
     if TiffImagePlugin.TILEOFFSETS in tags:
         rows, columns = int(tags.get(TiffImagePlugin.TILELENGTH, 0)), int(tags.get(TiffImagePlugin.TILEWIDTH, 0))
@@ -81,14 +142,19 @@ def _layout(tags: Any, height: int, width: int) -> tuple[int, int, tuple[int, ..
 
 
 def _check_jpeg(content: bytes, rows: int, number: int) -> None:
-    """Decoders stop quietly where a JPEG has fewer rows than the strip."""
+    """Decoders go on quietly where a JPEG has fewer rows than the strip, or ends early."""
     found = frame(content)
     if found is not None and found[2] < rows:
         raise StructureError(_damage(f"piece {number + 1} holds {found[2]} rows of {rows}"))
+    if _END_OF_JPEG not in content:
+        raise StructureError(_damage(f"piece {number + 1} ends early"))
 
 
-def _numbers(value: Any) -> tuple[int, ...]:
-    return tuple(int(number) for number in value) if isinstance(value, tuple | list) else (int(value),)
+def _numbers(value: Any) -> NDArray[np.int64]:
+    try:
+        return np.atleast_1d(np.asarray(value)).astype(np.int64)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise StructureError(_damage("its directory holds something else than numbers")) from error
 
 
 def _damage(what: str) -> str:
