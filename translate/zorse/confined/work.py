@@ -60,7 +60,8 @@ def _picture(line: socket.socket, task: PictureTask, content: bytes) -> None:
     with open_pictures(source, max_pixels=None, second_opinion=True) as file:
         suffix = suffix_of(file.format)
         count = count_written(file, suffix)
-        send(line, Opened(suffix=suffix, height=file.height, width=file.width, frames=count))
+        width, height = file.largest
+        send(line, Opened(suffix=suffix, height=height, width=width, frames=count))
         _expect(line, Go)
         begin_work(writes_files=False)
         result, receipt = rewrite_picture(

@@ -48,6 +48,23 @@ _KINDS = (
 )
 """Name, where its mark lies, and the mark."""
 
+_VIDEOS = (
+    ("MP4 or QuickTime", ".mp4", 4, b"ftyp"),
+    ("QuickTime", ".mov", 4, b"moov"),
+    ("QuickTime", ".mov", 4, b"mdat"),
+    ("QuickTime", ".mov", 4, b"wide"),
+    ("Matroska or WebM", ".mkv", 0, b"\x1aE\xdf\xa3"),
+    ("AVI", ".avi", 8, b"AVI "),
+    ("MPEG", ".mpg", 0, b"\0\0\1\xba"),
+    ("MPEG", ".mpg", 0, b"\0\0\1\xb3"),
+    ("Flash", ".flv", 0, b"FLV\1"),
+    ("Windows Media", ".wmv", 0, b"0&\xb2u\x8ef\xcf\x11"),
+)
+"""Container, its usual suffix, where its mark lies, and the mark."""
+
+_TS_PACKET = 188
+"""Bytes after which a transport stream repeats its mark."""
+
 _TEXTS = ((re.compile(rb"<svg[\s>]", re.I), "an SVG drawing"), (re.compile(rb"<(!doctype )?html", re.I), "a web page"))
 _TEXT_HEAD = 1024
 """Bytes in which a text says what it is."""
@@ -102,11 +119,17 @@ def not_a_picture(name: str, data: bytes) -> ImageError:
             f"{name} is an AVIF or HEIC picture that is damaged or cut off, or of a kind that Zorse does not read. Get "
             "the file again, or save it as PNG, JPEG or TIFF first."
         )
+    if not heif and (video := _video(data)) is not None:
+        kind, suffix = video
+        return ImageError(
+            f"{name} is a video ({kind}) and not a picture. Give it a name that ends in {suffix}, and Zorse translates "
+            "it as a video."
+        )
     if data.startswith(_BEGINNINGS) or (data.startswith(b"RIFF") and data.startswith(b"WEBP", 8)):
         return reading_failed(name, data, ValueError("its head is incomplete or wrong"))
     return ImageError(
-        f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, TGA or "
-        "PNM (HEIC with the package pillow-heif)."
+        f"{name} is not a picture that can be read. Wanted: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, JPEG 2000, "
+        f"TGA or PNM{'' if 'HEIF' in readable_formats() else ' (HEIC needs the package pillow-heif)'}."
     )
 
 
@@ -122,13 +145,21 @@ def reading_failed(name: str, data: bytes, error: Exception, place: str = "") ->
     kind = _jpeg_kind(data)
     if kind is not None:
         return _other_kind(name, kind)
-    if _NOT_READ.search(str(error)):
+    reason = " ".join(str(error).split())
+    if _NOT_READ.search(reason):
         return ImageError(
-            f"{name} is stored in a way that Zorse does not read, or is damaged{place} ({error}). {_COMMON}"
+            f"{name} is stored in a way that Zorse does not read, or is damaged{place} ({reason}). {_COMMON}"
         )
     return ImageError(
-        f"{name} is damaged or cut off and cannot be read completely{place} ({error}). Get or save the file again."
+        f"{name} is damaged or cut off and cannot be read completely{place} ({reason}). Get or save the file again."
     )
+
+
+def _video(data: bytes) -> tuple[str, str] | None:
+    """Container and suffix of a video."""
+    if all(data.startswith(b"G", place) for place in range(0, 4 * _TS_PACKET, _TS_PACKET)):
+        return "a transport stream", ".ts"
+    return next(((kind, suffix) for kind, suffix, place, mark in _VIDEOS if data.startswith(mark, place)), None)
 
 
 def _other_kind(name: str, kind: str) -> ImageError:

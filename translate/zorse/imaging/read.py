@@ -50,6 +50,7 @@ from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.second_opinion import is_confirmed
+from zorse.imaging.tiff_compression import unread_compression
 from zorse.imaging.tiff_structure import LOSSLESS, StructureError, check_structure, page_offsets, put_first
 from zorse.imaging.tiff_types import SIGNATURES, TYPE_SIZES
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
@@ -60,6 +61,7 @@ Source = str | Path | bytes | BinaryIO
 MAX_PIXELS = 250_000_000
 """Pictures of more pixels, all frames together, are refused: a small file can unfold to more than the memory holds."""
 
+_COMPRESSION = TiffImagePlugin.COMPRESSION
 _SUBFILE_TYPE, _REDUCED = 254, 1
 """TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
 
@@ -89,6 +91,7 @@ class PictureFile:
         self,
         image: Image.Image,
         numbers: list[int],
+        largest: tuple[int, int],
         stream: io.BytesIO,
         name: str,
         max_pixels: int | None,
@@ -99,6 +102,8 @@ class PictureFile:
         self._image = image
         self._gif = gif
         self._numbers = numbers
+        self.largest = largest
+        """Width and height that hold each of the frames, in pixels: a file's pages differ."""
         self._stream = stream
         self._name = name
         self._max_pixels = max_pixels
@@ -250,15 +255,24 @@ def open_pictures(
         check_pixels(name, image.width, image.height, max_pixels)
         try:
             gif = GifFrames(data, image.width, image.height) if image.format == "GIF" else None
-            numbers = [image.tell()] if only_first else _frame_numbers(image, gif, data)
+            size = image.size if gif is None else gif.largest
+            numbers, largest = ([image.tell()], size) if only_first else _frames(image, gif, data)
         except StructureError as error:
             raise ImageError(f"{name} {error}") from error
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
             raise reading_failed(name, data, error) from error
-        check_pixels(name, *((image.width, image.height) if gif is None else gif.largest), max_pixels, len(numbers))
+        check_pixels(name, *largest, max_pixels, len(numbers))
         del data  # the stream holds it, and may let go of it
         yield PictureFile(
-            image, numbers, stream, name, max_pixels, gif, (_LONG_TEXTS,) if is_shortened else (), second_opinion
+            image,
+            numbers,
+            largest,
+            stream,
+            name,
+            max_pixels,
+            gif,
+            (_LONG_TEXTS,) if is_shortened else (),
+            second_opinion,
         )
 
 
@@ -344,11 +358,8 @@ def _identified(stream: io.BytesIO, name: str) -> Image.Image:
 
 
 def _not_identified(name: str, data: bytes) -> ImageError:
-    if _is_rare_tiff(data):
-        return ImageError(
-            f"{name} is a kind of TIFF that cannot be read: floating point or signed, more than 16 bits, or rare "
-            "channels or compression. Save it as RGB or grey with 8 or 16 bits per channel."
-        )
+    if (rarity := _rare_tiff(data)) is not None:
+        return ImageError(f"{name} {rarity}")
     return not_a_picture(name, data)
 
 
@@ -415,17 +426,25 @@ def _digest(image: Image.Image, deep: Deep | None) -> bytes:
     return digest(None if has_deep_planes(image) else image, deep)
 
 
-def _is_rare_tiff(data: bytes) -> bool:
-    """Whether what Pillow does not know is a TIFF whose directory is all there."""
+def _rare_tiff(data: bytes) -> str | None:
+    """What there is to say of a TIFF that Pillow does not know, whose directory is all there; None of other files."""
     order = "<" if data.startswith(b"II") else ">"
     try:
         (start,) = struct.unpack_from(f"{order}I", data, 4)
         (count,) = struct.unpack_from(f"{order}H", data, start)
-        entries = [struct.unpack_from(f"{order}HHII", data, start + 2 + 12 * number) for number in range(count)]
+        places = range(start + 2, start + 2 + 12 * count, 12)
+        entries = [struct.unpack_from(f"{order}HHII", data, place) for place in places]
+        at = next((place for place, entry in zip(places, entries, strict=True) if entry[0] == _COMPRESSION), None)
+        (compression,) = (1,) if at is None else struct.unpack_from(f"{order}H", data, at + 8)
     except struct.error:
-        return False
+        return None
     sizes = [(length * TYPE_SIZES.get(kind, 1), place) for _, kind, length, place in entries]
-    return data.startswith(SIGNATURES) and all(size <= 4 or place + size <= len(data) for size, place in sizes)
+    if not data.startswith(SIGNATURES) or any(size > 4 and place + size > len(data) for size, place in sizes):
+        return None
+    return unread_compression(compression) or (
+        "is a kind of TIFF that cannot be read: floating point or signed, more than 16 bits, or rare channels. Save it "
+        "as RGB or grey with 8 or 16 bits per channel."
+    )
 
 
 def check_pixels(name: str, width: int, height: int, max_pixels: int | None, frames: int = 1) -> None:
@@ -444,14 +463,14 @@ def check_pixels(name: str, width: int, height: int, max_pixels: int | None, fra
     )
 
 
-def _frame_numbers(image: Image.Image, gif: GifFrames | None, data: bytes) -> list[int]:
-    """Pillow's numbers of the frames that are pictures of their own.
+def _frames(image: Image.Image, gif: GifFrames | None, data: bytes) -> tuple[list[int], tuple[int, int]]:
+    """Pillow's numbers of the frames that are pictures of their own, and the width and height that hold each of them.
 
     Raises:
         StructureError: there are too many.
     """
     if image.format not in ANIMATED_FORMATS:
-        return [image.tell()]
+        return [image.tell()], image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         count = len(page_offsets(data))
     else:
@@ -459,15 +478,15 @@ def _frame_numbers(image: Image.Image, gif: GifFrames | None, data: bytes) -> li
     if count > MOST_FRAMES:
         raise StructureError(f"has more than {MOST_FRAMES} frames or pages. Cut it into several files.")
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return list(range(count))
-    numbers = list(range(image.n_frames))
-    whole = []
-    for number in numbers:
+        return list(range(count)), image.size if gif is None else gif.largest
+    whole = {}
+    for number in range(image.n_frames):
         image.seek(number)
         if not image.tag_v2.get(_SUBFILE_TYPE, 0) & _REDUCED:
-            whole.append(number)
+            whole[number] = image.size
     image.seek(0)
-    return whole or numbers[:1]
+    widths, heights = zip(*(whole or {0: image.size}).values(), strict=True)
+    return list(whole) or [0], (max(widths), max(heights))
 
 
 def _format(image: Image.Image) -> str:

@@ -10,6 +10,7 @@ from PIL import TiffImagePlugin
 from zorse.errors import ImageError
 from zorse.imaging.jpeg_head import frame
 from zorse.imaging.limits import MOST_FRAMES
+from zorse.imaging.tiff_compression import unread_compression
 from zorse.imaging.tiff_types import Pieces, is_planar
 
 LOSSLESS = frozenset({1, 5, 8, 32773, 32946})
@@ -17,7 +18,11 @@ LOSSLESS = frozenset({1, 5, 8, 32773, 32946})
 deflate. Those of JPEG and fax go on in silence."""
 
 _NONE, _JPEG = 1, 7
-"""TIFF's numbers of these compressions."""
+_JPEGS = (6, _JPEG)
+"""TIFF's numbers of these compressions; 6 is an old way of storing JPEG."""
+
+_SUBSAMPLING = 530
+"""TIFF's tag YCbCrSubSampling."""
 
 _YCBCR = 6
 """Value of the tag PhotometricInterpretation."""
@@ -49,6 +54,14 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Pieces
         StructureError: one is missing, lies outside of the file, or holds fewer rows than it has to.
     """
     tags = image.tag_v2
+    compression = int(tags.get(TiffImagePlugin.COMPRESSION, _NONE))
+    is_ycbcr = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _YCBCR
+    if (problem := unread_compression(compression)) is not None:
+        raise StructureError(problem)
+    if is_ycbcr and compression not in _JPEGS and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
+        raise StructureError(
+            "is a TIFF in YCbCr with colours of half resolution, which cannot be read. Save it as RGB."
+        )
     height, width = int(tags[TiffImagePlugin.IMAGELENGTH]), int(tags[TiffImagePlugin.IMAGEWIDTH])
     rows, columns, offsets, sizes = _layout(tags, height, width)
     planes = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)) if is_planar(tags) else 1
@@ -60,8 +73,8 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Pieces
         raise StructureError(_damage(f"{min(len(offsets), len(sizes) or wanted)} of its {wanted} pieces are listed"))
     top = np.arange(wanted) // across % down * rows
     seen = np.minimum(rows, height - top)
-    offsets, compression = offsets[:wanted], int(tags.get(TiffImagePlugin.COMPRESSION, _NONE))
-    if compression == _NONE and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) != _YCBCR:
+    offsets = offsets[:wanted]
+    if compression == _NONE:
         # Some writers give no sizes, or wrong ones, for what is not compressed: there they follow from the page.
         held = rows if TiffImagePlugin.TILEOFFSETS in tags else seen
         beyond = len(data) + 1  # enough to be outside

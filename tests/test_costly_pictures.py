@@ -1,0 +1,316 @@
+"""Files made to cost much: what they cost is bounded by their bytes, and what is too much is refused early."""
+
+import struct
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from odd_files import chunk, planar_page, saved, tiff
+from zorse.errors import ImageError
+from zorse.imaging import gif as gif_frames
+from zorse.imaging import png as png_chunks
+from zorse.imaging import read, tiff_structure
+from zorse.imaging.io import encode_pictures, open_pictures, read_picture
+from zorse.imaging.read import PictureFile
+from zorse_app.limits import Limits, TooLarge
+
+
+@pytest.fixture
+def noise():
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8))
+
+
+def strips(height, offset=8, size=1, listed=None):
+    """A grey TIFF one pixel wide, with a strip for each row; all strips lie at the same place."""
+    count = height if listed is None else listed
+    tags = {
+        **{256: (4, [1]), 257: (4, [height]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 277: (3, [1])},
+        **{273: (4, [offset] * count), 278: (4, [1]), 279: (4, [size] * count)},
+    }
+    return tiff([(tags, [])])
+
+
+def with_tag(content, tag, number):
+    """A little-endian TIFF with another number in a tag of its first page."""
+    content = bytearray(content)
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    (place,) = (
+        at for at in range(start + 2, start + 2 + 12 * count, 12) if content[at : at + 2] == struct.pack("<H", tag)
+    )
+    struct.pack_into("<I", content, place + 8, number)
+    return bytes(content)
+
+
+def as_big(content):
+    """A little-endian TIFF of one page as a BigTIFF."""
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    sizes = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
+    directory, lists, shift = b"", b"", 8
+    begin = (len(content) + shift + 7) // 8 * 8
+    end = begin + 8 + 20 * count + 8
+    for number in range(count):
+        tag, kind, length, place = struct.unpack_from("<HHII", content, start + 2 + 12 * number)
+        n_bytes = sizes[kind] * length
+        value = content[place : place + n_bytes] if n_bytes > 4 else struct.pack("<I", place)[:n_bytes]
+        if tag in (TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.TILEOFFSETS):
+            value = struct.pack(f"<{length}I", *(old + shift for old in struct.unpack(f"<{length}I", value)))
+        if len(value) > 8:
+            value, lists = struct.pack("<Q", end + len(lists)), lists + value
+        directory += struct.pack("<HHQ", tag, kind, length) + value.ljust(8, b"\0")
+    body = (struct.pack("<2sHHHQ", b"II", 43, 8, 0, begin) + content[8:]).ljust(begin, b"\0")
+    return body + struct.pack("<Q", count) + directory + bytes(8) + lists
+
+
+def refusal(content):
+    with pytest.raises(ImageError) as caught, open_pictures(content) as file:
+        list(file)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Strips and tiles
+
+
+def test_a_strip_for_each_row_is_usual():
+    assert read_picture(strips(20_000)).rgb.shape == (20_000, 1, 3)
+
+
+def test_more_pieces_than_anybody_writes_are_refused():
+    assert "is stored in 100001 pieces; at most 100000 are read" in refusal(strips(100_001))
+
+
+def test_pieces_that_lie_one_over_the_other_are_refused(monkeypatch):
+    monkeypatch.setattr(tiff_structure, "_SHARED", 1000)
+    content = with_tag(strips(100, offset=0, size=40), TiffImagePlugin.COMPRESSION, 32773)
+    assert len(content) < 3000 < 100 * 40
+    assert "its pieces lie one over the other" in refusal(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (strips(10, offset=2**32 - 1), "piece 1 of 10 ends outside of the file"),
+        (strips(10, listed=3), "3 of its 10 pieces are listed"),
+        (with_tag(strips(10), TiffImagePlugin.ROWSPERSTRIP, 0), "its pieces have no size"),
+    ],
+)
+def test_pieces_that_are_not_there(content, says):
+    assert says in refusal(content)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_deep_channels_that_lie_apart_in_a_bigtiff(channels):
+    pixels = np.random.default_rng(1).integers(0, 65536, (11, 7, channels), dtype=np.uint16)
+    picture = read_picture(as_big(tiff([planar_page(pixels)])))
+    np.testing.assert_array_equal(picture.rgb, pixels[:, :, :3])
+
+
+def test_a_jpeg_strip_whose_scan_ends_early_is_refused(noise):
+    content = bytearray(saved(noise, "TIFF", compression="jpeg"))
+    end = content.index(b"\xff\xd9")  # the first; another one ends the tables
+    assert read_picture(bytes(content)).rgb.shape == (40, 30, 3)
+    content[end - 100 : end + 2] = bytes(102)
+    assert "piece 1 ends early" in refusal(bytes(content))
+
+
+# Frames and pages
+
+
+def pages(count, **options):
+    frames = [Image.new("RGB", (16, 16), (number, 0, 0)) for number in range(count)]
+    return saved(frames[0], "TIFF", save_all=True, append_images=frames[1:], **options)
+
+
+@pytest.mark.parametrize("format", ["TIFF", "GIF", "PNG", "WEBP"])
+def test_more_frames_than_anybody_plays_are_refused(format, monkeypatch):
+    for module in (read, gif_frames, tiff_structure):
+        monkeypatch.setattr(module, "MOST_FRAMES", 5)
+    frames = [Image.new("RGB", (16, 16), (number * 9, 0, 0)) for number in range(6)]
+    contents = [saved(frames[0], format, save_all=True, append_images=frames[1:count]) for count in (5, 6)]
+    with open_pictures(contents[0]) as file:
+        assert len(list(file)) == 5
+    assert "has more than 5 frames or pages. Cut it into several files." in refusal(contents[1])
+    assert read_picture(contents[1]).rgb.shape == (16, 16, 3), "one frame of it can be read"
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw"])
+def test_each_page_is_found_without_going_through_all_before_it(compression, monkeypatch):
+    content, opened = pages(8, compression=compression), []
+    open_image = Image.open
+    monkeypatch.setattr(
+        Image, "open", lambda *arguments, **options: opened.append(1) or open_image(*arguments, **options)
+    )
+    with open_pictures(content) as file:
+        reds = [int(picture.rgb[8, 8, 0]) for picture in file]
+    assert np.abs(np.subtract(reds, range(8))).max() <= 1
+    assert len(opened) <= 2, "once more to decode lossy ones a second time"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_deep_pages_are_each_their_own(order, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("it goes through all pages before the one that is wanted")
+
+    monkeypatch.setattr(cv2, "imdecodemulti", refuse)
+    rng = np.random.default_rng(2)
+    wanted = [rng.integers(0, 65536, (5, 4, 3), dtype=np.uint16) for _ in range(5)]
+    content = tiff(
+        [
+            (
+                {
+                    **{256: (4, [4]), 257: (4, [5]), 258: (3, [16] * 3), 259: (3, [1]), 262: (3, [2])},
+                    **{277: (3, [3]), 278: (4, [5])},
+                },
+                [page.astype(order + "u2").tobytes()],
+            )
+            for page in wanted
+        ],
+        order,
+    )
+    with open_pictures(content) as file:
+        found = [file.frame(number).rgb for number in (0, 3, 1, 4, 2)]
+    for number, pixels in zip((0, 3, 1, 4, 2), found, strict=True):
+        np.testing.assert_array_equal(pixels, wanted[number])
+
+
+def test_pages_of_different_sizes_count_as_the_largest():
+    small, large = Image.new("RGB", (4, 4)), Image.new("RGB", (90, 50))
+    content = saved(small, "TIFF", save_all=True, append_images=[large, small])
+    with open_pictures(content) as file:
+        assert (file.largest, file.width) == ((90, 50), 4)
+    with pytest.raises(ImageError, match="3 frames of 90x50 pixels"), open_pictures(content, max_pixels=13_000):
+        pass
+
+
+def test_small_frames_count_as_larger_ones_on_the_page():
+    limits = Limits()
+    limits.check_picture(4, 4, 3600)
+    with pytest.raises(TooLarge, match="has 3700 frames or pages; this page takes at most 3662"):
+        limits.check_picture(4, 4, 3700)
+    Limits(pixels=100).check_picture(10, 10)
+
+
+# Texts
+
+
+def test_what_texts_unfold_to_is_counted_whether_or_not_they_are_kept(monkeypatch, noise):
+    """A thousand texts of which each alone is over the bound must not cost a thousand times the bound."""
+    unfolded = []
+    count = png_chunks._unpacked
+    monkeypatch.setattr(png_chunks, "MAX_TEXT", 100_000)
+    monkeypatch.setattr(png_chunks, "_unpacked", lambda *arguments: unfolded.append(count(*arguments)) or unfolded[-1])
+    text = zlib.compress(b"x" * 150_000)
+    plain = saved(noise, "PNG")
+    content = plain[:33] + b"".join(chunk(b"zTXt", b"%d\0\0" % n + text) for n in range(1000)) + plain[33:]
+    picture = read_picture(content)
+    assert sum(unfolded) < 300_000
+    assert [note.what for note in picture.notes] == ["long texts"]
+
+
+def test_very_many_texts_are_left_out(noise):
+    plain = saved(noise, "PNG")
+    content = plain[:33] + b"".join(chunk(b"tEXt", b"%d\0x" % n) for n in range(60_000)) + plain[33:]
+    picture = read_picture(content)
+    assert 10_000 < len(picture.metadata.texts) < 40_000
+    assert [note.what for note in picture.notes] == ["long texts"]
+
+
+def test_packed_texts_are_written_packed(noise):
+    text, plain = b"a horse " * 100_000, saved(noise, "PNG")
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + text + b"</x:xmpmeta>"
+    content = (
+        plain[:33]
+        + chunk(b"zTXt", b"Story\0\0" + zlib.compress(text))
+        + chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp))
+        + plain[33:]
+    )
+    written = encode_pictures([read_picture(content)], ".png", None)
+    assert len(written) < len(content) + 2000
+    again = read_picture(written).metadata
+    assert (dict(again.texts)["Story"], again.xmp) == (text.decode(), xmp)
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(34887, "LERC"), (50002, "JPEG XL"), (34712, "JPEG 2000"), (34661, "JBIG")]
+)
+def test_compressions_that_are_not_read_are_named(number, name, noise):
+    content = with_tag(saved(noise, "TIFF"), TiffImagePlugin.COMPRESSION, number)
+    assert f"is a TIFF that holds {name}, which cannot be read here. Save it with LZW" in refusal(content)
+
+
+def test_a_compression_that_libtiff_was_built_without_is_named(noise, monkeypatch):
+    content = saved(noise, "TIFF", compression="tiff_lzw")
+    monkeypatch.setattr("zorse.imaging.tiff_compression._is_configured", lambda: lambda number: 0)
+    assert "holds compression 5, which cannot be read here" in refusal(content)
+
+
+def test_ycbcr_of_half_resolution_is_named(noise):
+    content = with_tag(saved(noise, "TIFF"), TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 6)
+    assert "is a TIFF in YCbCr with colours of half resolution" in refusal(content)
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (
+            b"\0\0\0\x18ftypisom\0\0\2\0isomiso2",
+            "is a video (MP4 or QuickTime) and not a picture.",
+        ),
+        (b"\x1aE\xdf\xa3\x01\0\0\0", "is a video (Matroska or WebM)"),
+        (b"RIFF\0\0\0\0AVI LIST", "is a video (AVI)"),
+        (b"G" + bytes(187), "is a video (a transport stream)"),
+    ],
+)
+def test_videos_are_called_videos(head, says):
+    assert says in refusal(head * 5)
+
+
+def test_what_a_decoder_says_in_several_lines_is_one_sentence(noise, monkeypatch):
+    def fail(*arguments):
+        raise OSError("first\n  second")
+
+    monkeypatch.setattr(PictureFile, "_decoded", fail)
+    assert "(first second)" in refusal(saved(noise, "PNG"))
+
+
+# Confined processes
+
+
+def test_a_confined_process_may_take_little_until_it_is_told_to_work(tmp_path):
+    program = """
+import resource
+from pathlib import Path
+from zorse.confined.confines import begin_work, confine
+def now():
+    names = ("RLIMIT_CPU", "RLIMIT_CORE", "RLIMIT_FSIZE")
+    return [resource.getrlimit(getattr(resource, name)) for name in names]
+confine(2**33, 600)
+before = now()
+begin_work(writes_files=False)
+print(before[0], before[1], *now()[::2], sep=";")
+try:
+    Path("written").write_bytes(b"x")
+except OSError as error:
+    print(error.strerror)
+"""
+    pytest.importorskip("resource")
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)" + program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert ended.stdout.splitlines() == ["(10, 600);(0, 0);(600, 600);(0, 0)", "File too large"]
