@@ -211,9 +211,9 @@ def test_sides_have_a_limit(size):
 
 def test_what_the_network_computes_has_a_limit():
     gate, light, heavy = Gate(), CompactConfig(), ResnetConfig()
-    translator_at(gate, architecture=light).needed(128, 128, {}, frames=3000)
+    translator_at(gate, architecture=light).needed(128, 128, {"size": "keep"}, frames=3000)
     with pytest.raises(TooLarge, match=r"compute 49.* million pixels .* at most 2\d.* million .* fewer frames"):
-        translator_at(gate, architecture=heavy).needed(128, 128, {}, frames=3000)
+        translator_at(gate, architecture=heavy).needed(128, 128, {"size": "keep"}, frames=3000)
     photo = (4024, 6048)
     translator_at(gate, architecture=heavy).needed(*photo, {"size": "keep"})
     with pytest.raises(TooLarge, match="smaller size to work at"):
