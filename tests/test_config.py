@@ -112,7 +112,7 @@ def test_overrides_are_typed_and_leave_the_rest_alone():
         ("recipe.discriminators.1.base_channels=2", r"a number from 0 to 0 was wanted, not '1'"),
         ("recipe.betas.0.n_layers=2", r"'recipe.betas.0.n_layers' cannot be set: recipe.betas.0 is not a table now"),
         ("recipe.generator.kind=resnet", r'whole table: recipe.generator={kind="resnet"}'),
-        ('recipe={kind="stargan"}', r"recipe: .*'stargan'.*'pix2pix', 'cyclegan'"),
+        ('recipe={kind="stargan"}', r"recipe: .*pix2pix, cyclegan.*\(got 'stargan'\)"),
         ("recipe.lambda_cycle=many", r"recipe.lambda_cycle: .*number.* \(got 'many'\)"),
         ("recipe.lambda_cycle=-1", r"recipe.lambda_cycle: .*greater than or equal to 0"),
         ("recipe.lambda_cycle=nan", r"recipe.lambda_cycle: "),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zorse.model.card import ModelCard
     from zorse.model.registry import shipped_models
     from zorse.runtime.translator import Translator
+    from zorse.system.import_paths import allow_code
 
     __version__: str
 
@@ -47,6 +48,7 @@ __all__ = [
     "WeightsError",
     "ZorseError",
     "__version__",
+    "allow_code",
     "load",
     "shipped_models",
 ]
@@ -54,6 +56,7 @@ __all__ = [
 _HOMES = {
     "ModelCard": "zorse.model.card",
     "Translator": "zorse.runtime.translator",
+    "allow_code": "zorse.system.import_paths",
     "load": "zorse.loading",
     "shipped_models": "zorse.model.registry",
 }

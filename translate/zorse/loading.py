@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from zorse.errors import WeightsError
@@ -11,6 +12,7 @@ from zorse.model.model_file import read_onnx
 from zorse.model.registry import OFFICIAL, model_file
 from zorse.runtime.devices import Arena, Device, Setting
 from zorse.runtime.translator import Translator
+from zorse.system import import_paths
 from zorse.system.extras import READS_TENSORS, require
 
 PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
@@ -21,7 +23,11 @@ _NAME = re.compile(rf"({OFFICIAL})?[\w-]+")
 
 
 def load(
-    name_or_path: str | Path, device: Device = "auto", threads: int | None = None, arena: Arena = "auto"
+    name_or_path: str | Path,
+    device: Device = "auto",
+    threads: int | None = None,
+    arena: Arena = "auto",
+    allow_code: str | Iterable[str] = (),
 ) -> Translator:
     """Opens a model for translating.
 
@@ -34,6 +40,8 @@ def load(
             from threads of their own gives each fewer.
         arena: memory of ONNX Runtime, which runs .onnx files, between pictures. "auto": used again, given back after
             large pictures. "keep": used again, whatever it takes. "off": given back at once; least memory, and slower.
+        allow_code: packages or modules of other people whose code may run: a .safetensors file can name one that
+            builds its network. An .onnx file needs none.
 
     Returns:
         A `Translator`: call it with a picture.
@@ -42,7 +50,7 @@ def load(
         UnknownModel: neither a shipped model nor a file has that name.
         WeightsError: the file is damaged, not a model, or not the published one.
         DeviceError: a device was asked for and does not run here.
-        ConfigError: an option makes no sense.
+        ConfigError: an option makes no sense, or the network's code is not allowed or fails.
         MissingExtraError: a .safetensors file where torch is not installed.
     """
     file = locate(name_or_path)
@@ -50,7 +58,8 @@ def load(
         require(f"Translating with {file.name}", "train", *READS_TENSORS)
         from zorse.backends.torch.backend import load_torch  # imports torch
 
-        return load_torch(file, Setting(device, threads, arena))
+        with import_paths.allow_code(allow_code):
+            return load_torch(file, Setting(device, threads, arena))
     from zorse.backends.onnx.backend import OnnxBackend  # imports ONNX Runtime
 
     backend = OnnxBackend(file, device, threads, arena)

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.options import AllowCodeOption
 from zorse.cli.stopping import say_stopped
 from zorse.errors import ConfigError
 from zorse.model.card import Direction
@@ -56,6 +57,7 @@ def distill(
         typer.Option("--resume", help="Go on from the last checkpoint in --out, with its settings and those of --set."),
     ] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    allow_code: AllowCodeOption = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
     ] = True,

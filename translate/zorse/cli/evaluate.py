@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
-from zorse.cli.options import parse_size, shown
+from zorse.cli.options import AllowCodeOption, parse_size, shown
 from zorse.errors import ConfigError, MissingExtraError, WeightsError
 from zorse.model.card import Direction
 from zorse.system.extras import require
@@ -84,6 +84,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to translate.")] = "auto",
+    allow_code: AllowCodeOption = None,
 ) -> None:
     """Translate a data set's test pictures and measure them.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zorse.cli.command import app
+from zorse.cli.options import AllowCodeOption
 from zorse.model.card import Direction
 from zorse.system.extras import require
 
@@ -47,6 +48,7 @@ def export(
             "multiples of the card's size multiple."
         ),
     ] = "uint8",
+    allow_code: AllowCodeOption = None,
     calibrate: Annotated[
         Path | None,
         typer.Option(

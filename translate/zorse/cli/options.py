@@ -26,6 +26,26 @@ ArenaOption = Annotated[
 ]
 
 
+def allow_named_code(context: typer.Context, packages: list[str] | None) -> list[str] | None:
+    """Lets code of these packages run until the command ends."""
+    from zorse.system.import_paths import allow_code
+
+    context.with_resource(allow_code(packages or (), everywhere=True))
+    return packages
+
+
+AllowCodeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-code",
+        callback=allow_named_code,
+        metavar="PACKAGE",
+        help="Let code of this package run where a model's card names it. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
 def parse_amount(text: str, option: str = "--max-memory") -> int:
     """The value of an option that takes an amount of memory, in bytes.
 

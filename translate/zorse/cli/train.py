@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.options import AllowCodeOption, allow_named_code
 from zorse.cli.stopping import say_stopped
 from zorse.system.extras import require
 
@@ -21,6 +22,7 @@ LONGEST = 60 * 24 * 365
 
 @app.command()
 def train(
+    context: typer.Context,
     preset: Annotated[str, typer.Argument(metavar="PRESET|CONFIG.toml", help="A preset's name or a TOML file.")],
     data: Annotated[
         Path | None, typer.Option(help="Folder of the pictures; points in the plane need none.", show_default=False)
@@ -45,6 +47,7 @@ def train(
         typer.Option("--resume", help="Go on from the last checkpoint in --out, with its settings and those of --set."),
     ] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    allow_code: AllowCodeOption = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
     ] = True,
@@ -80,6 +83,7 @@ def train(
     from zorse.cli.gans.baselines import find_baseline, train_from_command
     from zorse.cli.presets import find_translator
     from zorse.data.doctor.before_training import check_before_training
+    from zorse.system.import_paths import modules_named
     from zorse.training.config import with_overrides
     from zorse.training.driver import check_new
     from zorse.training.files import RunFolder
@@ -102,6 +106,8 @@ def train(
         raise typer.BadParameter("--data is missing, the folder of the pictures.")
     if resume and out is not None:
         source = settings_of(RunFolder(out), source)
+    # What somebody's own settings name is their own word; what a model that they start from names is not.
+    allow_named_code(context, sorted(modules_named(with_overrides(source, given).model_dump(mode="json"))))
 
     def configured(settings: list[str]) -> Start:
         config = with_overrides(source, settings)

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
-from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
+from zorse.cli.options import AllowCodeOption, ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
 from zorse.cli.stopping import stopping_cleanly
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def translate(
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     arena: ArenaOption = "auto",
+    allow_code: AllowCodeOption = None,
     quality: Annotated[
         int | None,
         typer.Option(

@@ -1,11 +1,16 @@
-"""The architectures that Zorse knows, as plain data: what a card stores and `networks.build` turns into modules.
+"""Architectures as plain data: what a card stores and `networks.build` turns into modules.
+
+A new one of Zorse's own has its settings here, whose `network` says where it is built, and a line in the table below
+them. Strangers' are named by import path and need no line.
 
 This module imports no torch: a card can be read, and a model translated with, where torch is not installed.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveInt, Tag
+
+from zorse.system.import_paths import ImportPath
 
 Norm = Literal["batch", "instance", "instance_affine", "none"]
 """`instance` has neither parameters nor running statistics, `instance_affine` a scale and a shift for each channel."""
@@ -17,8 +22,43 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Custom(Frozen):
+    """Settings of a class or function of somebody else; those without a meaning to Zorse are its keyword arguments."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: ImportPath
+    """Where it is: "package.module:Name"."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its keyword arguments."""
+        return dict(self.model_extra or {})
+
+
+def by_kind(value: Any) -> str | None:
+    """The tag of settings in a table of kinds: their `kind`, or "custom" for an import path."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return "custom" if isinstance(kind, str) and ":" in kind else kind
+
+
+def kind_table(*known: str) -> Discriminator:
+    """What tells the settings of a table apart, and what is said where they are of no known kind."""
+    wanted = ", ".join(known)
+    return Discriminator(
+        by_kind,
+        custom_error_type="unknown_kind",
+        custom_error_message=f"`kind` must be one of {wanted}, or an import path such as mypackage.module:Name",
+    )
+
+
 class ResnetConfig(Frozen):
     """ResNet generator (Johnson et al. 2016; Zhu et al. 2017, appendix 7.2)."""
+
+    network: ClassVar = "zorse.networks.resnet:ResnetGenerator"
+    works_at_crop_size: ClassVar = False
+    """Whether pictures larger than the crops of the training would show it what it has not learned."""
+    dropout_at_test: ClassVar = False
 
     kind: Literal["resnet"] = "resnet"
     in_channels: PositiveInt = 3
@@ -48,6 +88,10 @@ class ResnetConfig(Frozen):
 class UnetConfig(Frozen):
     """U-Net generator (Isola et al. 2017, appendix 6.1.1)."""
 
+    network: ClassVar = "zorse.networks.unet:UnetGenerator"
+    works_at_crop_size: ClassVar = True
+    """Its innermost layers see a single position of the crops: taps beside it have learned nothing."""
+
     kind: Literal["unet"] = "unet"
     in_channels: PositiveInt = 3
     """Channels of the input picture."""
@@ -67,9 +111,18 @@ class UnetConfig(Frozen):
         """Height and width must be multiples of this."""
         return int(2**self.depth)
 
+    @property
+    def dropout_at_test(self) -> bool:
+        """Whether dropout stays on when the model is used (Isola et al. 2017, section 3.4)."""
+        return self.dropout
+
 
 class CompactConfig(Frozen):
     """Zorse's own generator for CPUs and browsers: residual blocks at quarter resolution, a change as output."""
+
+    network: ClassVar = "zorse.networks.compact:CompactGenerator"
+    works_at_crop_size: ClassVar = False
+    dropout_at_test: ClassVar = False
 
     kind: Literal["compact"] = "compact"
     in_channels: Literal[3] = 3
@@ -91,7 +144,25 @@ class CompactConfig(Frozen):
         return 4
 
 
-GeneratorConfig = Annotated[ResnetConfig | UnetConfig | CompactConfig, Field(discriminator="kind")]
+class CustomGeneratorConfig(Custom):
+    """Somebody else's generator: a torch.nn.Module, (N, 3, H, W) -> (N, 3, H, W), both in [-1, 1]."""
+
+    in_channels: ClassVar = 3
+    out_channels: ClassVar = 3
+    works_at_crop_size: ClassVar = False
+    dropout_at_test: ClassVar = False
+
+    size_multiple: PositiveInt = 1
+    """Height and width must be multiples of this."""
+
+
+GeneratorConfig = Annotated[
+    Annotated[ResnetConfig, Tag("resnet")]
+    | Annotated[UnetConfig, Tag("unet")]
+    | Annotated[CompactConfig, Tag("compact")]
+    | Annotated[CustomGeneratorConfig, Tag("custom")],
+    kind_table("resnet", "unet", "compact"),
+]
 
 
 Augmentation = Literal["brightness", "saturation", "contrast", "translation", "cutout"]
@@ -108,6 +179,8 @@ def _policy(usual: tuple[Augmentation, ...]) -> BeforeValidator:
 
 class PatchGANConfig(Frozen):
     """PatchGAN discriminator (Isola et al. 2017, section 3.2.2): one logit per patch."""
+
+    network: ClassVar = "zorse.networks.patchgan:patchgan"
 
     kind: Literal["patchgan"] = "patchgan"
     base_channels: PositiveInt = 64
@@ -135,6 +208,8 @@ class PatchGANConfig(Frozen):
 class PixelConfig(Frozen):
     """1x1 PatchGAN (Isola et al. 2017, appendix 6.1.2): judges each pixel alone."""
 
+    network: ClassVar = "zorse.networks.patchgan:pixel"
+
     kind: Literal["pixel"] = "pixel"
     base_channels: PositiveInt = 64
     """Channels of the first convolution; the papers' ndf."""
@@ -147,6 +222,8 @@ class PixelConfig(Frozen):
 class ProjectedConfig(Frozen):
     """Heads on frozen features of a pretrained network (Sauer et al. 2021, Projected GANs Converge Faster)."""
 
+    network: ClassVar = "zorse.networks.projected:projected"
+
     kind: Literal["projected"] = "projected"
     base_channels: PositiveInt = 64
     """Channels inside each head."""
@@ -156,4 +233,15 @@ class ProjectedConfig(Frozen):
     """What pictures go through before they are judged, in this order; true: brightness, contrast, translation."""
 
 
-DiscriminatorConfig = Annotated[PatchGANConfig | PixelConfig | ProjectedConfig, Field(discriminator="kind")]
+class CustomDiscriminatorConfig(Custom):
+    """Somebody else's discriminator: a torch.nn.Module, (N, in_channels, H, W) in [-1, 1] -> logits, a map or a list of
+    maps. Its first argument is `in_channels`: 3, or 6 for the pairs of pix2pix."""
+
+
+DiscriminatorConfig = Annotated[
+    Annotated[PatchGANConfig, Tag("patchgan")]
+    | Annotated[PixelConfig, Tag("pixel")]
+    | Annotated[ProjectedConfig, Tag("projected")]
+    | Annotated[CustomDiscriminatorConfig, Tag("custom")],
+    kind_table("patchgan", "pixel", "projected"),
+]

@@ -1,47 +1,32 @@
 """From a config to a module."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from zorse.errors import ConfigError
 from zorse.model.architecture import (
-    CompactConfig,
+    CustomDiscriminatorConfig,
+    CustomGeneratorConfig,
     DiscriminatorConfig,
     GeneratorConfig,
-    PatchGANConfig,
-    PixelConfig,
-    ProjectedConfig,
-    ResnetConfig,
-    UnetConfig,
 )
-from zorse.networks.compact import CompactGenerator
 from zorse.networks.layers import initialise
-from zorse.networks.patchgan import MultiScalePatchGAN, PatchGAN, PixelDiscriminator
-from zorse.networks.projected import ProjectedDiscriminator
-from zorse.networks.resnet import ResnetGenerator
-from zorse.networks.unet import UnetGenerator
-
-RGB = 3
-Generator = ResnetGenerator | UnetGenerator | CompactGenerator
-"""Each translates a picture, and can `encode` it: show the features on the way, of which CUT makes its loss."""
+from zorse.system.import_paths import built_in, constructed
 
 
-class JudgedPicture(nn.Module):
-    """Shows a discriminator of RGB pictures the last three channels only: the judged half of a pix2pix pair."""
+@runtime_checkable
+class Encoder(Protocol):
+    """A generator whose way down to its lowest resolution can be looked at: CUT does, and `training.freeze`."""
 
-    def __init__(self, discriminator: ProjectedDiscriminator) -> None:
-        super().__init__()
-        self.discriminator = discriminator
+    encoded_channels: Sequence[int]
+    """Of the feature maps that `encode` gives."""
+    encoder_layers: Sequence[str]
+    """Names of the modules on the way."""
 
-    def forward(self, pair: Tensor) -> list[Tensor]:
-        """(N, C >= 3, H, W) in [-1, 1] -> the discriminator's logit maps."""
-        logits: list[Tensor] = self.discriminator(self.judged(pair))
-        return logits
-
-    def judged(self, pair: Tensor) -> Tensor:
-        """(N, C >= 3, H, W) -> (N, 3, H, W): the half that is judged."""
-        return pair[:, -RGB:]
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> the features that CUT compares."""
 
 
 class Discriminators(nn.Module):
@@ -60,36 +45,53 @@ class Discriminators(nn.Module):
         return logits
 
 
-def generator_module(config: GeneratorConfig) -> Generator:
-    """The generator with PyTorch's own initial weights, for loading others into it."""
-    match config:
-        case ResnetConfig():
-            return ResnetGenerator(config)
-        case UnetConfig():
-            return UnetGenerator(config)
-        case CompactConfig():
-            return CompactGenerator(config)
+def generator_module(config: GeneratorConfig) -> nn.Module:
+    """The generator with PyTorch's own initial weights, or those of its author, for loading others into it.
 
-
-def build_generator(config: GeneratorConfig) -> Generator:
-    """A fresh generator, initialised as in the papers: (N, in, H, W) -> (N, out, H, W), both in [-1, 1]."""
-    network = generator_module(config)
-    initialise(network)
+    Raises:
+        ConfigError: it is somebody else's code, which the user has not allowed or which fails.
+    """
+    if isinstance(config, CustomGeneratorConfig):
+        return constructed(config.kind, nn.Module, config.options)
+    network: nn.Module = built_in(config.network)(config)
     return network
 
 
+def build_generator(config: GeneratorConfig) -> nn.Module:
+    """A fresh generator, initialised as in the papers, or as its author does: (N, in, H, W) -> (N, out, H, W), both in
+    [-1, 1].
+
+    Raises:
+        ConfigError: as `generator_module`.
+    """
+    network = generator_module(config)
+    if not isinstance(config, CustomGeneratorConfig):
+        initialise(network)
+    return network
+
+
+def encoder_of(generator: nn.Module, wanted_by: str) -> Encoder:
+    """The generator, seen as an encoder.
+
+    Args:
+        generator: any.
+        wanted_by: who needs that, for the message.
+
+    Raises:
+        ConfigError: it shows no encoder.
+    """
+    if not isinstance(generator, Encoder):
+        raise ConfigError(
+            f"{wanted_by} needs a generator with encode, encoded_channels and encoder_layers (see "
+            f"zorse.networks.build.Encoder), which {type(generator).__name__} does not have."
+        )
+    return generator
+
+
 def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
-    match config:
-        case PatchGANConfig():
-            several = config.scales > 1
-            network: nn.Module = (MultiScalePatchGAN if several else PatchGAN)(config, in_channels)
-        case PixelConfig():
-            network = PixelDiscriminator(config, in_channels)
-        case ProjectedConfig():
-            # Its heads keep PyTorch's initialisation: spectral normalisation makes their scale irrelevant.
-            projected = ProjectedDiscriminator(config)
-            return projected if in_channels == RGB else JudgedPicture(projected)
-    initialise(network)
+    if isinstance(config, CustomDiscriminatorConfig):
+        return constructed(config.kind, nn.Module, config.options, in_channels)
+    network: nn.Module = built_in(config.network)(config, in_channels)
     return network
 
 

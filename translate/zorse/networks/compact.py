@@ -57,6 +57,7 @@ class CompactGenerator(Recomputable):
         self.out_channels = config.out_channels
         self.taps = tuple(sorted({0, (config.n_blocks - 1) // 2}))
         self.encoded_channels = (config.in_channels, channels, *(channels for _ in self.taps))
+        self.encoder_layers = ("stem",)
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(STRIDE),
             nn.Conv2d(config.in_channels * STRIDE**2, channels, 3, padding=1),

@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from zorse.networks.build import Discriminators, JudgedPicture
+from zorse.errors import ConfigError
+from zorse.networks.build import Discriminators
 from zorse.networks.patchgan import MultiScalePatchGAN, PatchGAN, PixelDiscriminator
-from zorse.networks.projected import ProjectedDiscriminator
+from zorse.networks.projected import JudgedPicture, ProjectedDiscriminator
 
 
 def feature_maps(discriminator: nn.Module, image: Tensor) -> list[list[Tensor]]:
@@ -30,7 +31,10 @@ def feature_maps(discriminator: nn.Module, image: Tensor) -> list[list[Tensor]]:
             return feature_maps(discriminator.discriminator, discriminator.judged(image))
         case Discriminators():
             return [maps for member in discriminator.members for maps in feature_maps(member, image)]
-    raise TypeError(f"{type(discriminator).__name__} was not made by build_discriminator.")
+    raise ConfigError(
+        f"Features of {type(discriminator).__name__} cannot be matched: it is not a discriminator of Zorse. Set "
+        "recipe.lambda_features to 0."
+    )
 
 
 def after_each_activation(layers: nn.Module, x: Tensor) -> list[Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from zorse.errors import ConfigError
 from zorse.model.architecture import PatchGANConfig, PixelConfig
 from zorse.networks.augment import diff_augment
-from zorse.networks.layers import Blur, needs_bias, norm_layer
+from zorse.networks.layers import Blur, initialise, needs_bias, norm_layer
 from zorse.networks.spectral import spectral_norm
 
 MAX_WIDENING = 8
@@ -120,3 +120,17 @@ class PixelDiscriminator(nn.Module):
         """(N, in_channels, H, W) in [-1, 1] -> logits (N, 1, H, W)."""
         out: Tensor = self.layers(diff_augment(image, self.augment))
         return out
+
+
+def patchgan(config: PatchGANConfig, in_channels: int) -> nn.Module:
+    """A fresh PatchGAN, or several on scales of the picture, initialised as in the papers."""
+    network = (MultiScalePatchGAN if config.scales > 1 else PatchGAN)(config, in_channels)
+    initialise(network)
+    return network
+
+
+def pixel(config: PixelConfig, in_channels: int) -> nn.Module:
+    """A fresh 1x1 PatchGAN, initialised as in the papers."""
+    network = PixelDiscriminator(config, in_channels)
+    initialise(network)
+    return network

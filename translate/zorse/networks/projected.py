@@ -11,6 +11,31 @@ from zorse.networks.augment import diff_augment
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
 from zorse.networks.spectral import spectral_norm
 
+RGB = 3
+
+
+class JudgedPicture(nn.Module):
+    """Shows a discriminator of RGB pictures the last three channels only: the judged half of a pix2pix pair."""
+
+    def __init__(self, discriminator: "ProjectedDiscriminator") -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, pair: Tensor) -> list[Tensor]:
+        """(N, C >= 3, H, W) in [-1, 1] -> the discriminator's logit maps."""
+        logits: list[Tensor] = self.discriminator(self.judged(pair))
+        return logits
+
+    def judged(self, pair: Tensor) -> Tensor:
+        """(N, C >= 3, H, W) -> (N, 3, H, W): the half that is judged."""
+        return pair[:, -RGB:]
+
+
+def projected(config: ProjectedConfig, in_channels: int) -> nn.Module:
+    """A fresh one. Its heads keep PyTorch's initialisation: spectral normalisation makes their scale irrelevant."""
+    discriminator = ProjectedDiscriminator(config)
+    return discriminator if in_channels == RGB else JudgedPicture(discriminator)
+
 
 def head(in_channels: int, channels: int) -> nn.Sequential:
     """Feature map (N, in_channels, h, w) -> logits (N, 1, h, w), every layer spectrally normalised."""

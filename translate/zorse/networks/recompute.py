@@ -46,11 +46,12 @@ class Residual(Recomputable):
         return x + self.passing(self.body, x)
 
 
-def recompute_blocks(network: nn.Module) -> None:
-    """Let every part of the network that can be recomputed keep its input only."""
-    for module in network.modules():
-        if isinstance(module, Recomputable):
-            module.recompute = True
+def recompute_blocks(network: nn.Module) -> bool:
+    """Let every part of the network that can be recomputed keep its input only; whether there are such parts."""
+    parts = [module for module in network.modules() if isinstance(module, Recomputable)]
+    for part in parts:
+        part.recompute = True
+    return bool(parts)
 
 
 @contextmanager

@@ -67,6 +67,7 @@ class UnetGenerator(Recomputable):
         widths = level_channels(config)
         innermost = config.depth - 1
         self.encoded_channels = (config.in_channels, *widths[:TAPPED_LEVELS])
+        self.encoder_layers = ("downs",)
         self.downs = nn.ModuleList(
             Down(
                 config.in_channels if level == 0 else widths[level - 1],

@@ -8,7 +8,7 @@ half, which is that of the authors' code: in the paper's equation both terms are
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -17,7 +17,7 @@ from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
 from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
-from zorse.networks.build import build_discriminator, build_generator
+from zorse.networks.build import build_discriminator, build_generator, encoder_of
 from zorse.networks.patch_sampler import PatchSampler
 from zorse.recipes.losses import Objective, discriminator_loss, generator_loss, gradient_penalty, patch_contrast
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
@@ -25,6 +25,8 @@ from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen,
 
 class CUTConfig(Frozen):
     """Settings of CUT; the defaults are the paper's. `fastcut()` gives those of FastCUT."""
+
+    keeps_detail: ClassVar = True
 
     kind: Literal["cut"] = "cut"
     generator: GeneratorConfig = ResnetConfig(downsampling="blur", upsampling="bilinear")
@@ -69,7 +71,8 @@ class CUT:
         self.config = config
         self.G = build_generator(config.generator)
         self.D = build_discriminator(config.discriminators)
-        self.F = PatchSampler(self.G.encoded_channels, config.embedding_channels, config.n_patches)
+        self.encoder = encoder_of(self.G, "CUT")
+        self.F = PatchSampler(self.encoder.encoded_channels, config.embedding_channels, config.n_patches)
         # Two groups: while the generator waits for the discriminator, the embedding does not have to.
         groups: list[dict[str, Any]] = [{"params": self.G.parameters()}, {"params": self.F.parameters()}]
         self.optimizer_G = Adam(groups, lr=config.learning_rate, betas=config.betas)
@@ -126,9 +129,9 @@ class CUT:
 
     def _contrast(self, original: Tensor, translated: Tensor, mirrored: bool) -> Tensor:
         """L_PatchNCE, averaged over the layers of the encoder."""
-        query_maps = [mirror(features, mirrored) for features in self.G.encode(translated)]
+        query_maps = [mirror(features, mirrored) for features in self.encoder.encode(translated)]
         with torch.no_grad():  # The original is what the translation is compared with: it does not move.
-            key_maps = self.G.encode(original)
+            key_maps = self.encoder.encode(original)
             places = self.F.draw_places(key_maps)
             keys = self.F(key_maps, places)
         queries = self.F(query_maps, places)

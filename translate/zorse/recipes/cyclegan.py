@@ -6,7 +6,7 @@ L(G_AB, G_BA, D_A, D_B) = L_GAN(G_AB, D_B) + L_GAN(G_BA, D_A)
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -23,6 +23,8 @@ from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen,
 
 class CycleGANConfig(Frozen):
     """Settings of CycleGAN; the defaults are the paper's."""
+
+    keeps_detail: ClassVar = True
 
     kind: Literal["cyclegan"] = "cyclegan"
     generator: GeneratorConfig = ResnetConfig()

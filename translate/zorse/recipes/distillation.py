@@ -76,6 +76,11 @@ class DistillationConfig(Frozen):
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
     """Decay rates of Adam's averages of the gradient and of its square."""
 
+    @property
+    def keeps_detail(self) -> bool:
+        """Whether pictures and translations show the same things."""
+        return self.teacher.keeps_detail
+
 
 class Distillation:
     """One student `G` and one discriminator `D` of the target domain.

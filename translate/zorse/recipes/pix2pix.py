@@ -6,7 +6,7 @@ Of pix2pixHD (Wang et al. 2018) there are discriminators of several scales and t
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,9 @@ from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen,
 
 class Pix2PixConfig(Frozen):
     """Settings of pix2pix; the defaults are the paper's."""
+
+    keeps_detail: ClassVar = False
+    """Pairs are edges and photos, or labels and facades: unpaired domains show the same things."""
 
     kind: Literal["pix2pix"] = "pix2pix"
     generator: GeneratorConfig = UnetConfig()

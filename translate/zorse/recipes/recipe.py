@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from pydantic import Field
@@ -47,6 +47,7 @@ class StepResult:
     """Each discriminator's logits, without gradient, of real and of generated pictures, by its name."""
 
 
+@runtime_checkable
 class Recipe(Protocol[Batch_contra]):
     """A published method. Anything of this shape can be trained; nothing has to be registered."""
 

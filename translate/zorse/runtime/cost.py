@@ -1,8 +1,8 @@
 """What a picture costs a network, known before a pixel of it is decoded."""
 
 from zorse.model.card import ModelCard
-from zorse.runtime.passes import AllNames, padded_side
-from zorse.runtime.streamed.generators import generator_program
+from zorse.runtime.passes import padded_side
+from zorse.runtime.streamed.generators import estimated_program
 from zorse.runtime.streamed.program import ConvTranspose, products
 from zorse.runtime.streamed.stages import map_sizes
 
@@ -18,7 +18,7 @@ def pass_products(card: ModelCard, height: int, width: int) -> int:
         height: at which the network sees the picture, in pixels; it is padded to what the network takes.
         width: likewise.
     """
-    program = generator_program(card, AllNames())
+    program = estimated_program(card)
     rows, columns = (padded_side(side, card.size_multiple) for side in (height, width))
     sizes = map_sizes(program, rows, columns)
     total = 0

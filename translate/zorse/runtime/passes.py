@@ -13,7 +13,7 @@ from zorse.imaging.picture import Pixels
 from zorse.imaging.tensor import Tensor, crop, from_range, padded_places, resize, to_range, to_tensor
 from zorse.model.card import ModelCard
 from zorse.runtime.streamed.execute import Norms, Progress, Report, Write, stream
-from zorse.runtime.streamed.generators import generator_program
+from zorse.runtime.streamed.generators import estimated_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import UNUSED, TooLittleMemory, plan_exact, plan_settled, whole_pass_size
@@ -220,14 +220,7 @@ def one_pass_size(card: ModelCard, height: int, width: int, backend: Backend | N
         width: likewise.
         backend: what computes it, if that is known.
     """
-    return whole_pass_size(generator_program(card, AllNames()), height, width, getattr(backend, "is_onnx", False))
-
-
-class AllNames:
-    """Contains every name: for estimates, weights need not be read."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
+    return whole_pass_size(estimated_program(card), height, width, getattr(backend, "is_onnx", False))
 
 
 def whole_window(height: int, width: int) -> Window:

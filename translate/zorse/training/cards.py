@@ -7,12 +7,8 @@ import torch
 
 from zorse import __version__
 from zorse.data.config import EdgesConfig
-from zorse.model.architecture import UnetConfig
 from zorse.model.card import ModelCard, TrainingData
-from zorse.recipes.cut import CUTConfig
-from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
-from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.training.config import TrainConfig
 from zorse.training.loop.loop import TrainingState, device_of
 
@@ -20,23 +16,21 @@ from zorse.training.loop.loop import TrainingState, device_of
 def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, ModelCard]:
     """A card for each generator of the recipe, by the generator's name."""
     forward = _card(config, state)
-    match config.recipe:
-        case Pix2PixConfig() | CUTConfig():
-            return {"G": forward}
-        case DistillationConfig(teacher=teacher):
-            taken_over = {
-                "task": teacher.task,
-                "direction": teacher.direction,
-                "keeps_detail": teacher.keeps_detail,
-                "licence": teacher.licence,
-            }
-            return {"G": forward.model_copy(update=taken_over)}
-        case CycleGANConfig():
-            name = config.name_reverse or f"{config.name}-reverse"
-            backward = forward.model_copy(
-                update={"name": name, "task": f"{config.domain_b} to {config.domain_a}", "direction": "BtoA"}
-            )
-            return {"G_AB": forward, "G_BA": backward}
+    if isinstance(config.recipe, DistillationConfig):
+        teacher = config.recipe.teacher
+        taken_over = {"task": teacher.task, "direction": teacher.direction, "licence": teacher.licence}
+        return {"G": forward.model_copy(update=taken_over)}
+    return {name: _named(forward, name, config) for name in state.recipe.generators}
+
+
+def _named(forward: ModelCard, generator: str, config: TrainConfig) -> ModelCard:
+    """The card of one of the recipe's generators."""
+    if generator in ("G", "G_AB"):
+        return forward
+    if generator != "G_BA":  # of somebody else's method
+        return forward.model_copy(update={"name": f"{config.name}-{generator}"})
+    backward = {"task": f"{config.domain_b} to {config.domain_a}", "direction": "BtoA"}
+    return forward.model_copy(update={"name": config.name_reverse or f"{config.name}-reverse", **backward})
 
 
 def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
@@ -48,12 +42,11 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
         domain_b=config.domain_b,
         architecture=generator,
         native_size=config.native_size,
-        # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
-        keeps_detail=not isinstance(config.recipe, Pix2PixConfig),
+        keeps_detail=config.recipe.keeps_detail,
         takes_strokes=isinstance(config.data, EdgesConfig) and config.data.strokes > 0,
         # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
         norm_at_test="picture",
-        dropout_at_test=isinstance(generator, UnetConfig) and generator.dropout,
+        dropout_at_test=generator.dropout_at_test,
         training_data=config.training_data,
         training=training_summary(config, state),
         state="preview",

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError, did_you_mean
-from zorse.model.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
+from zorse.model.architecture import Custom, Frozen, PatchGANConfig, PixelConfig, by_kind, kind_table
 from zorse.model.card import TrainingData
+from zorse.recipes.custom import CustomRecipeConfig
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
@@ -33,7 +34,14 @@ AlarmName = Literal[
 ]
 """What the flight recorder warns of, besides values that are not finite."""
 
-RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig | CUTConfig | DistillationConfig, Field(discriminator="kind")]
+RecipeConfig = Annotated[
+    Annotated[Pix2PixConfig, Tag("pix2pix")]
+    | Annotated[CycleGANConfig, Tag("cyclegan")]
+    | Annotated[CUTConfig, Tag("cut")]
+    | Annotated[DistillationConfig, Tag("distillation")]
+    | Annotated[CustomRecipeConfig, Tag("custom")],
+    kind_table("pix2pix", "cyclegan", "cut", "distillation"),
+]
 
 
 class LoopConfig(Frozen):
@@ -148,25 +156,21 @@ class TrainConfig(RunConfig):
 
     @property
     def native_size(self) -> int:
-        """Short side, in pixels, of pictures that the generators are made for: that of whole ones while training.
-
-        Of a U-Net it is that of the crops. Its innermost layers see a single position of them: taps beside it have
-        learned nothing, and larger pictures would use them.
-        """
+        """Short side, in pixels, of pictures that the generators are made for: that of whole ones while training, or
+        for some that of the crops."""
         last = self.data.at(1.0)
-        return last.crop_size if isinstance(self.recipe.generator, UnetConfig) else last.native_size
+        return last.crop_size if self.recipe.generator.works_at_crop_size else last.native_size
 
     @property
     def boundary(self) -> float | None:
         """See `RunConfig`."""
-        return decision_boundary(self.recipe.objective, self.recipe.label_smoothing)
+        objective = self.recipe.objective
+        return None if objective is None else decision_boundary(objective, self.recipe.label_smoothing)
 
     @property
     def keeps_scene(self) -> bool:
         """See `RunConfig`."""
-        if isinstance(self.recipe, DistillationConfig):
-            return self.recipe.teacher.keeps_detail
-        return not isinstance(self.recipe, Pix2PixConfig)
+        return self.recipe.keeps_detail
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -272,7 +276,7 @@ def _set(settings: dict[str, Any], model: type[BaseModel], key: str, value: Any)
 
 def _place(table: dict[str, Any] | list[Any], part: str, key: str) -> str | int:
     if isinstance(table, dict):
-        if part not in table:
+        if part not in table and by_kind(table) != "custom":  # which has settings that nobody here knows
             raise ConfigError(_unknown(key, part, table))
         return part
     if not part.isdigit() or int(part) >= len(table):
@@ -327,6 +331,8 @@ def _complaint(problem: ErrorDetails, settings: Mapping[str, Any], model: type[B
         fields = {name for known in _models_at(place[:-1], model) for name in known.model_fields}
         return _unknown(key, str(place[-1]), fields)
     came = problem["input"]
+    if problem["type"] == "unknown_kind":
+        came = came.get("kind") if isinstance(came, Mapping) else getattr(came, "kind", came)
     got = "" if isinstance(came, Mapping) else f" (got {came!r})"
     return f"{key or 'The settings together'}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}{got}."
 
@@ -335,7 +341,7 @@ def _written_key(place: tuple[str | int, ...], settings: Any) -> str:
     """The key as the user writes it: without the kinds that pydantic puts between."""
     parts: list[str] = []
     for part in place:
-        if isinstance(settings, Mapping) and part not in settings and part == settings.get("kind"):
+        if isinstance(settings, Mapping) and part not in settings and part == by_kind(dict(settings)):
             continue
         parts.append(str(part))
         try:
@@ -352,6 +358,8 @@ def _models_at(place: tuple[str | int, ...], model: type[BaseModel]) -> list[typ
         if isinstance(part, int):
             continue  # Of a list, whose elements are of the models found already.
         chosen = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
+        if part == "custom":
+            chosen = [m for m in models if issubclass(m, Custom)]
         models = chosen or [inner for m in models if part in m.model_fields for inner in _models_in(m, part)]
     return models
 

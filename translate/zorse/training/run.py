@@ -16,6 +16,7 @@ from zorse.data.sample import Dataset
 from zorse.errors import ConfigError, DatasetError
 from zorse.model.card import Metric
 from zorse.networks.recompute import recompute_blocks
+from zorse.recipes.custom import CustomRecipeConfig, custom_recipe
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.distillation import Distillation, DistillationConfig
@@ -43,7 +44,11 @@ N_SAMPLES = 4
 
 
 def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
-    """The method that a config describes, with fresh networks."""
+    """The method that a config describes, with fresh networks.
+
+    Raises:
+        ConfigError: it, or a network of it, is somebody else's code, which is not allowed or fails.
+    """
     match config:
         case CycleGANConfig():
             return CycleGAN(config, seed)
@@ -53,6 +58,8 @@ def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
             return CUT(config)
         case DistillationConfig():
             return Distillation(config, teacher_at_work(config.teacher))
+        case CustomRecipeConfig():
+            return custom_recipe(config)
 
 
 def fresh_state(config: TrainConfig, accelerator: Accelerator, console: Console, *, start: bool) -> TrainingState:
@@ -70,8 +77,12 @@ def fresh_state(config: TrainConfig, accelerator: Accelerator, console: Console,
         console.print(line)
     freeze(recipe, config)
     if config.training.checkpoint_blocks:
-        for generator in recipe.generators.values():
-            recompute_blocks(generator)
+        for name, generator in recipe.generators.items():
+            if not recompute_blocks(generator):
+                raise ConfigError(
+                    f"training.checkpoint_blocks does nothing for {name}, whose network has no parts that can be "
+                    "computed anew (zorse.networks.recompute.Recomputable). Leave it out."
+                )
     return TrainingState.fresh(recipe, 0, config.training, accelerator)
 
 

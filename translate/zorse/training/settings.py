@@ -51,6 +51,8 @@ def settings_of(config: BaseModel, table: str = "", kinds: str = "") -> Iterator
             yield replace(setting, choices=kinds) if name == "kind" and kinds else setting
         for inner, part in tables:
             yield from settings_of(part, inner, _kinds(field.annotation))
+    for name, value in (config.model_extra or {}).items():
+        yield Setting(f"{table}.{name}", value, None, False, "any", f"Setting of {getattr(config, 'kind', table)}.")
 
 
 def kinds_of(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
@@ -121,12 +123,16 @@ def _sign(constraint: Any) -> str:
 
 def _kind(model: type[BaseModel]) -> str:
     kind = model.model_fields.get("kind")
-    return "{...}" if kind is None else f'{{kind="{kind.default}", ...}}'
+    return "{...}" if kind is None else f'{{kind="{_name(kind)}", ...}}'
 
 
 def _kinds(annotation: Any) -> str:
     models = (model.model_fields.get("kind") for model in _models(annotation))
-    return " | ".join(str(kind.default) for kind in models if kind is not None)
+    return " | ".join(_name(kind) for kind in models if kind is not None)
+
+
+def _name(kind: FieldInfo) -> str:
+    return "package.module:Name" if kind.is_required() else str(kind.default)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -16,11 +16,12 @@ from zorse.legacy.files import networks_in
 from zorse.legacy.reading import file_sha256, is_own, read_content
 from zorse.legacy.recognise import ForeignGenerator
 from zorse.loading import PICKLES, locate
-from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig
+from zorse.model.architecture import CustomGeneratorConfig, DiscriminatorConfig, GeneratorConfig
 from zorse.model.card import Direction, ModelCard
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
+from zorse.system.import_paths import found_at
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
 from zorse.training.files import RunFolder, check_same_method, check_translates, draws_samples, names_a_folder
 
@@ -172,7 +173,8 @@ def start_from(config: TrainConfig, models: Sequence[str], *, fixed_generator: b
         fixed_generator: whether the user has set the generator, so that another one is an error.
 
     Raises:
-        ConfigError: two models for one place, different generators, or another one than the user has set.
+        ConfigError: two models for one place, different generators, another one than the user has set, or code that is
+            not allowed.
         WeightsError: a model cannot be read.
     """
     contents = {model: read_model(model) for model in models}
@@ -247,6 +249,8 @@ def _common_architecture(
             f"The generator of {first.model} is {first.config!r}, but recipe.generator is set to {before!r}. Leave "
             "that setting out to start from the model, or --from to start fresh."
         )
+    if isinstance(first.config, CustomGeneratorConfig):
+        found_at(first.config.kind)
     return first.config
 
 

@@ -6,8 +6,8 @@ The names of weights and the constants are those of the modules; tests hold both
 from collections.abc import Container
 from typing import Literal
 
-from zorse.errors import IncompatibleWeights
-from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
+from zorse.errors import ConfigError, IncompatibleWeights
+from zorse.model.architecture import CompactConfig, CustomGeneratorConfig, ResnetConfig, UnetConfig
 from zorse.model.architecture import Norm as NormKind
 from zorse.model.card import ModelCard
 from zorse.runtime.streamed.program import (
@@ -42,6 +42,7 @@ def generator_program(card: ModelCard, weights: Container[str]) -> Program:
 
     Raises:
         IncompatibleWeights: weights that the architecture needs are missing.
+        ConfigError: it is a network of somebody else.
     """
     generator = _Builder(card, weights)
     match card.architecture:
@@ -51,7 +52,26 @@ def generator_program(card: ModelCard, weights: Container[str]) -> Program:
             _unet(generator, config)
         case CompactConfig() as config:
             _compact(generator, config)
+        case CustomGeneratorConfig(kind=kind):
+            raise ConfigError(
+                f"The model {card.name!r} is a network of somebody else ({kind}), which cannot be computed in tiles. "
+                "Leave --tiling out; pictures that need too much memory in one pass can be made smaller with --size."
+            )
     return tuple(generator.ops)
+
+
+def estimated_program(card: ModelCard) -> Program:
+    """The operations of a generator, or for one of somebody else those of a heavy usual one: for costs."""
+    if isinstance(card.architecture, CustomGeneratorConfig):
+        card = card.model_copy(update={"architecture": ResnetConfig()})
+    return generator_program(card, _AllNames())
+
+
+class _AllNames:
+    """Contains every name: for estimates, weights need not be read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def _resnet(g: "_Builder", config: ResnetConfig) -> None:

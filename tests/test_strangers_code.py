@@ -1,0 +1,189 @@
+"""Networks and methods of other people, named by import path: the example of the documentation, all the way."""
+
+import json
+import re
+import sys
+import tomllib
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+
+from tiny_training import difference, draw_unpaired
+from zorse import load
+from zorse.backends.torch.safetensors_file import load_generator
+from zorse.errors import ConfigError
+from zorse.imaging.io import read_picture
+from zorse.loading import read_file_card
+from zorse.system.import_paths import allow_code, constructed, found_at, modules_named
+from zorse.training import run as training_run
+from zorse.training.config import read_config, validated, with_overrides
+from zorse.training.loop.checkpoint import read_checkpoint
+from zorse.training.run import train
+from zorse.training.start import start_from
+
+PAGE = Path(__file__).parents[1] / "translate" / "zorse" / "recipes" / "README.md"
+QUICK = (
+    *("training.iterations=4", "training.save_every=2", "training.evaluate_every=0", "training.num_workers=0"),
+    *("training.log_every=1", "data.load_size=36", "data.crop_size=32", "training.sample_every=4"),
+)
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return draw_unpaired(tmp_path_factory.mktemp("data") / "set")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The folder of the user, with the module and the settings of the page in it."""
+    (tmp_path / "mymethods.py").write_text(blocks("python")[0])
+    (tmp_path / "mine.toml").write_text(blocks("toml")[0])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    sys.modules.pop("mymethods", None)
+
+
+@pytest.fixture
+def command(zorse):
+    def run(*arguments, code=0):
+        ended, out, err = zorse(*map(str, arguments))
+        assert ended == code, out + err
+        return " ".join((out + err).split())
+
+    return run
+
+
+def set_of(settings):
+    return [part for setting in settings for part in ("--set", setting)]
+
+
+def last(run):
+    content = read_checkpoint(Path(run) / "checkpoints" / "last.pt")
+    return {key: value for key, value in content.items() if key not in ("seconds", "config")}
+
+
+def test_the_example_trains_resumes_exports_and_translates(here, data, monkeypatch, command):
+    command("train", "mine.toml", "--data", data, "--out", "whole", "--no-check", *set_of(QUICK))
+    with monkeypatch.context() as patch:
+        supply = training_run.staged_batches
+        patch.setattr(training_run, "staged_batches", lambda *given: (batch for batch in islice(supply(*given), 2)))
+        command("train", "mine.toml", "--data", data, "--out", "cut", "--no-check", *set_of(QUICK))
+    assert last("cut")["iteration"] == 2
+    command("train", "mine.toml", "--data", data, "--out", "cut", "--resume")
+    assert difference(last("whole"), last("cut")) is None
+
+    card = read_file_card(Path("whole/generators/G.safetensors"))
+    assert card.architecture.model_dump() == {"kind": "mymethods:MyGenerator", "size_multiple": 1, "channels": 48}
+    assert "allow it with --allow-code mymethods" in command("export", "whole", code=1)
+    command("export", "whole", "--allow-code", "mymethods")
+    pixels = read_picture(next((data / "testA").iterdir())).rgb
+    by_torch = load("whole/generators/G.safetensors", allow_code="mymethods")(pixels, size="keep")
+
+    (here / "mymethods.py").unlink()
+    del sys.modules["mymethods"]
+    by_onnx = load("whole/mine.onnx")(pixels, size="keep")
+    assert np.abs(by_onnx.astype(int) - by_torch.astype(int)).max() <= 1
+    assert np.abs(by_onnx.astype(int) - pixels.astype(int)).mean() > 1, "it does something"
+
+
+def test_a_model_file_makes_no_code_run(here, data):
+    with allow_code("mymethods"):
+        train(with_overrides(read_config(Path("mine.toml")), QUICK), data, Path("run"))
+    del sys.modules["mymethods"]
+    Path("mymethods.py").write_text("raise SystemExit('it ran')")
+    file = "run/generators/G.safetensors"
+    with pytest.raises(ConfigError, match="mymethods:MyGenerator is code"):
+        load(file)
+    with pytest.raises(ConfigError, match="mymethods:MyGenerator is code"), allow_code(["mymethod", "mymethods.other"]):
+        load_generator(Path(file))
+    plain = with_overrides(read_config(Path("mine.toml")), ["recipe={kind='cyclegan'}"])
+    for model in ("run", file):
+        with pytest.raises(ConfigError, match="mymethods:MyGenerator is code"):
+            start_from(plain, [model])
+    assert "mymethods" not in sys.modules
+
+
+def test_networks_go_into_zorses_own_recipes(here, data):
+    networks = (
+        'recipe={kind="cyclegan"}',
+        'recipe.generator={kind="mymethods:MyGenerator"}',
+        "recipe.generator.channels=4",
+        'recipe.discriminators=[{kind="mymethods:MyDiscriminator", width=4}, {kind="patchgan", base_channels=4}]',
+        "recipe.discriminators.0.width=8",
+    )
+    config = with_overrides(read_config(Path("mine.toml")), (*networks, *QUICK, "training.iterations=1"))
+    assert modules_named(config.model_dump(mode="json")) == {"mymethods"}
+    with allow_code("mymethods"):
+        state = train(config, data, Path("run"))
+        assert state.recipe.D_A.members[0][0].out_channels == 8
+        start = start_from(with_overrides(config, ["recipe.learning_rate=1e-4"]), ["run"])
+    assert {point.network for point in start.config.start} == {"G_AB", "G_BA", "D_A", "D_B"}
+    assert read_config(Path("run/config.toml")).recipe == config.recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("recipe.generator={kind='mymethods:Missing'}", "holds no class or function Missing"),
+        ("recipe.generator={kind='mymethods:nn'}", "holds no class or function nn"),
+        ("recipe.generator={kind='mymethods:MyGenerator', chanels=3}", "unexpected keyword argument 'chanels'"),
+        (
+            "recipe.generator={kind='mymethods:MyMethod', config=3}",
+            "MyMethod failed: AttributeError: 'int' object has no attribute 'generator' (",
+        ),
+        ("recipe.generator={kind='mymethods:detached', losses={}}", "makes a StepResult; a torch.nn"),
+        ("recipe.kind='mymethods:MyGenerator'", "so 'recipe.kind' cannot be set alone"),
+        ("recipe={kind='mymethods:MyGenerator'}", "mymethods:MyGenerator failed: TypeError"),
+        ("recipe={kind='builtins:str'}", "builtins:str makes a str, which is not a method: it needs what"),
+        ("recipe={kind='nowhere.at:All'}", "There is no module nowhere.at. Install its package here"),
+        ("recipe={kind='broken:All'}", "The module broken cannot be imported: ZeroDivisionError"),
+        ("recipe={kind='lacking:All'}", "The module lacking needs not_there, which is not installed"),
+        ("training.freeze=['encoder']", 'training.freeze = ["encoder"] needs a generator with encode'),
+        ("training.checkpoint_blocks=true", "training.checkpoint_blocks does nothing for G"),
+        ("recipe={kind='cut', generator={kind='mymethods:MyGenerator'}}", "CUT needs a generator with encode"),
+    ],
+)
+def test_what_is_wrong_is_said(setting, says, here, data, command):
+    Path("broken.py").write_text("1 / 0")
+    Path("lacking.py").write_text("import not_there")
+    settings = set_of([*QUICK, setting])
+    told = command("train", "mine.toml", "--data", data, "--out", "run", "--no-check", *settings, code=1)
+    assert says in told
+
+
+@pytest.mark.parametrize("kind", ["my methods:X", "mymethods:", "a:b:c", "../x:Y", "other"])
+def test_what_is_no_import_path_is_no_kind(kind):
+    settings = {"name": "n", "domain_a": "a", "domain_b": "b", "data": {"kind": "unpaired"}}
+    with pytest.raises(ConfigError, match="recipe"):
+        validated({**settings, "recipe": {"kind": kind}})
+    with pytest.raises(ConfigError, match=r"recipe.generator"):
+        validated({**settings, "recipe": {"kind": "cyclegan", "generator": {"kind": kind}}})
+
+
+def test_allowing_ends_with_its_block():
+    with allow_code("torch.nn"):
+        assert isinstance(constructed("torch.nn:ReLU", torch.nn.Module, {"inplace": True}), torch.nn.ReLU)
+        with pytest.raises(ConfigError, match="allow it with --allow-code torch"):
+            found_at("torch:load")
+    with pytest.raises(ConfigError, match="is code"):
+        found_at("torch.nn:ReLU")
+
+
+def test_editors_accept_strangers_kinds(here, command):
+    check = Draft202012Validator(json.loads(command("settings", "--schema")))
+    settings = tomllib.loads(Path("mine.toml").read_text())
+    assert list(check.iter_errors(settings)) == []
+    settings["recipe"]["generator"]["kind"] = "not an import path"
+    assert list(check.iter_errors(settings))
+    shown = command("settings", "mine.toml")
+    assert "recipe.generator.channels = 48 Setting of mymethods:MyGenerator." in shown
+    assert "(pix2pix | cyclegan | cut | distillation | package.module:Name; must be given)" in shown
