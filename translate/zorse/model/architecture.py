@@ -16,6 +16,10 @@ Norm = Literal["batch", "instance", "instance_affine", "none"]
 """`instance` has neither parameters nor running statistics, `instance_affine` a scale and a shift for each channel."""
 
 
+Initialisation = Literal["normal", "xavier"]
+"""How fresh weights are drawn: from N(0, 0.02), or by Xavier's rule times 0.02."""
+
+
 class Frozen(BaseModel):
     """Immutable settings; an unknown key is an error."""
 

@@ -11,6 +11,7 @@ from zorse.model.architecture import (
     CustomGeneratorConfig,
     DiscriminatorConfig,
     GeneratorConfig,
+    Initialisation,
 )
 from zorse.networks.layers import initialise
 from zorse.system.import_paths import built_in, constructed
@@ -57,7 +58,7 @@ def generator_module(config: GeneratorConfig) -> nn.Module:
     return network
 
 
-def build_generator(config: GeneratorConfig) -> nn.Module:
+def build_generator(config: GeneratorConfig, initialisation: Initialisation = "normal") -> nn.Module:
     """A fresh generator, initialised as in the papers, or as its author does: (N, in, H, W) -> (N, out, H, W), both in
     [-1, 1].
 
@@ -66,7 +67,7 @@ def build_generator(config: GeneratorConfig) -> nn.Module:
     """
     network = generator_module(config)
     if not isinstance(config, CustomGeneratorConfig):
-        initialise(network)
+        initialise(network, initialisation)
     return network
 
 
@@ -88,24 +89,27 @@ def encoder_of(generator: nn.Module, wanted_by: str) -> Encoder:
     return generator
 
 
-def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
+def _discriminator(config: DiscriminatorConfig, in_channels: int, initialisation: Initialisation) -> nn.Module:
     if isinstance(config, CustomDiscriminatorConfig):
         return constructed(config.kind, nn.Module, config.options, in_channels)
-    network: nn.Module = built_in(config.network)(config, in_channels)
+    network: nn.Module = built_in(config.network)(config, in_channels, initialisation)
     return network
 
 
-def build_discriminator(configs: Sequence[DiscriminatorConfig], in_channels: int = 3) -> nn.Module:
+def build_discriminator(
+    configs: Sequence[DiscriminatorConfig], in_channels: int = 3, initialisation: Initialisation = "normal"
+) -> nn.Module:
     """A fresh discriminator, initialised as in the papers; several configs make several judges of one picture.
 
     Args:
         configs: at least one.
         in_channels: of the pictures; in pix2pix the picture judged is the last 3 of them.
+        initialisation: of the weights of those that do not have their own.
 
     Raises:
         ConfigError: no config at all.
     """
     if not configs:
         raise ConfigError("A GAN needs at least one discriminator, but the list of discriminators is empty.")
-    members = [_discriminator(config, in_channels) for config in configs]
+    members = [_discriminator(config, in_channels, initialisation) for config in configs]
     return members[0] if len(members) == 1 else Discriminators(members)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.model.architecture import Norm
+from zorse.model.architecture import Initialisation, Norm
 
 EPSILON = 1e-5
 """Added to variances before they divide."""
@@ -79,16 +79,21 @@ def needs_bias(norm: Norm) -> bool:
     return norm != "batch"
 
 
-def initialise(network: nn.Module, std: float = 0.02) -> None:
-    """Draws convolution and linear weights from N(0, std), BatchNorm scales from N(1, std); biases become zero.
+def initialise(network: nn.Module, kind: Initialisation = "normal", gain: float = 0.02) -> None:
+    """Draws convolution and linear weights from N(0, gain), or by Xavier's rule times gain; BatchNorm scales from
+    N(1, gain). Biases become zero.
 
-    Source: Isola et al. 2017, appendix 6.2; Radford et al. 2016, section 4.
+    Source: Isola et al. 2017, appendix 6.2; Radford et al. 2016, section 4. Xavier's rule (Glorot and Bengio 2010) is
+    that of the program of Park et al. 2020.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0.0, std)
+            if kind == "xavier":
+                nn.init.xavier_normal_(module.weight, gain)
+            else:
+                nn.init.normal_(module.weight, 0.0, gain)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, std)
+            nn.init.normal_(module.weight, 1.0, gain)
             nn.init.zeros_(module.bias)

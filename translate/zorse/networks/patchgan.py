@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zorse.errors import ConfigError
-from zorse.model.architecture import PatchGANConfig, PixelConfig
+from zorse.model.architecture import Initialisation, PatchGANConfig, PixelConfig
 from zorse.networks.augment import diff_augment
 from zorse.networks.layers import Blur, initialise, needs_bias, norm_layer
 from zorse.networks.spectral import spectral_norm
@@ -122,15 +122,15 @@ class PixelDiscriminator(nn.Module):
         return out
 
 
-def patchgan(config: PatchGANConfig, in_channels: int) -> nn.Module:
+def patchgan(config: PatchGANConfig, in_channels: int, initialisation: Initialisation) -> nn.Module:
     """A fresh PatchGAN, or several on scales of the picture, initialised as in the papers."""
     network = (MultiScalePatchGAN if config.scales > 1 else PatchGAN)(config, in_channels)
-    initialise(network)
+    initialise(network, initialisation)
     return network
 
 
-def pixel(config: PixelConfig, in_channels: int) -> nn.Module:
+def pixel(config: PixelConfig, in_channels: int, initialisation: Initialisation) -> nn.Module:
     """A fresh 1x1 PatchGAN, initialised as in the papers."""
     network = PixelDiscriminator(config, in_channels)
-    initialise(network)
+    initialise(network, initialisation)
     return network

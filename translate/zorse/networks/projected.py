@@ -6,7 +6,7 @@ from typing import Self
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zorse.model.architecture import ProjectedConfig
+from zorse.model.architecture import Initialisation, ProjectedConfig
 from zorse.networks.augment import diff_augment
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
 from zorse.networks.spectral import spectral_norm
@@ -31,7 +31,7 @@ class JudgedPicture(nn.Module):
         return pair[:, -RGB:]
 
 
-def projected(config: ProjectedConfig, in_channels: int) -> nn.Module:
+def projected(config: ProjectedConfig, in_channels: int, _: Initialisation) -> nn.Module:
     """A fresh one. Its heads keep PyTorch's initialisation: spectral normalisation makes their scale irrelevant."""
     discriminator = ProjectedDiscriminator(config)
     return discriminator if in_channels == RGB else JudgedPicture(discriminator)

@@ -16,11 +16,18 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
-from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
+from zorse.model.architecture import (
+    DiscriminatorConfig,
+    Frozen,
+    GeneratorConfig,
+    Initialisation,
+    PatchGANConfig,
+    ResnetConfig,
+)
 from zorse.networks.build import build_discriminator, build_generator, encoder_of
 from zorse.networks.patch_sampler import PatchSampler
 from zorse.recipes.losses import Objective, discriminator_loss, generator_loss, gradient_penalty, patch_contrast
-from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
+from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, joined, together
 
 
 class CUTConfig(Frozen):
@@ -33,6 +40,8 @@ class CUTConfig(Frozen):
     """From domain A to domain B."""
     discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(downsampling="blur"),)
     """Judges of domain B; several look at the same picture."""
+    initialisation: Initialisation = "xavier"
+    """Fresh weights: "normal" from N(0, 0.02), or "xavier" by Xavier's rule times 0.02, as in the authors' program."""
     objective: Objective = "lsgan"
     """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -69,8 +78,8 @@ class CUT:
 
     def __init__(self, config: CUTConfig) -> None:
         self.config = config
-        self.G = build_generator(config.generator)
-        self.D = build_discriminator(config.discriminators)
+        self.G = build_generator(config.generator, config.initialisation)
+        self.D = build_discriminator(config.discriminators, initialisation=config.initialisation)
         self.encoder = encoder_of(self.G, "CUT")
         self.F = PatchSampler(self.encoder.encoded_channels, config.embedding_channels, config.n_patches)
         # Two groups: while the generator waits for the discriminator, the embedding does not have to.
@@ -99,7 +108,8 @@ class CUT:
         real_A, real_B = batch["A"], batch["B"]
         mirrored = config.flip_equivariance and bool(torch.rand(()) < 0.5)
         if config.identity:
-            fake_B, identity_B = together(self.G, mirror(real_A, mirrored), mirror(real_B, mirrored))
+            # In one batch also where BatchNorm mixes it: the authors' program normalises both domains together.
+            fake_B, identity_B = joined(self.G, mirror(real_A, mirrored), mirror(real_B, mirrored))
         else:
             fake_B = self.G(mirror(real_A, mirrored))
 

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
-from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
+from zorse.model.architecture import (
+    DiscriminatorConfig,
+    Frozen,
+    GeneratorConfig,
+    Initialisation,
+    PatchGANConfig,
+    ResnetConfig,
+)
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.recipes.losses import Logits, Objective, discriminator_loss, generator_loss, gradient_penalty
 from zorse.recipes.pool import ImagePool
@@ -31,6 +38,8 @@ class CycleGANConfig(Frozen):
     """Of both directions."""
     discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(),)
     """Judges of each domain; several look at the same picture."""
+    initialisation: Initialisation = "normal"
+    """Fresh weights: "normal" from N(0, 0.02), as in the paper, or "xavier" by Xavier's rule times 0.02."""
     objective: Objective = "lsgan"
     """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -59,8 +68,9 @@ class CycleGAN:
 
     def __init__(self, config: CycleGANConfig, seed: int = 0) -> None:
         self.config = config
-        self.G_AB, self.G_BA = build_generator(config.generator), build_generator(config.generator)
-        self.D_A, self.D_B = build_discriminator(config.discriminators), build_discriminator(config.discriminators)
+        drawn = config.initialisation
+        self.G_AB, self.G_BA = (build_generator(config.generator, drawn) for _ in range(2))
+        self.D_A, self.D_B = (build_discriminator(config.discriminators, initialisation=drawn) for _ in range(2))
         self.pool_A, self.pool_B = ImagePool(config.pool_size, seed), ImagePool(config.pool_size, seed + 1)
         self.optimizer_G = Adam(
             chain(self.G_AB.parameters(), self.G_BA.parameters()), lr=config.learning_rate, betas=config.betas

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
-from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, UnetConfig
+from zorse.model.architecture import (
+    DiscriminatorConfig,
+    Frozen,
+    GeneratorConfig,
+    Initialisation,
+    PatchGANConfig,
+    UnetConfig,
+)
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.feature_maps import feature_maps
 from zorse.recipes.losses import Objective, discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
@@ -33,6 +40,8 @@ class Pix2PixConfig(Frozen):
     """From the input to the target."""
     discriminators: tuple[DiscriminatorConfig, ...] = (PatchGANConfig(norm="batch"),)
     """Judges of the pairs. A projected one sees the picture alone, without the input that it was made from."""
+    initialisation: Initialisation = "normal"
+    """Fresh weights: "normal" from N(0, 0.02), as in the paper, or "xavier" by Xavier's rule times 0.02."""
     objective: Objective = "nonsaturating"
     """Adversarial loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -56,9 +65,9 @@ class Pix2Pix:
 
     def __init__(self, config: Pix2PixConfig) -> None:
         self.config = config
-        self.G = build_generator(config.generator)
+        self.G = build_generator(config.generator, config.initialisation)
         pair_channels = config.generator.in_channels + config.generator.out_channels
-        self.D = build_discriminator(config.discriminators, pair_channels)
+        self.D = build_discriminator(config.discriminators, pair_channels, config.initialisation)
         self.optimizer_G = Adam(self.G.parameters(), lr=config.learning_rate, betas=config.betas)
         self.optimizer_D = Adam(self.D.parameters(), lr=config.discriminator_learning_rate, betas=config.betas)
 

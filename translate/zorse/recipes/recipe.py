@@ -96,8 +96,11 @@ def mixes_batch(network: nn.Module) -> bool:
 
 def together(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Any, Any]:
     """network(first), network(second): in one batch where that gives the same result, which is faster."""
-    if mixes_batch(network):
-        return network(first), network(second)
+    return (network(first), network(second)) if mixes_batch(network) else joined(network, first, second)
+
+
+def joined(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Any, Any]:
+    """network(first), network(second), in one batch."""
     result = network(torch.cat([first, second]))
     if isinstance(result, Tensor):
         return result[: len(first)], result[len(first) :]

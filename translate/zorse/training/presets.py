@@ -136,6 +136,7 @@ def compact_cut_horse2zebra() -> TrainConfig:
     recipe = fastcut(
         generator=CompactConfig(),
         discriminators=(ProjectedConfig(),),
+        initialisation="normal",
         objective="hinge",
         lambda_nce=2.0,
         learning_rate=4e-4,
