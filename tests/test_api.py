@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,26 @@ def test_names_of_any_kind_are_only_names(web):
         answer = translate(web, b"no picture", name)
         assert answer.status_code == 422, name
         assert "etc" not in answer.text
+
+
+def test_half_characters_in_requests_are_written_out(web):
+    body = b'{"data": ["data:image/png;base64,", "\\ud800\\u001b[31mx", "auto", 1]}'
+    answer = web.post("/gradio_api/run/translate_data_url", content=body, headers={"Content-Type": "application/json"})
+    assert r"\ud800\x1b[31mx" in answer.json()["error"]
+
+
+def test_what_visitors_send_does_not_steer_the_terminal_of_the_server(models):
+    with live_page(models) as (process, address), httpx.Client(base_url=address) as client:
+        for told in ("\x1b[31mred", "\x9b31m\u202e", "\ud800"):  # Gradio's log repeats inputs that are too few
+            content = json.dumps({"data": [told, told]})
+            answer = client.post(
+                "/gradio_api/run/translate", content=content, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code == 500
+        process.send_signal(signal.SIGTERM)
+        log = process.stderr.read()
+    assert r"\x1b[31mred" in log
+    assert not set(log) & {"\x1b", "\x9b", "\u202e"}
 
 
 def test_files_over_the_limit_are_refused(web):

@@ -28,6 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 import zorse
 from zorse.errors import ConfigError, ImageError, UnknownModel, ZorseError, did_you_mean
 from zorse.runtime.devices import usable_cores
+from zorse.system.texts import visible
 from zorse_app import receipts, texts
 from zorse_app.api_page import api_page
 from zorse_app.endpoints import add_endpoint, file_data
@@ -128,7 +129,7 @@ def plain_api(service: Service) -> FastAPI:
         _visitor.set(request.client.host if request.client else "")
         _check_fields(await request.form())
         wish = Wish(model, size_of(size), strength)
-        name = Path(picture.filename or "picture").name[:100]
+        name = visible(Path(picture.filename or "picture").name[:100])
         file = PictureFile(lambda: _all_of(picture), name, picture.size or 0)
         result = await crew.run(lambda: translate_file(service.shelf, file, wish))
         return Response(
@@ -278,7 +279,7 @@ def _status(error: ZorseError) -> int:
 
 
 def _failure(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse(Failure(error=message).model_dump(), status, headers)
+    return JSONResponse(Failure(error=visible(message)).model_dump(), status, headers)
 
 
 def _told(_: Request, error: Exception) -> Response:

@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from zorse.errors import ImageError, ZorseError
+from zorse.system.texts import visible
 from zorse_app import texts
 from zorse_app.picture_files import Tell
 from zorse_app.service import Outcome, Service
@@ -139,7 +140,7 @@ def upload(payload: dict[str, Any]) -> Upload:
     path = payload.get("path")
     if not isinstance(path, str) or not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
         raise ImageError(texts.NOT_UPLOADED)
-    return Upload(Path(path), str(payload.get("orig_name") or Path(path).name))
+    return Upload(Path(path), visible(str(payload.get("orig_name") or Path(path).name)))
 
 
 def told(function: Callable[P, R]) -> Callable[P, R | Any]:
@@ -167,4 +168,4 @@ def told(function: Callable[P, R]) -> Callable[P, R | Any]:
 
 def shown_error(message: object) -> gr.Error:
     """A message on the page, nothing in the terminal. Quotes stay: programs get the message as well."""
-    return gr.Error(html.escape(str(message), quote=False), print_exception=False)
+    return gr.Error(html.escape(visible(str(message)), quote=False), print_exception=False)

@@ -1,10 +1,10 @@
 """Receipts for programs: in a header of an answer, and in a zip."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
 from zorse.imaging.receipt import Receipt
+from zorse.system.texts import json_text
 
 HEADER = "X-Zorse-Receipt"
 """Of an answer with a picture: the receipt as JSON in ASCII."""
@@ -25,12 +25,12 @@ def header_value(receipt: Receipt) -> str:
     lost = [entry for entry in full["entries"] if entry["outcome"] != "kept"]
     names = [{"what": entry["what"][:100], "outcome": entry["outcome"]} for entry in lost]
     for candidate in (full, *(full | {"entries": entries, "shortened": True} for entries in (lost, names))):
-        text = json.dumps(candidate, separators=(",", ":"))
+        text = json_text(candidate)
         if len(text) <= _MOST:
             return text
-    return json.dumps(full | {"entries": names[:10], "shortened": True}, separators=(",", ":"))
+    return json_text(full | {"entries": names[:10], "shortened": True})
 
 
 def file_content(receipts: Mapping[str, Receipt]) -> str:
     """The receipts of pictures, by their names in the zip."""
-    return json.dumps({name: asdict(receipt) for name, receipt in receipts.items()}, indent=1, ensure_ascii=False)
+    return json_text({name: asdict(receipt) for name, receipt in receipts.items()}, indent=1)

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from zorse.system.texts import visible
 from zorse_app import texts
 from zorse_app.many import Batch, translate_many
 from zorse_app.parts import download_button, progress_of, stop_button, told, upload, visitor
@@ -80,7 +81,7 @@ def told_of(batch: Batch) -> str:
         lines += ["", texts.MANY_FAILED.format(count=batch.missing), ""]
     shown = batch.failures[:_SHOWN_FAILURES]
     for name, why in shown:
-        lines.append("- " + texts.MANY_FAILURE.format(name=f"`{_plain(name)}`", reason=html.escape(why)))
+        lines.append("- " + texts.MANY_FAILURE.format(name=f"`{_plain(name)}`", reason=html.escape(visible(why))))
     if shown and batch.missing > len(shown):
         lines.append("- " + texts.MANY_FURTHER.format(count=batch.missing - len(shown)))
     return "\n".join(lines)
@@ -88,4 +89,4 @@ def told_of(batch: Batch) -> str:
 
 def _plain(name: str) -> str:
     """In code, nothing but a backtick is special to Markdown."""
-    return " ".join(name[:120].replace("`", "'").split())
+    return visible(" ".join(name[:120].replace("`", "'").split()))

@@ -3,11 +3,10 @@
 Exit codes: 0 done, 1 failed (with a paragraph that says what to do), 2 wrong usage, 130 stopped with Ctrl-C.
 """
 
+import io
 import os
 import sys
 from typing import NoReturn
-
-from rich.console import Console
 
 # Importing a module registers its commands.
 from zorse.cli import (  # noqa: F401
@@ -24,6 +23,7 @@ from zorse.cli import (  # noqa: F401
     ui,
 )
 from zorse.cli.command import app
+from zorse.cli.console import Console
 from zorse.cli.gans import benchmark, lesson, sample  # noqa: F401
 from zorse.errors import ZorseError
 
@@ -32,10 +32,13 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point: runs the command and turns Zorse's errors into one clear paragraph."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a console of few letters cannot show is written out, too
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except ZorseError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"Error: {error}", style="red", markup=False)
+        Console(stderr=True).print(f"Error: {error}", style="red")
         _end(1)
     except KeyboardInterrupt:
         _end(130)

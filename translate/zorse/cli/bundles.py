@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
+from zorse.cli.console import Console
 
 
 def write_bundles(model: Path, web: Path | None, triton: Path | None, runtime: Path | None) -> list[str]:

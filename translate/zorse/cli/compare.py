@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo_json
 from zorse.cli.options import shown
 from zorse.errors import ConfigError
 from zorse.system.extras import require
@@ -33,10 +33,10 @@ def compare(
 
     comparison = lay_side_by_side(first, second)
     if as_json:
-        typer.echo(comparison.model_dump_json(indent=2))
+        echo_json(comparison)
     else:
         for models in comparison.models:
-            _print(Console(highlight=False), comparison, models)
+            _print(Console(), comparison, models)
     if not any(models.n_comparable for models in comparison.models):
         raise ConfigError(
             f"No figure of {first} compares with one of {second}: they were measured by different protocols, as said "
@@ -47,14 +47,14 @@ def compare(
 def _print(console: Console, comparison: "Comparison", models: "ComparedModels") -> None:
     """A line for each figure, its protocol's identifier, or why it has no verdict, below it."""
     for letter, model, file in (("A", models.first, comparison.first), ("B", models.second, comparison.second)):
-        console.print(f"{letter}: {model} ({models.direction}), {file}", style="bold", markup=False, soft_wrap=True)
-    console.print(f"{'':40}{'A':>8}{'B':>8}{'B - A':>9}{'95 % interval':>20}  B is", markup=False, soft_wrap=True)
+        console.print(f"{letter}: {model} ({models.direction}), {file}", style="bold")
+    console.print(f"{'':40}{'A':>8}{'B':>8}{'B - A':>9}{'95 % interval':>20}  B is")
     for figure in models.figures:
-        console.print(f"{_row(figure)}  ", end="", markup=False, soft_wrap=True)
+        console.print(f"{_row(figure)}  ", end="")
         console.print(figure.verdict, style=COLOURS[figure.verdict])
-        console.print(f"    {figure.reason or figure.protocol_id}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"    {figure.reason or figure.protocol_id}", style="dim")
     if models.alone:
-        console.print(f"Only in one of both: {', '.join(models.alone)}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"Only in one of both: {', '.join(models.alone)}", style="dim")
 
 
 def _row(figure: "ComparedFigure") -> str:

@@ -1,15 +1,14 @@
 """`zorse data`: make data sets for training, and check them."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.progress import track
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo, echo_json
 from zorse.errors import ZorseError
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def synthesize(
     from zorse.data import synthetic
 
     synthetic.synthesize(kind, out, count, size, seed)
-    _say(f"Drew the set {kind!r} into {out}")
+    echo(f"Drew the set {kind!r} into {out}")
 
 
 @data_app.command()
@@ -118,7 +117,7 @@ def check(
     from zorse.data.doctor.report import as_json as to_json
     from zorse.data.doctor.report import progress, show
 
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, errors = Console(), Console(stderr=True)
     if fix is not None:
         check_out(folder, fix)
     with progress(errors, "Checking") as on_file:
@@ -132,7 +131,7 @@ def check(
         if not as_json:
             _show_changes(console, changes, fix, most=None if everything else 8)
     if as_json:
-        typer.echo(json.dumps({**to_json(diagnosis), "changes": [asdict(change) for change in changes]}, indent=2))
+        echo_json({**to_json(diagnosis), "changes": [asdict(change) for change in changes]})
     if fix is None and diagnosis.of(Severity.ERROR):
         raise typer.Exit(1)
 
@@ -160,29 +159,23 @@ def _show_changes(console: Console, changes: "list[Change]", out: Path, most: in
     console.print()
     told = [change for change in changes if change.deed is not Deed.COPIED]
     for change in told[:most]:
-        console.print(f"{change.deed:9}{change.file}: {change.why}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"{change.deed:9}{change.file}: {change.why}", style="dim")
     if most is not None and len(told) > most:
-        console.print(f"{'':9}and {len(told) - most:,} more", style="dim", soft_wrap=True)
+        console.print(f"{'':9}and {len(told) - most:,} more", style="dim")
     counts = ", ".join(f"{sum(change.deed is deed for change in changes):,} {deed}" for deed in Deed)
-    console.print(
-        f"Clean copy in {out}: {counts}. {CHANGES_FILE} there lists every file.", markup=False, soft_wrap=True
-    )
+    console.print(f"Clean copy in {out}: {counts}. {CHANGES_FILE} there lists every file.")
 
 
 def _run(tasks: "list[Task]", out: Path, what: str) -> None:
     """Runs all tasks; what fails is reported and skipped, and makes the exit code 1."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(stderr=True)
     skipped = 0
     for task in track(tasks, what.capitalize(), console=console, disable=not console.is_terminal, transient=True):
         try:
             task()
         except ZorseError as error:
             skipped += 1
-            console.print(f"Skipped: {error}", style="red", markup=False)
-    _say(f"Wrote {len(tasks) - skipped} of {len(tasks)} {what} to {out}")
+            console.print(f"Skipped: {error}", style="red")
+    echo(f"Wrote {len(tasks) - skipped} of {len(tasks)} {what} to {out}")
     if skipped:
         raise typer.Exit(1)
-
-
-def _say(text: str) -> None:
-    Console(soft_wrap=True, highlight=False).print(text, markup=False)

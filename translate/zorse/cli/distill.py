@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console
 from zorse.cli.options import AllowCodeOption
 from zorse.cli.stopping import say_stopped
 from zorse.errors import ConfigError
@@ -92,7 +92,7 @@ def distill(
         source = distillation_config(found, data, kind, preset or ("gpu" if on_gpu else "cpu"))
     config = with_overrides(source, settings or [])
     folder = out or Path("runs") / f"distill-{found.card.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Console()
     sizes = [_parameters(architecture) for architecture in (found.card.architecture, config.recipe.generator)]
     console.print(
         f"Distilling {config.name} in {folder}: {sizes[0] / 1e6:.2f} M parameters teach {sizes[1] / 1e6:.2f} M"

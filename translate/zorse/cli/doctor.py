@@ -1,13 +1,12 @@
 """`zorse doctor`: what works here, what does not, and what to do about it."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo_json
 
 _COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 
@@ -19,14 +18,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for 
 
     findings = diagnose()
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        echo_json([asdict(finding) for finding in findings])
     else:
-        console = Console(soft_wrap=True, highlight=False)
+        console = Console()
         width = max(len(finding.part) for finding in findings)
         for finding in findings:
-            console.print(f"[{_COLOURS[finding.state]}]{finding.state:6}[/]  {finding.part:{width}}  ", end="")
-            console.print(finding.found, markup=False)
+            console.print(f"{finding.state:6}", style=_COLOURS[finding.state], end="")
+            console.print(f"  {finding.part:{width}}  {finding.found}")
             if finding.advice:
-                console.print(f"{'':{width + 10}}{finding.advice}", markup=False)
+                console.print(f"{'':{width + 10}}{finding.advice}")
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo_json
 from zorse.cli.options import AllowCodeOption, parse_size, shown
 from zorse.errors import ConfigError, MissingExtraError, WeightsError
 from zorse.model.card import Direction
 from zorse.system.extras import require
+from zorse.system.texts import json_text
 
 if TYPE_CHECKING:
     from zorse.data.decode import Picture
@@ -108,32 +109,32 @@ def evaluate(
     test_sets = [_pictures(translator, config, data, real, kind, direction) for translator in translators]
     if lpips and not all(pictures.brings_truths for pictures in test_sets):
         raise ConfigError(f"--lpips compares translations with true pictures, but {data} holds no pairs. Leave it out.")
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(stderr=True)
     instruments, failures = _instruments(fid, lpips)
     evaluations, grids = [], []
     for translator, pictures in zip(translators, test_sets, strict=True):
         way_back = backs[opened.index(translator)]
         measured, rows = _measured(console, translator, way_back, pictures, wanted_size, instruments)
         for reason in measured.missing:
-            console.print(reason, style="yellow", markup=False)
+            console.print(reason, style="yellow")
         evaluations.append(measured.model_copy(update={"missing": (*measured.missing, *failures)}))
         grids.append(rows)
     report = Report(zorse_version=__version__, evaluations=tuple(evaluations))
     # First what took minutes to find out: a file may not be writable after all.
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        echo_json(report)
     else:
         for evaluation in evaluations:
-            _print(Console(highlight=False), evaluation)
+            _print(Console(), evaluation)
     if out is not None:
-        write_file(out, (report.model_dump_json(indent=2) + "\n").encode())
-        console.print(f"Result written to {out}", markup=False)
+        write_file(out, f"{json_text(report.model_dump(mode='json'), 2)}\n".encode())
+        console.print(f"Result written to {out}")
     if grid is not None:
         for translator, rows in zip(translators, grids, strict=True):
             name = plain_name(translator.card.name)
             file = grid if len(translators) == 1 else grid.with_stem(f"{grid.stem}_{name}")
             _write_grid(file, rows)
-            console.print(f"Grid written to {file}", markup=False)
+            console.print(f"Grid written to {file}")
     if failures:
         raise WeightsError(f"The other figures were measured, but some are missing. {' '.join(failures)}")
 
@@ -258,7 +259,6 @@ def _measured(
     console.print(
         f"{translator.card.task}: {pictures.n_examples} pictures of {pictures.source_name} against "
         f"{pictures.n_targets} of {pictures.target_name}, {translator.provider}",
-        markup=False,
     )
     shown = shown_numbers(pictures.n_examples)
     examples: list[list[Picture]] = []
@@ -289,14 +289,14 @@ def _measured(
 
 def _print(console: Console, evaluation: "Evaluation") -> None:
     """A line for each figure, its protocol's identifier below it."""
-    console.print(f"{evaluation.model} ({evaluation.task})", style="bold", markup=False)
-    console.print(f"{'':40}{'model':>8}{'95 % interval':>18}{'untouched':>11}  better", markup=False, soft_wrap=True)
+    console.print(f"{evaluation.model} ({evaluation.task})", style="bold")
+    console.print(f"{'':40}{'model':>8}{'95 % interval':>18}{'untouched':>11}  better")
     untouched = {metric.name: shown(metric.value) for metric in evaluation.untouched}
     for metric in evaluation.metrics:
         row = f"{metric.name:40}{shown(metric.value):>8}{_interval(metric):>18}{untouched.get(metric.name, ''):>11}"
-        console.print(f"{row}  {metric.better}", markup=False, soft_wrap=True)
-        console.print(f"    {metric.protocol_id}", style="dim", markup=False, soft_wrap=True)
-    console.print(f"{evaluation.sets}.", markup=False, soft_wrap=True)
+        console.print(f"{row}  {metric.better}")
+        console.print(f"    {metric.protocol_id}", style="dim")
+    console.print(f"{evaluation.sets}.")
 
 
 def _interval(metric: "Metric") -> str:

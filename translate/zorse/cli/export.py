@@ -1,12 +1,12 @@
 """`zorse export`: from a trained generator to one ONNX file."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from zorse.cli.command import app
+from zorse.cli.console import echo, echo_json
 from zorse.cli.options import AllowCodeOption
 from zorse.model.card import Direction
 from zorse.system.extras import require
@@ -159,7 +159,10 @@ def export(
     as_it_is = (web is not None or triton is not None) and out is None and file.suffix.lower() == ".onnx"
     if as_it_is and (precision, io, calibrate, norm_at_test, dropout_at_test) == ("fp32", "uint8", None, None, None):
         lines = write_bundles(file, web, triton, web_runtime)
-        typer.echo(json.dumps({"file": str(file)}) if as_json else "\n".join(lines))
+        if as_json:
+            echo_json({"file": str(file)}, indent=None)
+        else:
+            echo(*lines)
         return
     network, card = load_source(file)
     target = out or default_target(source, card)
@@ -168,7 +171,7 @@ def export(
     if target.resolve() == file.resolve() or (out is None and file.suffix.lower() == ".onnx"):
         raise typer.BadParameter("Name another file than the one that is exported.", param_hint="--out")
     if not as_json:
-        typer.echo(f"Exporting {card.name} ({card.task}) from {file} ...")
+        echo(f"Exporting {card.name} ({card.task}) from {file} ...")
     report = export_onnx(
         network,
         at_test(network, card, norm_at_test, dropout_at_test),
@@ -180,13 +183,16 @@ def export(
         keep_slower=keep_slower,
     )
     # First what was made: a folder that cannot be written to does not undo it.
-    typer.echo(report.model_dump_json(indent=2) if as_json else _described(report))
+    if as_json:
+        echo_json(report)
+    else:
+        echo(*_described(report))
     for line in write_bundles(report.file, web, triton, web_runtime):
         if not as_json:
-            typer.echo(line)
+            echo(line)
 
 
-def _described(report: "ExportReport") -> str:
+def _described(report: "ExportReport") -> list[str]:
     from zorse.model.parity import described_change
 
     parity = report.parity
@@ -221,4 +227,4 @@ def _described(report: "ExportReport") -> str:
         f"version {parity.ir_version}"
     )
     lines.append(f"sha256 {report.sha256}")
-    return "\n".join(lines)
+    return lines

@@ -1,13 +1,12 @@
 """`zorse models`: what is shipped, what a model says of itself, downloads, and checkpoints of other programs."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo, echo_json
 from zorse.model.card import Direction
 from zorse.system.extras import READS_TENSORS, require
 
@@ -37,10 +36,10 @@ def list_models(as_json: Json = False) -> None:
             | {"task": entry.task, "state": "official", "present": official_file(name).is_file()}
             for name, entry in official.items()
         }
-        typer.echo(json.dumps(rows, indent=2))
+        echo_json(rows)
         return
     if not entries and not official:
-        typer.echo("No models are shipped with this installation. 'zorse train' makes some.")
+        echo("No models are shipped with this installation. 'zorse train' makes some.")
         return
     table = Table("name", "task", "state", "file", box=None, header_style="bold", pad_edge=False)
     table.columns[0].min_width = max(map(len, (*entries, *official)))  # A name that is cut off is of no use.
@@ -50,9 +49,9 @@ def list_models(as_json: Json = False) -> None:
         file = official_file(name)
         place = f"{file.stat().st_size / 1e6:.1f} MB in the cache" if file.is_file() else "to download"
         table.add_row(name, published.task, "official", place)
-    Console(soft_wrap=True, highlight=False).print(table)
+    Console().print(table)
     if official:
-        typer.echo("Official models are fetched with: zorse models download NAME")
+        echo("Official models are fetched with: zorse models download NAME")
 
 
 @models.command()
@@ -64,13 +63,13 @@ def info(
 
     For an exported file also what it takes and gives, and how it was compared with PyTorch.
     """
-    from zorse.cli.gans.sample_info import described_sample_card, find_sample_card, sample_card_json
+    from zorse.cli.gans.sample_info import described_sample_card, find_sample_card, sample_card_data
     from zorse.loading import locate, read_file_card
     from zorse.model.parity import described_parity
 
     if (found := find_sample_card(model)) is not None:
         if as_json:
-            typer.echo(sample_card_json(*found))
+            echo_json(sample_card_data(*found))
         else:
             _print_lines(described_sample_card(*found))
         return
@@ -79,7 +78,7 @@ def info(
     parity = _parity(file)
     if as_json:
         report = {} if parity is None else {"parity": parity.model_dump(mode="json")}
-        typer.echo(json.dumps({"file": str(file)} | card.model_dump(mode="json") | report, indent=2))
+        echo_json({"file": str(file)} | card.model_dump(mode="json") | report)
         return
     lines = {"file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)"} | _described(card)
     lines["at test time"] = _at_test(card)
@@ -121,7 +120,7 @@ def download(name: Annotated[str, typer.Argument(metavar="MODEL", help="A shippe
             "model's card, and only tensors were read, so nothing in the file could run.",
             markup=False,
         )
-    typer.echo(file)
+    echo(file)
 
 
 @models.command("import")
@@ -219,7 +218,7 @@ def _place(name: str, entry: "Entry") -> str:
 def _print_lines(lines: dict[str, str]) -> None:
     width = max(map(len, lines))
     for label, value in lines.items():
-        typer.echo(f"{label:{width}}  {value}")
+        echo(f"{label:{width}}  {value}")
 
 
 def _network(card: "ModelCard") -> str:

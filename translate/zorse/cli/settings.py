@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo_json
 from zorse.system.extras import require
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def settings(
     if schema:
         if preset is not None or as_json:
             raise typer.BadParameter("--schema describes every config.toml: leave PRESET and --json out.")
-        typer.echo(json.dumps(_schema(), indent=2))
+        echo_json(_schema())
     elif preset is None:
         _every_kind(as_json=as_json)
     else:
@@ -54,7 +54,7 @@ def _of_preset(preset: str, *, as_json: bool) -> None:
 
     found = list(settings_of(find_baseline(preset) or find_translator(preset)))
     if as_json:
-        typer.echo(json.dumps([each.as_json() for each in found], indent=2))
+        echo_json([each.as_json() for each in found])
     else:
         _print(found, shows_values=True)
 
@@ -69,15 +69,12 @@ def _every_kind(*, as_json: bool) -> None:
         report = [
             {"table": key, "settings": [each.as_json() for each in defaults_of(model, key)]} for key, model in tables
         ]
-        typer.echo(json.dumps(report, indent=2))
+        echo_json(report)
         return
     for key, model in tables:
-        typer.secho(
-            f"\n[{key}]  {(model.__doc__ or '').splitlines()[0]}"
-            if key
-            else f"\n{(model.__doc__ or '').splitlines()[0]}",
-            bold=True,
-        )
+        console = Console()
+        console.print()
+        console.print(f"{f'[{key}]  ' if key else ''}{(model.__doc__ or '').splitlines()[0]}", style="bold")
         _print(defaults_of(model, key), shows_values=False)
 
 
@@ -93,15 +90,13 @@ def _schema() -> dict[str, Any]:
 
 def _print(found: "Iterable[Setting]", *, shows_values: bool) -> None:
     """Two lines or more for each: what is set, and what that means."""
-    console = Console(highlight=False)
+    console = Console()
     for each in found:
         default = "must be given" if each.required else f"default {_written(each.default)}"
         value = f" = {_written(each.value)}" if shows_values else ""
-        console.print(Text.assemble((each.key, "bold"), value), soft_wrap=True)
+        console.print(Text.assemble((each.key, "bold"), value))
         text = f"{each.meaning} ({each.choices}; {default})" if each.meaning else f"{each.choices}; {default}"
-        console.print(
-            Text(textwrap.indent(textwrap.fill(text, console.width - _INDENT), " " * _INDENT)), soft_wrap=True
-        )
+        console.print(Text(textwrap.indent(textwrap.fill(text, console.width - _INDENT), " " * _INDENT)))
 
 
 def _written(value: Any) -> str:

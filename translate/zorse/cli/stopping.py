@@ -9,7 +9,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from rich.console import Console
+
+from zorse.cli.console import Console
 
 if TYPE_CHECKING:
     from zorse.training.loop.loop import TrainingState

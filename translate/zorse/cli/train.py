@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo_json
 from zorse.cli.options import AllowCodeOption, allow_named_code
 from zorse.cli.stopping import say_stopped
 from zorse.system.extras import require
@@ -95,7 +95,7 @@ def train(
     _check_together(given, models, minutes, has_out=out is not None, resume=resume, plan=plan, as_json=as_json)
     folder = out or Path("runs") / f"{Path(preset).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     # Launched several times (torchrun), only the first process speaks.
-    console = Console(soft_wrap=True, highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")
+    console = Console(quiet=os.environ.get("RANK", "0") != "0")
     if baseline := find_baseline(preset):
         if plan or models or minutes is not None:
             raise typer.BadParameter("--plan, --minutes and --from are for translators: leave them out.")
@@ -185,7 +185,7 @@ def _say_plan(plan: "Plan", console: Console, *, as_json: bool) -> None:
     from zorse.cli.planned import described
 
     if as_json:
-        typer.echo(plan.model_dump_json(indent=2))
+        echo_json(plan)
         return
     for line in described(plan):
         console.print(line)

@@ -1,7 +1,5 @@
 """`zorse translate`: pictures, videos, folders or standard input through a model."""
 
-import json
-import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo_json
 from zorse.cli.options import AllowCodeOption, ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
 from zorse.cli.stopping import stopping_cleanly
 
@@ -153,7 +151,7 @@ def translate(
     if memory is not None:  # goes furthest where one network runs at a time
         share = None
     translator = load(name, device, threads or share, arena)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True)
     written = _JsonLines() if as_json else None
     bar = _bar(console)
     settings = Settings(
@@ -168,7 +166,7 @@ def translate(
         tile_report=_TileReport(console, bar) if len(jobs) == 1 else None,
         frame_report=_FrameReport(console, bar, alone=len(jobs) == 1),
     )
-    console.print(f"{translator.card.task}: {name} on {translator.provider}", markup=False)
+    console.print(f"{translator.card.task}: {name} on {translator.provider}")
     work = partial(translator.translate, size=wanted_size, strength=strength, tiling=tiling)
     counts = _Counts(skipped=len(planned.left_out))
     with stopping_cleanly():
@@ -177,11 +175,11 @@ def translate(
         except KeyboardInterrupt:
             if written is not None:
                 written.end(counts, planned, stopped=True)
-            console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.", markup=False)
+            console.print(f"Stopped. {counts.summary(jobs)} --resume goes on.")
             raise
     _say_left_out(console, planned)
     if len(jobs) > 1:
-        console.print(counts.summary(jobs), markup=False)
+        console.print(counts.summary(jobs))
     if written is not None:
         written.end(counts, planned)
     if counts.failed or any(file.is_named or file.is_folder for file in planned.left_out):
@@ -249,8 +247,7 @@ class _JsonLines:
         self._write(summary=asdict(counts) | {"other_files": dict(planned.others), "stopped": stopped})
 
     def _write(self, **entries: Any) -> None:
-        sys.stdout.write(f"{json.dumps(entries)}\n")
-        sys.stdout.flush()
+        echo_json(entries, indent=None)
 
 
 @dataclass
@@ -266,7 +263,7 @@ class _TileReport:
             self.bar.update(task, completed=progress.done)
         if not self.console.is_terminal and time.monotonic() - self.last > _SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
-            self.console.print(f"{progress.done:.0%}, {progress.remaining:.0f} s left", markup=False)
+            self.console.print(f"{progress.done:.0%}, {progress.remaining:.0f} s left")
 
 
 @dataclass
@@ -286,7 +283,7 @@ class _FrameReport:
             self.last = time.monotonic()
             of = "" if progress.total is None else f" of {progress.total}"
             left = "" if progress.remaining is None else f", {progress.remaining:.0f} s left"
-            self.console.print(f"{job.source}: {progress.frames}{of} frames{left}", markup=False)
+            self.console.print(f"{job.source}: {progress.frames}{of} frames{left}")
 
 
 def _bar(console: Console) -> "Bar":
@@ -314,18 +311,18 @@ def _report(
             if written is not None:
                 written.file(outcome)
             if outcome.error is not None:
-                console.print(f"Error: {outcome.error}", style="red", markup=False)
+                console.print(f"Error: {outcome.error}", style="red")
             elif not outcome.was_done and not outcome.job.is_copy:
                 line = f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.2f} s)"
-                console.print(line, markup=False)
+                console.print(line)
                 for note in outcome.receipt.told() if outcome.receipt is not None else ():
-                    console.print(f"Note: {note}", markup=False)
+                    console.print(f"Note: {note}")
 
 
 def _say_left_out(console: Console, planned: "Plan") -> None:
     from zorse.files.left_out import lines, other_line
 
     for line in lines(planned.left_out):
-        console.print(f"Skipped: {line}", style="yellow", markup=False)
+        console.print(f"Skipped: {line}", style="yellow")
     if planned.others:
-        console.print(f"Skipped: {other_line(planned.others)}", markup=False)
+        console.print(f"Skipped: {other_line(planned.others)}")

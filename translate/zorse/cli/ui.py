@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, only_visible
 from zorse.cli.options import ArenaOption, DeviceOption, parse_amount
 from zorse.cli.stopping import stopping_cleanly
 from zorse.errors import ConfigError
@@ -79,21 +79,25 @@ def ui(
         memory=None if max_memory is None else parse_amount(max_memory),
     )
     credentials = _credentials(user)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     setting = Setting(device, threads, arena)
-    with stopping_cleanly(), launch(host, port, share, models, limits, credentials, runs, setting) as page:
-        console.print(f"The page is open at {page.url} (Ctrl-C stops it)", markup=False)
+    with (
+        stopping_cleanly(),
+        only_visible(),
+        launch(host, port, share, models, limits, credentials, runs, setting) as page,
+    ):
+        console.print(f"The page is open at {page.url} (Ctrl-C stops it)")
         if page.share_url is not None:
-            console.print(f"and for everybody who knows the address at {page.share_url}", markup=False)
+            console.print(f"and for everybody who knows the address at {page.share_url}")
         elif share:
-            console.print("Gradio's servers gave no public address; the page works on this computer.", markup=False)
+            console.print("Gradio's servers gave no public address; the page works on this computer.")
         if credentials is None and (page.share_url is not None or not is_local(host)):
             console.print("Everybody who reaches that address can use it; --user NAME:PASSWORD keeps others out.")
-        console.print(f"API: {page.api_url}", markup=False)
+        console.print(f"API: {page.api_url}")
         if page.protocol_url is not None:
-            console.print(f"MCP: {page.protocol_url}", markup=False)
+            console.print(f"MCP: {page.protocol_url}")
         else:
-            console.print("MCP: not installed; pip install 'zorse[mcp]' adds it", markup=False)
+            console.print("MCP: not installed; pip install 'zorse[mcp]' adds it")
         page.wait()
 
 

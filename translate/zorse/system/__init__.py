@@ -3,4 +3,5 @@
 atomic  files that are complete or not there
 extras  the optional parts of Zorse, and whether they are installed
 memory  how much is free, and how people write it
+texts   texts from elsewhere, fit to be seen
 """

@@ -9,6 +9,7 @@ from zorse import __version__
 from zorse.data.config import EdgesConfig
 from zorse.model.card import ModelCard, TrainingData
 from zorse.recipes.distillation import DistillationConfig
+from zorse.system.texts import visible
 from zorse.training.config import TrainConfig
 from zorse.training.loop.loop import TrainingState, device_of
 
@@ -56,7 +57,9 @@ def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
 
 def undescribed(data: Path, n_pictures: int) -> TrainingData:
     """What a card can say of pictures that nobody has said anything of (`training_data` in the config)."""
-    return TrainingData(name=data.resolve().name, origin="not stated", licence="unknown", n_pictures=n_pictures)
+    return TrainingData(
+        name=visible(data.resolve().name), origin="not stated", licence="unknown", n_pictures=n_pictures
+    )
 
 
 def training_summary(config: TrainConfig, state: TrainingState) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from zorse.cli.console import Console
 from zorse.cli.stopping import say_stopped
 from zorse.gans.training.config import BaselineConfig, read_baseline_config, settings_of
 from zorse.gans.training.presets import BASELINE_PRESETS

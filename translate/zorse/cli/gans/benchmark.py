@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo, echo_json
 from zorse.system.extras import require
 
 benchmark_app = typer.Typer(help="Measure what methods can do, on this computer.", no_args_is_help=True)
@@ -59,16 +60,14 @@ def gans(
     if as_json and markdown:
         raise typer.BadParameter("--json and --markdown cannot go together: choose one.")
     require("Measuring GANs", "train")
-    from rich.console import Console
-
     from zorse.cli.gans.gan_table import markdown_tables, print_table
     from zorse.gans.training.benchmark import benchmark_gans
 
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    console = Console(stderr=True)
     result = benchmark_gans(methods or (), data, seeds, iterations, console, settings=settings or (), tricks=tricks)
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        echo_json(result)
     elif markdown:
-        typer.echo(markdown_tables(result))
+        echo(*markdown_tables(result).splitlines())
     else:
-        print_table(result, Console(highlight=False))
+        print_table(result, Console())

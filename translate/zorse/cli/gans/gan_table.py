@@ -3,8 +3,9 @@
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
+
+from zorse.cli.console import Console
 
 if TYPE_CHECKING:
     from zorse.gans.training.benchmark import BenchmarkFigure, BenchmarkRow, GanBenchmark
@@ -27,9 +28,9 @@ def print_table(result: "GanBenchmark", console: Console) -> None:
         table.add_row("  seconds", f"{row.seconds:.0f}")
     for column in table.columns:  # A figure that is cut off is of no use.
         column.min_width = max(len(str(cell)) for cell in column.cells)
-    console.print(table, soft_wrap=True)
+    console.print(table)
     for remark in (*result.remarks, _conditions(result)):
-        console.print(remark, soft_wrap=True)
+        console.print(remark)
 
 
 def markdown_tables(result: "GanBenchmark") -> str:

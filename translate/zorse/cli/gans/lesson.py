@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zorse.cli.command import app
+from zorse.cli.console import Console, echo
 from zorse.system.extras import MODULES, require
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def lesson(
         if out is not None:
             raise typer.BadParameter("Name the lesson whose picture you want.", param_hint="NAME")
         width = max(map(len, LESSONS))
-        typer.echo("\n".join(f"{each:{width}}  {entry.title}" for each, entry in LESSONS.items()))
+        echo(*(f"{each:{width}}  {entry.title}" for each, entry in LESSONS.items()))
         return
     entry, picture = find_lesson(name), out or Path(f"{name}.png")
     check_picture(picture)
@@ -40,15 +41,14 @@ def lesson(
 
 
 def _print(title: str, taught: "Lesson", picture: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
+    console = Console()
     heads, *rows = taught.table
     table = Table(*heads, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*row)
     console.print(title, style="bold")
-    console.print(table)
-    console.print(taught.explanation)
-    console.print(f"Wrote {picture}", soft_wrap=True)
+    console.print(table, soft_wrap=False)
+    console.print(taught.explanation, soft_wrap=False)
+    console.print(f"Wrote {picture}")

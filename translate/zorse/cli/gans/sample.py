@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.console import echo
 from zorse.errors import ConfigError, WeightsError
 from zorse.system.extras import require
 
@@ -122,7 +122,7 @@ def sample(
             ]
             milliseconds = 0
     _write(out, frames, milliseconds)
-    Console(soft_wrap=True, highlight=False, markup=False).print(f"Wrote {out}")
+    echo(f"Wrote {out}")
 
 
 def _sheet(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zorse.cli.console import echo, echo_json
+
 if TYPE_CHECKING:
     from zorse_export.samples import SamplePrecision
 
@@ -35,13 +37,13 @@ def export_sample_generator(
     if target.is_dir():
         target = target / sample_target(source, card).name
     if not as_json:
-        typer.echo(f"Exporting {card.name} ({card.shows}) from {file} ...")
+        echo(f"Exporting {card.name} ({card.shows}) from {file} ...")
     report = export_samples(network, card, target, precision)
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        echo_json(report)
         return
     counts = ", ".join(map(str, report.compared))
-    typer.echo(f"compared with PyTorch: {counts} samples at a time, at most {report.difference:.1e} apart")
-    typer.echo(f"takes {' and '.join(report.inputs)}, gives {report.output}")
-    typer.echo(f"{report.file}: {report.size / 1e6:.2f} MB, ONNX opset {report.opset}")
-    typer.echo(f"sha256 {report.sha256}")
+    echo(f"compared with PyTorch: {counts} samples at a time, at most {report.difference:.1e} apart")
+    echo(f"takes {' and '.join(report.inputs)}, gives {report.output}")
+    echo(f"{report.file}: {report.size / 1e6:.2f} MB, ONNX opset {report.opset}")
+    echo(f"sha256 {report.sha256}")

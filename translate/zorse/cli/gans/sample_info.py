@@ -1,8 +1,7 @@
 """What `zorse models info` says of a generator that draws samples from noise."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zorse.gans.card import SampleCard
@@ -63,6 +62,6 @@ def described_sample_card(file: Path, card: "SampleCard") -> dict[str, str]:
     return {label: text for label, text in (lines | metrics).items() if text}
 
 
-def sample_card_json(file: Path, card: "SampleCard") -> str:
+def sample_card_data(file: Path, card: "SampleCard") -> dict[str, Any]:
     """The same for scripts."""
-    return json.dumps({"file": str(file)} | card.model_dump(mode="json"), indent=2)
+    return {"file": str(file)} | card.model_dump(mode="json")

@@ -1,6 +1,5 @@
 """A clean copy of a data set: what can be put right without a doubt is, what cannot is left out or left as it is."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from zorse.data.doctor.survey import Facts, Survey
 from zorse.data.layout import check_new
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging import io
+from zorse.system.texts import json_text
 
 CHANGES_FILE = "changes.json"
 
@@ -88,7 +88,7 @@ def repair(
             source = partners.get(facts.path, facts) if facts.path in turned else facts
             changes.append(_write(found, facts, source, facts.path in turned, out))
         on_file(len(changes), len(found.facts))
-    listed = json.dumps([asdict(change) for change in changes], indent=1, ensure_ascii=False)
+    listed = json_text([asdict(change) for change in changes], indent=1)
     io.write_file(out / CHANGES_FILE, listed.encode())
     return changes
 

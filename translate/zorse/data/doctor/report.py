@@ -12,6 +12,7 @@ from rich.text import Text
 
 from zorse.data.doctor.diagnosis import Diagnosis
 from zorse.data.doctor.findings import Check, Finding, Item, Severity, count
+from zorse.system.texts import visible
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _INDENT = 9
@@ -64,7 +65,8 @@ def show_set(diagnosis: Diagnosis, console: Console) -> None:
     """Print what the set consists of."""
     found = diagnosis.survey
     console.print(
-        Text.assemble((found.set.root.resolve().name, "bold"), f": {_KINDS[found.set.config.kind]}"), soft_wrap=True
+        Text.assemble((visible(found.set.root.resolve().name), "bold"), f": {_KINDS[found.set.config.kind]}"),
+        soft_wrap=True,
     )
     folders = [
         f"{found.set.name(place.folder)} {sum(1 for _ in found.in_place(place)):,}" for place in found.set.places
@@ -74,7 +76,7 @@ def show_set(diagnosis: Diagnosis, console: Console) -> None:
     if sizes:
         (usual, times), *_ = sizes.most_common(1)
         size = f"; {'all' if len(sizes) == 1 else 'most' if times > sizes.total() / 2 else 'many'} {usual} pixels"
-    console.print(Text(f"{' · '.join(folders)}{size}", style="dim"), soft_wrap=True)
+    console.print(Text(visible(f"{' · '.join(folders)}{size}"), style="dim"), soft_wrap=True)
 
 
 def verdict(diagnosis: Diagnosis) -> Text:
@@ -132,9 +134,11 @@ def _show_finding(finding: Finding, console: Console, most: int | None) -> None:
 
 
 def _title(finding: Finding) -> Text:
-    return Text.assemble((f"{finding.severity.value:{_INDENT}}", _COLOURS[finding.severity]), (finding.title, "bold"))
+    return Text.assemble(
+        (f"{finding.severity.value:{_INDENT}}", _COLOURS[finding.severity]), (visible(finding.title), "bold")
+    )
 
 
 def _line(finding: Finding, item: Item) -> str:
     files = (" = " if finding.check in _EQUAL else " + ").join(item.files)
-    return f"{files}  ({item.detail})" if item.detail else files
+    return visible(f"{files}  ({item.detail})" if item.detail else files)
