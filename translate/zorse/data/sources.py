@@ -9,7 +9,8 @@ from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.decode import Picture, Read, decode, kept_in_memory
-from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
+from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures
+from zorse.data.pairing import match
 from zorse.data.sample import Sample
 from zorse.data.transforms import Cropper
 from zorse.imaging.edges import extract_edges, random_edges
@@ -48,7 +49,9 @@ class Paired:
 
     def __init__(self, config: PairedConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
         place = find_pairs(root, split)
-        self._sources = match_stems(*place) if isinstance(place, tuple) else list_pictures(place)
+        self._sources = (
+            match(*place, config.ending_a, config.ending_b).pairs if isinstance(place, tuple) else list_pictures(place)
+        )
         self._read = _reader(*_files(self._sources, config), in_memory)
         self._swap = config.direction == "BtoA"
         self._chance = Chance(seed, shuffle=split == "train")

@@ -13,6 +13,7 @@ from zorse.data.decode import has_usable_shape
 from zorse.data.doctor.findings import Check
 from zorse.data.doctor.look import Look, look_at
 from zorse.data.doctor.sets import Domain, PictureSet, Place, Split
+from zorse.data.pairing import name_in
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging.io import find_pictures, on_white, open_pictures
 from zorse.runtime.devices import usable_cores
@@ -43,8 +44,8 @@ class Facts:
 
     @property
     def stem(self) -> str:
-        """By which the files of a pair are matched: the path below the folder, without the extension."""
-        return self.path.relative_to(self.place.folder).with_suffix("").as_posix()
+        """By which the files of a pair are matched."""
+        return name_in(self.place.folder, self.path, self.place.ending)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,12 @@ def survey(pictures: PictureSet, on_file: Callable[[int, int], None] = lambda do
         pictures: what to read.
         on_file: told after each file how many are done, and how many there are.
     """
-    files = [(path, place) for place in pictures.places for path in find_pictures(place.folder)]
+    files = [
+        (path, place)
+        for place in pictures.places
+        for path in find_pictures(place.folder)
+        if path.stem.endswith(place.ending)
+    ]
     facts = []
     # Threads: decoders work outside of Python's lock.
     executor = ThreadPoolExecutor(max_workers=min(16, usable_cores()))
