@@ -12,7 +12,8 @@ from pathlib import Path
 
 from zorse.data.config import UnpairedConfig
 from zorse.errors import DatasetError
-from zorse.imaging.io import READ_SUFFIXES, find_pictures
+from zorse.imaging.io import READ_SUFFIXES
+from zorse.imaging.left_out import lines, list_folder
 
 EVALUATION_NAMES = ("test", "val", "validation", "valid")
 """Folders that hold no pictures to train on."""
@@ -49,13 +50,21 @@ def list_pictures(folder: Path) -> list[Path]:
     Raises:
         DatasetError: the folder holds none.
     """
-    pictures = find_pictures(folder)
-    if not pictures:
+    listing = list_folder(folder, pictures_only=True)
+    missing = next((entry for entry in listing.unreachable if entry.is_folder), None)
+    if missing is not None:
+        raise DatasetError(f"{missing.source} belongs to the pictures, but {missing.reason}")
+    if not listing.files:
         raise DatasetError(
             f"Pictures were wanted in {folder}, which holds {_contents(folder)}. Known are the file types "
-            f"{', '.join(sorted(READ_SUFFIXES))}."
+            f"{', '.join(sorted(READ_SUFFIXES))}. {' '.join(lines(listing.unread))}".rstrip()
         )
-    return pictures
+    return listing.files
+
+
+def left_out_of(folder: Path) -> list[str]:
+    """What `list_pictures` leaves out of a folder, and why, for people to read."""
+    return [f"Left out of {folder}: {line}" for line in list_folder(folder, pictures_only=True).told()]
 
 
 def find_two_folders(config: UnpairedConfig, root: Path, split: str) -> tuple[Path, Path]:

@@ -5,14 +5,13 @@ settings name, or, where no two names are equal, the one with which most files f
 with `-`, `_`, `.` or a space.
 """
 
-import os
 import re
 from collections.abc import Sequence
-from itertools import product
+from itertools import product, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from zorse.data.layout import list_pictures
+from zorse.data.layout import left_out_of, list_pictures
 from zorse.errors import DatasetError
 
 
@@ -61,9 +60,7 @@ def match(folder_a: Path, folder_b: Path, ending_a: str | None = None, ending_b:
     return Matching([(side_a[name], side_b[name]) for name in sorted(side_a)], endings)
 
 
-def find_endings(
-    folder_a: Path, folder_b: Path, ending_a: str | None = None, ending_b: str | None = None
-) -> Endings:
+def find_endings(folder_a: Path, folder_b: Path, ending_a: str | None = None, ending_b: str | None = None) -> Endings:
     """The endings that are named, or those that all names of a side share, if without them more files match.
 
     Raises:
@@ -71,9 +68,7 @@ def find_endings(
     """
     if ending_a is not None or ending_b is not None:
         return Endings(ending_a or "", ending_b or "")
-    names_a, names_b = (
-        [name_in(folder, path) for path in list_pictures(folder)] for folder in (folder_a, folder_b)
-    )
+    names_a, names_b = ([name_in(folder, path) for path in list_pictures(folder)] for folder in (folder_a, folder_b))
     if not set(names_a).isdisjoint(names_b):
         return Endings()
     candidates = [Endings(a, b) for a, b in product(_shared_endings(names_a), _shared_endings(names_b))]
@@ -94,6 +89,16 @@ def pictures_of_side(folder: Path, ending: str) -> list[Path]:
             f"(but {pictures[0].name}, for example). Correct data.ending_a and data.ending_b."
         )
     return chosen
+
+
+def left_out_of_side(folder: Path, ending: str) -> list[str]:
+    """What `pictures_of_side` leaves out of a folder, and why, for people to read."""
+    others = [path for path in list_pictures(folder) if not path.stem.endswith(ending)]
+    told = left_out_of(folder)
+    if others:
+        names = ", ".join(path.name for path in others[:3]) + (", ..." if len(others) > 3 else "")
+        told.insert(0, f"Left out of {folder}: {len(others)} whose names do not end in {ending!r} ({names}).")
+    return told
 
 
 def name_in(folder: Path, path: Path, ending: str = "") -> str:
@@ -121,13 +126,13 @@ def index(folder: Path, ending: str = "") -> dict[str, Path]:
 
 def _shared_endings(names: Sequence[str]) -> list[str]:
     """Endings that all names have, besides something that they end; "" is one of them."""
-    shared = os.path.commonprefix([name[::-1] for name in names])[::-1]
+    backwards = [name[::-1] for name in names]
+    equal = takewhile(lambda letters: letters[0] == letters[1], zip(min(backwards), max(backwards), strict=False))
+    shared = "".join(letter for letter, _ in equal)[::-1]
     room = min(len(name.rpartition("/")[2]) for name in names) - 1
     shared = shared[max(0, len(shared) - room) :]
     return ["", *(shared[place.start() :] for place in re.finditer(r"[-_. ]", shared))]
 
 
 def _n_matches(names_a: Sequence[str], names_b: Sequence[str], endings: Endings) -> int:
-    return len(
-        {name.removesuffix(endings.a) for name in names_a} & {name.removesuffix(endings.b) for name in names_b}
-    )
+    return len({name.removesuffix(endings.a) for name in names_a} & {name.removesuffix(endings.b) for name in names_b})

@@ -146,7 +146,9 @@ def paired_set(
     place, config = find_pairs(root, split), config or PairedConfig()
     if isinstance(place, tuple):
         sides = [_short(folder) for folder in place]
-        return _paired(sides, match(*place, config.ending_a, config.ending_b).pairs, lambda pair: _two_files(*pair), direction)
+        return _paired(
+            sides, match(*place, config.ending_a, config.ending_b).pairs, lambda pair: _two_files(*pair), direction
+        )
     files = [(file,) for file in list_pictures(place)]
     sides = [f"{_short(place)} ({side} halves)" for side in ("left", "right")]
     return _paired(sides, files, lambda pair: split_ab(decode(pair[0]), pair[0]), direction)
