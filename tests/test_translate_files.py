@@ -23,11 +23,11 @@ from zorse.errors import ConfigError, DiskFull, ImageError
 from zorse.files import translate as files
 from zorse.files.batches import TranslateBatch
 from zorse.files.jobs import Job, plan, plan_all
-from zorse.files.left_out import lines, reason_for
 from zorse.files.names import distinct, safe_path
 from zorse.files.selection import Selection, is_mask
 from zorse.files.translate import Settings, is_done, share_cores, translate_files
 from zorse.imaging.io import READ_SUFFIXES, find_pictures, read_picture
+from zorse.imaging.left_out import lines, reason_for
 from zorse.imaging.video.formats import VIDEO_SUFFIXES
 from zorse.runtime import devices
 from zorse.runtime.streamed.execute import Progress

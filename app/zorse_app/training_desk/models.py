@@ -140,6 +140,6 @@ def _set(training: Training, direction: Direction, split: str) -> EvaluationSet:
         case UnpairedConfig() as config:
             return unpaired_set(root, config, direction, split)
         case PairedConfig() as config:
-            return paired_set(root, config.direction, split)
+            return paired_set(root, config.direction, split, config=config)
         case EdgesConfig() as config:
             return edges_set(root, config.native_size, split)

@@ -231,9 +231,10 @@ def _pictures(
         case "unpaired":
             return unpaired_set(data, trained_on if isinstance(trained_on, UnpairedConfig) else UnpairedConfig(), way)
         case "paired":
-            if direction == "auto" and isinstance(trained_on, PairedConfig):
-                way = trained_on.direction
-            return paired_set(data, way)
+            paired = trained_on if isinstance(trained_on, PairedConfig) else None
+            if direction == "auto" and paired is not None:
+                way = paired.direction
+            return paired_set(data, way, config=paired)
         case "edges":
             if direction != "auto":
                 raise ConfigError(

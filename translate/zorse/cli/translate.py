@@ -320,7 +320,7 @@ def _report(
 
 
 def _say_left_out(console: Console, planned: "Plan") -> None:
-    from zorse.files.left_out import lines, other_line
+    from zorse.imaging.left_out import lines, other_line
 
     for line in lines(planned.left_out):
         console.print(f"Skipped: {line}", style="yellow")

@@ -91,8 +91,9 @@ class Crops(Frozen):
 class UnpairedConfig(Crops):
     """Two sets of pictures that share nothing but their domains (Zhu et al. 2017).
 
-    Folders, the first that exist: `trainA` and `trainB`, `train/A` and `train/B`, `A` and `B`, or, in alphabetical
-    order, the only two folders there are.
+    Folders, the first that exist: `trainA` and `trainB`, `train/A` and `train/B`, `A/train` and `B/train`, or in place
+    of A and B the only two folders there are, in alphabetical order; without test pictures also `A` and `B` alone.
+    `label` and `img` may stand for A and B; upper and lower case, `-`, `_` and spaces do not count.
     """
 
     kind: Literal["unpaired"] = "unpaired"
@@ -112,12 +113,17 @@ class PairedConfig(Crops):
     """Pictures with their counterparts (Isola et al. 2017): AB files, left half A and right half B, or two folders.
 
     AB files are in `train`, or directly in the data folder. Two folders (named as for unpaired sets) are matched by
-    file name without its extension.
+    file name without its extension, and without an ending.
     """
 
     kind: Literal["paired"] = "paired"
     direction: Direction = "AtoB"
     """`BtoA` swaps the sides, so that a sample's `A` is always what the generator gets and `B` what it should draw."""
+    ending_a: str | None = None
+    """Of two folders: what does not count at the end of A's file names, before the extension ("_gtFine_color"); files
+    without it are left out. Without either: endings that all names of a side share, if no two names are equal."""
+    ending_b: str | None = None
+    """Likewise of B's."""
 
 
 class EdgesConfig(Crops):

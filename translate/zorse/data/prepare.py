@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from zorse.data.ab import join_ab
 from zorse.data.decode import decode
-from zorse.data.layout import check_folder, index_by_stem
+from zorse.data.layout import check_folder
+from zorse.data.pairing import find_endings, index
 from zorse.errors import ConfigError, DatasetError
 from zorse.imaging import io
 from zorse.imaging.cutout import LEAST_AGREEMENT, SHARES, centred, cut_out, on_white
@@ -76,7 +77,8 @@ def pair_tasks(folder_a: Path, folder_b: Path, out: Path, file_type: FileType = 
     for folder in (folder_a, folder_b):
         check_folder(folder)
         _keep_apart(folder, out)
-    side_a, side_b = index_by_stem(folder_a), index_by_stem(folder_b)
+    endings = find_endings(folder_a, folder_b)
+    side_a, side_b = index(folder_a, endings.a), index(folder_b, endings.b)
     if not side_a.keys() & side_b.keys():
         raise DatasetError(
             f"Pairs are matched by file name without its extension, but no name in {folder_a} (such as "
@@ -94,7 +96,7 @@ def _places(folder: Path, out: Path, file_type: FileType) -> list[tuple[Path, Pa
     """Each photo of a folder, and where what is made of it goes."""
     check_folder(folder)
     _keep_apart(folder, out)
-    return [(photo, out / f"{stem}.{file_type}") for stem, photo in index_by_stem(folder).items()]
+    return [(photo, out / f"{stem}.{file_type}") for stem, photo in index(folder).items()]
 
 
 def _write_edges(photo_file: Path, target: Path, size: int, method: EdgeMethod, detail: float) -> Path:

@@ -29,6 +29,10 @@ class Dataset(Protocol):
     def n_pictures(self) -> int:
         """Pictures, or pairs, that samples are taken from."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """How files were matched and what was left out, for people to read."""
+
     def sample(self, number: int) -> Sample:
         """Sample `number` >= 0; numbers go on over the epochs without end.
 

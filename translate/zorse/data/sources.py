@@ -9,7 +9,8 @@ from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
 from zorse.data.decode import Picture, Read, decode, kept_in_memory
-from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
+from zorse.data.layout import find_pairs, find_photos, find_two_folders, left_out_of, list_pictures
+from zorse.data.pairing import Endings, left_out_of_side, match
 from zorse.data.sample import Sample
 from zorse.data.transforms import Cropper
 from zorse.imaging.edges import extract_edges, random_edges
@@ -21,6 +22,7 @@ class Unpaired:
 
     def __init__(self, config: UnpairedConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
         folder_a, folder_b = find_two_folders(config, root, split)
+        self._folders = (folder_a, folder_b)
         self._paths_a, self._paths_b = list_pictures(folder_a), list_pictures(folder_b)
         self._read = _reader([*self._paths_a, *self._paths_b], config.load_sizes[-1], in_memory)
         self._chance = Chance(seed, shuffle=split == "train")
@@ -33,6 +35,12 @@ class Unpaired:
     def n_pictures(self) -> int:
         """Of both sides."""
         return len(self._paths_a) + len(self._paths_b)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Both folders, and what was left out of them."""
+        a, b = self._folders
+        return [f"A is {a}, B is {b}.", *left_out_of(a), *left_out_of(b)]
 
     def sample(self, number: int) -> Sample:
         """Pictures that have nothing to do with each other."""
@@ -47,8 +55,13 @@ class Paired:
     """Pairs from AB files or from two folders."""
 
     def __init__(self, config: PairedConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
-        place = find_pairs(root, split)
-        self._sources = match_stems(*place) if isinstance(place, tuple) else list_pictures(place)
+        self._place = find_pairs(root, split)
+        self._endings = Endings()
+        self._sources: Sequence[Path | tuple[Path, Path]]
+        if isinstance(self._place, tuple):
+            self._sources, self._endings = match(*self._place, config.ending_a, config.ending_b)
+        else:
+            self._sources = list_pictures(self._place)
         self._read = _reader(*_files(self._sources, config), in_memory)
         self._swap = config.direction == "BtoA"
         self._chance = Chance(seed, shuffle=split == "train")
@@ -61,6 +74,17 @@ class Paired:
     def n_pictures(self) -> int:
         """Pairs."""
         return len(self._sources)
+
+    @property
+    def remarks(self) -> list[str]:
+        """How the sides were matched, and what was left out."""
+        if not isinstance(self._place, tuple):
+            return left_out_of(self._place)
+        a, b = self._place
+        return [
+            f"A is {a}, B is {b}, matched by {self._endings.rule}.",
+            *(line for side in zip(self._place, self._endings, strict=True) for line in left_out_of_side(*side)),
+        ]
 
     def sample(self, number: int) -> Sample:
         """A pair, both sides cut alike."""
@@ -85,7 +109,8 @@ class Edges:
     """Photos, and lines found in them: varied ones for training, always the same ones for evaluation."""
 
     def __init__(self, config: EdgesConfig, root: Path, split: str, seed: int, *, in_memory: bool = False) -> None:
-        self._paths = list_pictures(find_photos(root, split))
+        self._folder = find_photos(root, split)
+        self._paths = list_pictures(self._folder)
         self._read = _reader(self._paths, config.load_sizes[-1], in_memory)
         self._train = split == "train"
         self._strokes = config.strokes
@@ -99,6 +124,11 @@ class Edges:
     def n_pictures(self) -> int:
         """Photos."""
         return len(self._paths)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out."""
+        return left_out_of(self._folder)
 
     def sample(self, number: int) -> Sample:
         """A: the lines. B: the photo."""

@@ -21,17 +21,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zorse.errors import ConfigError, ImageError
-from zorse.files.left_out import LeftOut, left_out_by_name, lines, reason_for
 from zorse.files.names import distinct, safe_path
-from zorse.files.selection import Selection, is_readable
+from zorse.files.selection import Selection
 from zorse.imaging.formats import written_suffix
-from zorse.imaging.io import WRITE_FORMATS, find_files
+from zorse.imaging.io import WRITE_FORMATS
+from zorse.imaging.left_out import LeftOut, left_out_by_name, lines, list_folder
 from zorse.imaging.video.formats import ANIMATED_PICTURE, VIDEO_FORMATS, is_video
 
 _WRITABLE = frozenset({*WRITE_FORMATS, *VIDEO_FORMATS})
-
-_DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
-"""What systems put into folders, in lower case."""
 
 STANDARD = Path("-")
 """Standard input or output."""
@@ -152,19 +149,11 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
         raise ConfigError(
             f"The results cannot go into the folder {folder} that the pictures come from. Name another one."
         )
-    left_out: list[LeftOut] = []
-
-    def leave_out(path: Path, reason: str) -> None:
-        is_folder, is_hidden = path.is_dir(), path.name.startswith(".")
-        if is_hidden and not is_folder and not is_readable(path):
-            return  # a system's or a program's
-        if is_folder or selection.chooses(path.relative_to(folder)):
-            is_missing = is_folder and not is_hidden and not path.is_symlink()
-            left_out.append(LeftOut(path, reason, is_folder=is_missing))
-
-    files = find_files(folder, leave_out)
-    if there.is_relative_to(here):  # results of an earlier run inside the folder are not translated again
-        files = [file for file in files if not file.resolve().is_relative_to(there)]
+    listing = list_folder(folder, chosen=selection.chooses)
+    everything = [*listing.files, *(file.source for file in listing.unread), *listing.others]
+    # Results of an earlier run inside the folder are not translated again.
+    is_result = there.is_relative_to(here)
+    files = [file for file in sorted(everything) if not (is_result and file.resolve().is_relative_to(there))]
     jobs = []
     for file in files:
         name = file.relative_to(folder)
@@ -172,13 +161,10 @@ def _folder_jobs(folder: Path, out: Path | None, model: str, selection: Selectio
             jobs.append(Job(file, root / _named(name)))
         elif selection.copy_others:
             jobs.append(Job(file, root / safe_path(name), is_copy=True))
-        elif is_readable(file) or not selection.chooses(name):
-            continue  # as it was wished
-        elif (reason := reason_for(file)) is not None:
-            left_out.append(LeftOut(file, reason, kind=file.suffix.lower()))
-        elif file.name.lower() not in _DROPPINGS:
-            found.others[file.suffix.lower()] += 1
+    wanted = {file for file in files if not selection.copy_others and selection.chooses(file.relative_to(folder))}
+    left_out = [*listing.unreachable, *(file for file in listing.unread if file.source in wanted)]
     found.left_out.extend(left_out)
+    found.others.update(file.suffix.lower() for file in listing.others if file in wanted)
     if all(job.is_copy for job in jobs):
         chosen = " that --only and --skip leave" if selection.only or selection.skip else ""
         raise ImageError(

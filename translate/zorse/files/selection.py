@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from zorse.imaging.formats import HEIF_SUFFIXES, READ_SUFFIXES
-from zorse.imaging.video.formats import VIDEO_SUFFIXES
-
-_SUFFIXES = READ_SUFFIXES | VIDEO_SUFFIXES | {*HEIF_SUFFIXES}
-"""HEIC counts even where it cannot be read: it is then said what is missing."""
+from zorse.imaging.left_out import is_readable
 
 _MASK_FOLDERS = frozenset(
     {"mask", "masks", "label", "labels", "labelids", "annotation", "annotations", "gt", "gtfine", "gtcoarse"}
@@ -53,11 +49,6 @@ class Selection:
     def chooses(self, file: Path) -> bool:
         """Whether the patterns leave a file."""
         return (not self.only or _matches(file, self.only)) and not _matches(file, self.skip)
-
-
-def is_readable(file: Path) -> bool:
-    """Whether a file's name says that it is a picture or video of a kind that is read."""
-    return file.suffix.lower() in _SUFFIXES
 
 
 def is_mask(file: Path) -> bool:

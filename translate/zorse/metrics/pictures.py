@@ -10,9 +10,10 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from zorse.data.ab import check_sides, split_ab
-from zorse.data.config import UnpairedConfig
+from zorse.data.config import PairedConfig, UnpairedConfig
 from zorse.data.decode import Picture, decode
-from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures, match_stems
+from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures
+from zorse.data.pairing import match
 from zorse.errors import DatasetError
 from zorse.imaging.edges import extract_edges
 from zorse.imaging.tensor import resize
@@ -134,16 +135,20 @@ def unpaired_set(root: Path, config: UnpairedConfig, direction: Direction, split
     return two_sets(folder_a, folder_b) if direction == "AtoB" else two_sets(folder_b, folder_a)
 
 
-def paired_set(root: Path, direction: Direction, split: str = SPLIT) -> EvaluationSet:
-    """AB files, or two folders matched by file name.
+def paired_set(
+    root: Path, direction: Direction, split: str = SPLIT, *, config: PairedConfig | None = None
+) -> EvaluationSet:
+    """AB files, or two folders matched by file name as the settings say.
 
     Raises:
         DatasetError: there are none, or a file has no counterpart.
     """
-    place = find_pairs(root, split)
+    place, config = find_pairs(root, split), config or PairedConfig()
     if isinstance(place, tuple):
         sides = [_short(folder) for folder in place]
-        return _paired(sides, match_stems(*place), lambda pair: _two_files(*pair), direction)
+        return _paired(
+            sides, match(*place, config.ending_a, config.ending_b).pairs, lambda pair: _two_files(*pair), direction
+        )
     files = [(file,) for file in list_pictures(place)]
     sides = [f"{_short(place)} ({side} halves)" for side in ("left", "right")]
     return _paired(sides, files, lambda pair: split_ab(decode(pair[0]), pair[0]), direction)

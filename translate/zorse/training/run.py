@@ -147,6 +147,9 @@ def train(
             if accelerator.is_main_process and check and not resume:
                 check_before_training(config.data, data, console)
             dataset = open_dataset(config.data, data, seed=config.training.seed)
+            if accelerator.is_main_process and not check:
+                for line in dataset.remarks:
+                    console.print(line, markup=False)
             if config.training_data is None:
                 config = config.model_copy(update={"training_data": undescribed(data, dataset.n_pictures)})
             course = Course(config, run, accelerator, console)

@@ -176,17 +176,24 @@ def animated(survey: Survey) -> Iterator[Finding]:
 
 
 def skipped(survey: Survey) -> Iterator[Finding]:
-    """Files that training does not look at."""
-    if survey.skipped:
-        kinds = sorted({path.suffix.lower() or "no suffix" for path in survey.skipped})
-        yield Finding(
-            Check.SKIPPED,
-            Severity.NOTE,
-            f"{count(len(survey.skipped), 'file')} left aside ({', '.join(kinds[:6])})",
-            "Training takes files whose names end like those of pictures that it reads, such as .jpg, .png or .webp.",
-            "Convert them if they are pictures.",
-            tuple(Item((survey.set.name(path),)) for path in survey.skipped),
-        )
+    """Files and folders that training does not look at."""
+    pictures = [entry for entry in survey.skipped if entry.reason and not entry.is_folder]
+    others = [entry for entry in survey.skipped if not entry.reason or entry.is_folder]
+    for entries, severity, what, remedy in (
+        (pictures, Severity.WARNING, "file", "Do what stands beside each of them."),
+        (others, Severity.NOTE, "other file or folder", "Convert or move them if they are pictures to train on."),
+    ):
+        if entries:
+            kinds = sorted({"a folder" if e.is_folder else e.source.suffix.lower() or "no suffix" for e in entries})
+            yield Finding(
+                Check.SKIPPED,
+                severity,
+                f"{count(len(entries), what, what.replace('file', 'files').replace('folder', 'folders'))} left aside "
+                f"({', '.join(kinds[:6])})",
+                "Training takes files of the folders above whose names end like those of pictures that it reads.",
+                remedy,
+                tuple(Item((survey.set.name(entry.source),), entry.reason.rstrip(".")) for entry in entries),
+            )
 
 
 def _problems(survey: Survey, check: Check) -> tuple[Item, ...]:

@@ -9,6 +9,7 @@ from zorse.data.doctor.findings import Check, Finding, Item, Severity, count
 from zorse.data.doctor.likeness import correspondence, order
 from zorse.data.doctor.look import Look
 from zorse.data.doctor.survey import Survey, Unit
+from zorse.data.pairing import Endings
 
 _FEWEST = 12
 """Pairs from which it can be said what is usual in a set."""
@@ -36,8 +37,10 @@ def unmatched(survey: Survey) -> Iterator[Finding]:
             Check.UNMATCHED,
             Severity.ERROR,
             f"{count(len(items), 'file')} without a counterpart on the other side",
-            "Training stops before it starts: pairs are matched by file name without its extension.",
-            "Rename or remove them; --fix leaves them out. If these are no pairs, check with --kind unpaired.",
+            f"Training stops before it starts: pairs are matched by {_rule(survey)}.",
+            "Rename or remove them, or name the endings that do not count (--ending-a and --ending-b here, "
+            "data.ending_a and data.ending_b in training); --fix leaves them out. If these are no pairs, check with "
+            "--kind unpaired.",
             tuple(items),
         )
 
@@ -145,6 +148,10 @@ def unrelated(survey: Survey) -> Iterator[Finding]:
             "Look at them; correct or remove what does not belong together.",
             tuple(Item(survey.names(pair)) for pair in wrong),
         )
+
+
+def _rule(survey: Survey) -> str:
+    return " or ".join({Endings(a.ending, b.ending).rule: None for a, b in survey.sides()})
 
 
 def _pairs(survey: Survey) -> list[Unit]:

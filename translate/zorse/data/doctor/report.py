@@ -12,6 +12,7 @@ from rich.text import Text
 
 from zorse.data.doctor.diagnosis import Diagnosis
 from zorse.data.doctor.findings import Check, Finding, Item, Severity, count
+from zorse.data.pairing import Endings
 from zorse.system.texts import visible
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -77,6 +78,10 @@ def show_set(diagnosis: Diagnosis, console: Console) -> None:
         (usual, times), *_ = sizes.most_common(1)
         size = f"; {'all' if len(sizes) == 1 else 'most' if times > sizes.total() / 2 else 'many'} {usual} pixels"
     console.print(Text(visible(f"{' · '.join(folders)}{size}"), style="dim"), soft_wrap=True)
+    for a, b in found.sides():
+        rule = Endings(a.ending, b.ending).rule
+        names = f"{found.set.name(a.folder)} and {found.set.name(b.folder)}"
+        console.print(Text(visible(f"{names} matched by {rule}"), style="dim"), soft_wrap=True)
 
 
 def verdict(diagnosis: Diagnosis) -> Text:
@@ -103,6 +108,7 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
                 "split": place.split,
                 "domain": place.domain,
                 "files": sum(1 for _ in found.in_place(place)),
+                "ending": place.ending,
             }
             for place in found.set.places
         ],

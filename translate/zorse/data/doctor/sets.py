@@ -13,6 +13,7 @@ from zorse.data.decode import decode
 from zorse.data.doctor.likeness import correspondence
 from zorse.data.doctor.look import Look, look_at
 from zorse.data.layout import EVALUATION_NAMES, check_folder, find_pairs, find_photos, find_two_folders, list_pictures
+from zorse.data.pairing import find_endings, name_in
 from zorse.errors import DatasetError
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Place:
     split: Split
     """Validation pictures count as test pictures: neither is trained on."""
     domain: Domain
+    ending: str = ""
+    """Of the names that count, which is cut off to match them; see `zorse.data.pairing`."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def _places(root: Path, config: DataConfig, split: str) -> list[Place]:
         case PairedConfig():
             pairs = find_pairs(root, split)
             if isinstance(pairs, tuple):
-                return [Place(pairs[0], kind, "A"), Place(pairs[1], kind, "B")]
+                endings = find_endings(*pairs, config.ending_a, config.ending_b)
+                return [Place(pairs[0], kind, "A", endings.a), Place(pairs[1], kind, "B", endings.b)]
             return [Place(pairs, kind, "AB")]
         case EdgesConfig():
             return [Place(find_photos(root, split), kind, "photos")]
@@ -122,10 +126,10 @@ def _first_photos(root: Path, config: EdgesConfig) -> Path:
 
 
 def _some_matches(folder_a: Path, folder_b: Path) -> list[tuple[Path, Path]]:
-    """Files of the same name, if that is so for half of the smaller folder or more."""
+    """Files that match, if that is so for half of the smaller folder or more."""
     side_a, side_b = (
-        {path.relative_to(folder).with_suffix(""): path for path in list_pictures(folder)}
-        for folder in (folder_a, folder_b)
+        {name_in(folder, path, ending): path for path in list_pictures(folder)}
+        for folder, ending in zip((folder_a, folder_b), find_endings(folder_a, folder_b), strict=True)
     )
     shared = sorted(side_a.keys() & side_b.keys())
     if 2 * len(shared) < min(len(side_a), len(side_b)):

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from zorse.data.ab import split_ab
+from zorse.data.config import UnpairedConfig
 from zorse.data.decode import has_usable_shape
 from zorse.data.doctor.findings import Check
 from zorse.data.doctor.look import Look, look_at
 from zorse.data.doctor.sets import Domain, PictureSet, Place, Split
+from zorse.data.pairing import name_in
 from zorse.errors import DatasetError, ImageError
 from zorse.imaging.io import find_pictures, on_white, open_pictures
+from zorse.imaging.left_out import LeftOut, list_folder
 from zorse.runtime.devices import usable_cores
 
 
@@ -43,8 +46,8 @@ class Facts:
 
     @property
     def stem(self) -> str:
-        """By which the files of a pair are matched: the path below the folder, without the extension."""
-        return self.path.relative_to(self.place.folder).with_suffix("").as_posix()
+        """By which the files of a pair are matched."""
+        return name_in(self.place.folder, self.path, self.place.ending)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +80,8 @@ class Survey:
 
     set: PictureSet
     facts: tuple[Facts, ...]
-    skipped: tuple[Path, ...] = ()
-    """Files in the set's folders that are no pictures by their names."""
+    skipped: tuple[LeftOut, ...] = ()
+    """Files and folders of the set that training does not look at."""
 
     def name(self, facts: Facts) -> str:
         """The file's path below the set's folder."""
@@ -136,7 +139,12 @@ def survey(pictures: PictureSet, on_file: Callable[[int, int], None] = lambda do
         pictures: what to read.
         on_file: told after each file how many are done, and how many there are.
     """
-    files = [(path, place) for place in pictures.places for path in find_pictures(place.folder)]
+    files = [
+        (path, place)
+        for place in pictures.places
+        for path in find_pictures(place.folder)
+        if path.stem.endswith(place.ending)
+    ]
     facts = []
     # Threads: decoders work outside of Python's lock.
     executor = ThreadPoolExecutor(max_workers=min(16, usable_cores()))
@@ -146,15 +154,7 @@ def survey(pictures: PictureSet, on_file: Callable[[int, int], None] = lambda do
             on_file(len(facts), len(files))
     finally:
         executor.shutdown(cancel_futures=True)
-    known = {path for path, _ in files}
-    # Directly in the set's own folder lie licences and readmes.
-    skipped = {
-        path
-        for place in pictures.places
-        for path in _visible_files(place.folder)
-        if path not in known and path.parent != pictures.root
-    }
-    return Survey(pictures, tuple(facts), tuple(sorted(skipped)))
+    return Survey(pictures, tuple(facts), tuple(_skipped(pictures)))
 
 
 def examine(path: Path, place: Place) -> Facts:
@@ -186,7 +186,18 @@ def examine(path: Path, place: Place) -> Facts:
     )
 
 
-def _visible_files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
+def _skipped(pictures: PictureSet) -> Iterator[LeftOut]:
+    for place in pictures.places:
+        listing = list_folder(place.folder, pictures_only=True)
+        for path in listing.files:
+            if not path.stem.endswith(place.ending):
+                yield LeftOut(path, f"its name does not end in {place.ending!r}.")
+        yield from (*listing.unread, *listing.unreachable)
+        # Directly in the set's own folder lie licences and readmes.
+        yield from (LeftOut(path, "") for path in listing.others if path.parent != pictures.root)
+    used = {folder for place in pictures.places for folder in (place.folder, *place.folder.parents)}
+    is_named = isinstance(pictures.config, UnpairedConfig) and pictures.config.folder_a is not None
+    if not is_named and pictures.root not in {place.folder for place in pictures.places}:
+        for folder in sorted(pictures.root.iterdir()):
+            if folder.is_dir() and folder not in used and not folder.name.startswith(".") and find_pictures(folder):
+                yield LeftOut(folder, "it is named after no split and side of the set.", is_folder=True)

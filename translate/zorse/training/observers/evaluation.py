@@ -125,7 +125,7 @@ def picture_set(config: TrainConfig, data: Path, direction: Direction, split: st
         case UnpairedConfig():
             return unpaired_set(data, config.data, direction, split)
         case PairedConfig():
-            return paired_set(data, config.data.direction, split)
+            return paired_set(data, config.data.direction, split, config=config.data)
         case EdgesConfig():
             return edges_set(data, config.native_size, split)
 

@@ -1,12 +1,18 @@
-"""Files that are not translated, and why: kinds that Zorse does not read, what cannot be read, and all others."""
+"""What a folder holds: files that are read, and all others with the reason why they are not.
+
+Every command that reads a folder lists it here, so that none leaves a picture out without a word.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zorse.files.selection import is_readable
-from zorse.imaging.formats import special_kind
+from zorse.imaging.formats import HEIF_SUFFIXES, READ_SUFFIXES, find_files, special_kind
+from zorse.imaging.video.formats import VIDEO_SUFFIXES
+
+_SUFFIXES = READ_SUFFIXES | VIDEO_SUFFIXES | {*HEIF_SUFFIXES}
+"""HEIC counts even where it cannot be read: it is then said what is missing."""
 
 _FIRST = 3
 """Names that a line gives."""
@@ -31,13 +37,19 @@ _KINDS = {
 _REASONS = {suffix: reason for reason, suffixes in _KINDS.items() for suffix in suffixes.split()}
 """Suffix -> what such a file is, and what to do. What can be read is not looked up here."""
 
+_NO_HEIF = "a picture in HEIC. Install its reader: pip install pillow-heif"
+_MOVING = "a video. Save its frames as pictures"
+
+_DROPPINGS = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+"""What systems put into folders, in lower case."""
+
 _OPEN_PIPES = ("/dev/", "/proc/")
 """Where shells put pipes that somebody writes into already."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What is not translated."""
+    """What is not read."""
 
     source: Path
     reason: str
@@ -50,10 +62,71 @@ class LeftOut:
     """Whether it is a folder that cannot be read: nobody knows what is missing."""
 
 
-def reason_for(file: Path) -> str | None:
+@dataclass(frozen=True)
+class Listing:
+    """What a folder and its subfolders hold, each list sorted."""
+
+    files: list[Path]
+    """That are read."""
+    unread: list[LeftOut]
+    """Pictures and videos of kinds that are not."""
+    unreachable: list[LeftOut]
+    """Links that lead nowhere, pipes, hidden pictures, folders without permission."""
+    others: list[Path]
+    """Neither pictures nor videos; what systems put into folders is not among them."""
+
+    def told(self) -> list[str]:
+        """What people should read of all that is left out."""
+        left_out = lines([*self.unread, *self.unreachable])
+        kinds = Counter(file.suffix.lower() for file in self.others)
+        return [*left_out, other_line(kinds)] if kinds else left_out
+
+
+def is_readable(file: Path) -> bool:
+    """Whether a file's name says that it is a picture or video of a kind that is read."""
+    return file.suffix.lower() in _SUFFIXES
+
+
+def list_folder(
+    folder: Path, *, pictures_only: bool = False, chosen: Callable[[Path], bool] = lambda _path: True
+) -> Listing:
+    """Everything in a folder and its subfolders; links are followed.
+
+    Args:
+        folder: where.
+        pictures_only: whether videos are left out, too.
+        chosen: whether a file that cannot be reached, by its path below the folder, would have been wanted.
+
+    Raises:
+        ImageError: there is no such folder, or it may not be read.
+    """
+    found = Listing([], [], [], [])
+
+    def leave_out(path: Path, reason: str) -> None:
+        is_folder, is_hidden = path.is_dir(), path.name.startswith(".")
+        if is_hidden and not is_folder and not is_readable(path):
+            return  # a system's or a program's
+        if is_folder or chosen(path.relative_to(folder)):
+            is_missing = is_folder and not is_hidden and not path.is_symlink()
+            found.unreachable.append(LeftOut(path, reason, is_folder=is_missing))
+
+    for file in find_files(folder, leave_out):
+        if (file.suffix.lower() in READ_SUFFIXES) if pictures_only else is_readable(file):
+            found.files.append(file)
+        elif (reason := reason_for(file, pictures_only=pictures_only)) is not None:
+            found.unread.append(LeftOut(file, reason, kind=file.suffix.lower()))
+        elif file.name.lower() not in _DROPPINGS:
+            found.others.append(file)
+    return found
+
+
+def reason_for(file: Path, *, pictures_only: bool = False) -> str | None:
     """Why a file that looks like a picture or video is not read; None for others, and for what is read."""
-    kind = None if is_readable(file) else _REASONS.get(file.suffix.lower())
-    return None if kind is None else f"{file.suffix.lower()} is {kind}."
+    suffix = file.suffix.lower()
+    if suffix in READ_SUFFIXES or (is_readable(file) and not pictures_only):
+        return None
+    kind = _NO_HEIF if suffix in HEIF_SUFFIXES else _MOVING if suffix in VIDEO_SUFFIXES else _REASONS.get(suffix)
+    return None if kind is None else f"{suffix} is {kind}."
 
 
 def left_out_by_name(file: Path) -> LeftOut | None:
