@@ -20,7 +20,7 @@ from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
 from zorse.system.import_paths import allow_code, constructed, found_at, modules_named
 from zorse.training import run as training_run
-from zorse.training.config import read_config, validated, with_overrides
+from zorse.training.config import read_config, to_toml, validated, with_overrides
 from zorse.training.loop.checkpoint import read_checkpoint
 from zorse.training.run import train
 from zorse.training.start import start_from
@@ -136,14 +136,13 @@ def test_networks_go_into_zorses_own_recipes(here, data):
         ("recipe.generator={kind='mymethods:Missing'}", "holds no class or function Missing"),
         ("recipe.generator={kind='mymethods:nn'}", "holds no class or function nn"),
         ("recipe.generator={kind='mymethods:MyGenerator', chanels=3}", "unexpected keyword argument 'chanels'"),
-        (
-            "recipe.generator={kind='mymethods:MyMethod', config=3}",
-            "MyMethod failed: AttributeError: 'int' object has no attribute 'generator' (",
-        ),
-        ("recipe.generator={kind='mymethods:detached', losses={}}", "makes a StepResult; a torch.nn"),
+        ("recipe.generator={kind='mymethods:MyGenerator', channels='x'}", "mymethods:MyGenerator failed: TypeError"),
+        ("recipe.generator={kind='mymethods:MyMethod', config=3}", "is no class that derives from torch.nn"),
+        ("recipe.generator={kind='mymethods:detached', losses={}}", "is no class that derives from torch.nn"),
         ("recipe.kind='mymethods:MyGenerator'", "so 'recipe.kind' cannot be set alone"),
-        ("recipe={kind='mymethods:MyGenerator'}", "mymethods:MyGenerator failed: TypeError"),
-        ("recipe={kind='builtins:str'}", "builtins:str makes a str, which is not a method: it needs what"),
+        ("recipe={kind='mymethods:MyGenerator'}", "mymethods:MyGenerator lacks the methods step, preview, of those"),
+        ("recipe={kind='builtins:str'}", "builtins:str is a part of Python"),
+        ("recipe={kind='halves:Method'}", "halves:Method makes a Method, which is not a method: it needs what"),
         ("recipe={kind='nowhere.at:All'}", "There is no module nowhere.at. Install its package here"),
         ("recipe={kind='broken:All'}", "The module broken cannot be imported: ZeroDivisionError"),
         ("recipe={kind='lacking:All'}", "The module lacking needs not_there, which is not installed"),
@@ -155,9 +154,33 @@ def test_networks_go_into_zorses_own_recipes(here, data):
 def test_what_is_wrong_is_said(setting, says, here, data, command):
     Path("broken.py").write_text("1 / 0")
     Path("lacking.py").write_text("import not_there")
+    methods = ("__init__", "step", "preview", "state_dict", "load_state_dict")
+    Path("halves.py").write_text("class Method:\n" + "".join(f"    def {name}(self, *x): pass\n" for name in methods))
     settings = set_of([*QUICK, setting])
     told = command("train", "mine.toml", "--data", data, "--out", "run", "--no-check", *settings, code=1)
     assert says in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("os:mkdir", "os:mkdir is a part of Python"), ("harmful:act", "harmful:act is no class"), ("harmful:Act", "Act")],
+)
+@pytest.mark.parametrize("place", ["recipe", "recipe.generator"])
+def test_settings_call_nothing_but_networks_and_methods(place, kind, says, here, data, command):
+    """The settings of a run that goes on may be somebody else's, and name whatever is installed here."""
+    Path("harmful.py").write_text(
+        "import os\ndef act(*config, path='touched'): os.mkdir(path)\n"
+        "class Act:\n    def __init__(self, *config, path='touched'): act()\n"
+    )
+    Path("theirs").mkdir()
+    config = with_overrides(
+        read_config(Path("mine.toml")), ["recipe={kind='cyclegan'}", f"{place}={{kind='{kind}', path='touched'}}"]
+    )
+    Path("theirs/config.toml").write_text(to_toml(config))
+    told = command("train", "theirs/config.toml", "--data", data, "--out", "theirs", "--resume", code=1)
+    assert says in told
+    assert not Path("touched").exists()
+    sys.modules.pop("harmful", None)
 
 
 @pytest.mark.parametrize("kind", ["my methods:X", "mymethods:", "a:b:c", "../x:Y", "other"])

@@ -27,7 +27,7 @@ class Frozen(BaseModel):
 
 
 class Custom(Frozen):
-    """Settings of a class or function of somebody else; those without a meaning to Zorse are its keyword arguments."""
+    """Settings of a class of somebody else; those without a meaning to Zorse are its keyword arguments."""
 
     model_config = ConfigDict(extra="allow")
 

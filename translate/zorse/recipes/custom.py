@@ -7,6 +7,8 @@ from zorse.recipes.losses import Objective
 from zorse.recipes.recipe import Recipe
 from zorse.system.import_paths import constructed
 
+_METHODS = ("step", "preview", "state_dict", "load_state_dict")
+
 
 class CustomRecipeConfig(Custom):
     """Settings of somebody else's method, a class that is called with them and has the shape of
@@ -31,7 +33,7 @@ def custom_recipe(config: CustomRecipeConfig) -> Recipe[Batch]:
     Raises:
         ConfigError: its code is not allowed, fails, or does not make a recipe.
     """
-    recipe = constructed(config.kind, object, {}, config)
+    recipe = constructed(config.kind, object, {}, config, has=_METHODS)
     if not isinstance(recipe, Recipe):
         raise ConfigError(
             f"{config.kind} makes a {type(recipe).__name__}, which is not a method: it needs what "

@@ -61,19 +61,26 @@ def modules_named(settings: Any) -> set[str]:
     return set()
 
 
-def constructed(path: str, kind: type[T], settings: Mapping[str, Any], *first: Any) -> T:
-    """What a class or function of a stranger makes of its settings.
+def constructed(path: str, kind: type[T], settings: Mapping[str, Any], *first: Any, has: Iterable[str] = ()) -> T:
+    """What a class of a stranger makes of its settings.
+
+    The class is looked at before it is called: settings may not call whatever is installed.
 
     Args:
-        path: of the class or function.
-        kind: that the result must be of.
+        path: of the class.
+        kind: that it must derive from.
         settings: keyword arguments.
         first: arguments before them.
+        has: names of methods that it must have.
 
     Raises:
-        ConfigError: as `found_at`, the settings are not its arguments, it fails, or the result is of another kind.
+        ConfigError: as `found_at`, it is no such class, the settings are not its arguments, or it fails.
     """
     make = found_at(path)
+    if not (isinstance(make, type) and issubclass(make, kind)):
+        raise ConfigError(f"{path} is no class that derives from {kind.__module__}.{kind.__name__}, which was wanted.")
+    if lacking := [name for name in has if not callable(getattr(make, name, None))]:
+        raise ConfigError(f"{path} lacks the methods {', '.join(lacking)}, of those that it needs: {', '.join(has)}.")
     try:
         inspect.signature(make).bind(*first, **settings)
     except TypeError as error:
@@ -87,7 +94,7 @@ def constructed(path: str, kind: type[T], settings: Mapping[str, Any], *first: A
         raise
     except Exception as error:  # whatever a stranger's code does
         raise ConfigError(f"{path} failed: {_told(error)}") from error
-    if not isinstance(made, kind):
+    if not isinstance(made, kind):  # Python lets a class make something else.
         raise ConfigError(f"{path} makes a {type(made).__name__}; a {kind.__module__}.{kind.__name__} was wanted.")
     return made
 
@@ -96,10 +103,13 @@ def found_at(path: str) -> Any:
     """The class or function of a stranger.
 
     Raises:
-        ConfigError: the user has not allowed its package, it cannot be imported, or there is nothing to call.
+        ConfigError: the user has not allowed its package, it is a part of Python, it cannot be imported, or there is
+            nothing to call.
     """
     module, _, name = path.partition(":")
     package = module.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        raise ConfigError(f"{path} is a part of Python and was not written for Zorse. Name code that was.")
     allowed = _allowed.get() | _allowed_everywhere
     if not any(module == name or module.startswith(f"{name}.") for name in allowed):
         raise ConfigError(
