@@ -1,6 +1,7 @@
 """Networks and methods of other people, named by import path: the example of the documentation, all the way."""
 
 import json
+import random
 import re
 import sys
 import tomllib
@@ -14,10 +15,13 @@ from jsonschema import Draft202012Validator
 
 from tiny_training import difference, draw_unpaired
 from zorse import load
-from zorse.backends.torch.safetensors_file import load_generator
+from zorse.backends.torch.safetensors_file import load_generator, save_generator
 from zorse.errors import ConfigError
 from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
+from zorse.model.architecture import CustomGeneratorConfig
+from zorse.model.card import ModelCard
+from zorse.networks.build import build_generator
 from zorse.system.import_paths import allow_code, constructed, found_at, modules_named
 from zorse.training import run as training_run
 from zorse.training.config import read_config, to_toml, validated, with_overrides
@@ -110,6 +114,31 @@ def test_a_model_file_makes_no_code_run(here, data):
         with pytest.raises(ConfigError, match="mymethods:MyGenerator is code"):
             start_from(plain, [model])
     assert "mymethods" not in sys.modules
+
+
+def test_what_a_class_computes_beside_its_weights_is_there_after_loading(here):
+    Path("beside.py").write_text(
+        "import random\nimport numpy as np\nimport torch\nfrom torch import nn\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.layer = nn.Conv2d(3, 3, 1)\n        random.random(), np.random.rand()\n"
+        "        self.register_buffer('shift', torch.linspace(0, 1, 3).view(1, 3, 1, 1), persistent=False)\n"
+        "    def forward(self, image):\n        return self.layer(image) + self.shift\n"
+    )
+    architecture = CustomGeneratorConfig(kind="beside:Net")
+    card = ModelCard(name="n", task="a to b", domain_a="a", domain_b="b", architecture=architecture)
+    with allow_code("beside"):
+        network = build_generator(architecture)
+        before = [torch.get_rng_state(), random.getstate(), np.random.get_state()[1:]]
+        save_generator(Path("n.safetensors"), network, card)
+        loaded, _ = load_generator(Path("n.safetensors"))
+    after = [torch.get_rng_state(), random.getstate(), np.random.get_state()[1:]]
+    assert torch.equal(before[0], after[0]), "the training's chance is not touched"
+    assert before[1] == after[1]
+    assert np.array_equal(before[2][0], after[2][0])
+    assert before[2][1:] == after[2][1:]
+    picture = torch.rand(1, 3, 4, 4)
+    assert torch.equal(loaded(picture), network(picture))
+    sys.modules.pop("beside", None)
 
 
 def test_networks_go_into_zorses_own_recipes(here, data):
