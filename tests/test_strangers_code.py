@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from tiny_training import difference, draw_unpaired
 from zorse import load
 from zorse.backends.torch.safetensors_file import load_generator, save_generator
-from zorse.errors import ConfigError
+from zorse.errors import ConfigError, ImageError
+from zorse.imaging import custom_readers
 from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
 from zorse.model.architecture import CustomGeneratorConfig
@@ -239,3 +240,92 @@ def test_editors_accept_strangers_kinds(here, command):
     shown = command("settings", "mine.toml")
     assert "recipe.generator.channels = 48 Setting of mymethods:MyGenerator." in shown
     assert "(pix2pix | cyclegan | cut | distillation | package.module:Name; must be given)" in shown
+
+
+READERS = """
+import numpy
+def read_npy(path):
+    return numpy.load(path)
+def deep_grey(path):
+    return numpy.load(path)[:, :, :1].astype("uint16") * 257
+def with_alpha(path):
+    pixels = numpy.load(path)
+    return numpy.dstack([pixels, numpy.zeros_like(pixels[:, :, :1])])
+def flat(path):
+    return numpy.load(path)[:, :, 0]
+def floats(path):
+    return numpy.load(path) / 255
+def fails(path):
+    raise KeyError("no such tag")
+nothing = 3
+"""
+
+
+@pytest.fixture
+def arrays(here, data):
+    """The set, with NumPy's files in place of pictures, and the module that reads them."""
+    for file in data.rglob("*.png"):
+        target = (here / "arrays" / file.relative_to(data)).with_suffix(".NPY")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as content:
+            np.save(content, read_picture(file).rgb)
+    Path("myreaders.py").write_text(READERS)
+    yield here / "arrays"
+    sys.modules.pop("myreaders", None)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_files_of_a_strangers_reader_train_like_the_pictures_that_they_hold(workers, arrays, data, command):
+    settings = [*QUICK, f"training.num_workers={workers}"]
+    command("train", "mine.toml", "--data", data, "--out", "pictures", *set_of(settings))
+    reader = "data.readers={'.npy'='myreaders:read_npy'}"
+    told = command("train", "mine.toml", "--data", arrays, "--out", "read", *set_of([*settings, reader]))
+    assert "trainA 6" in told, "the doctor reads them, too"
+    assert difference(last("pictures"), last("read")) is None
+    allowed = ("--allow-code", "mymethods")
+    assert "myreaders:read_npy is code" in command("evaluate", "read", "--data", arrays, *allowed, code=1)
+    assert "2 pictures" in command("evaluate", "read", "--data", arrays, *allowed, "--allow-code", "myreaders")
+    assert "data.readers = {...}" in command("settings", "read/config.toml")
+    assert custom_readers.readers_in_use() == {}
+
+
+def test_a_reader_gives_pixels_in_a_few_forms(arrays):
+    file = next(arrays.rglob("*.NPY"))
+    pixels = np.load(file)
+    with allow_code("myreaders"):
+        for name, rgb, alpha in [
+            ("read_npy", pixels, None),
+            ("deep_grey", np.repeat(pixels[:, :, :1].astype(np.uint16) * 257, 3, axis=2), None),
+            ("with_alpha", pixels, 0),
+        ]:
+            with custom_readers.reading_with({".npy": f"myreaders:{name}"}):
+                picture = read_picture(file)
+            assert picture.rgb.dtype == rgb.dtype
+            assert np.array_equal(picture.rgb, rgb)
+            assert alpha is None if picture.alpha is None else (picture.alpha == alpha).all()
+    with pytest.raises(ImageError):
+        read_picture(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("flat", "shape (H, W, 1), (H, W, 3) or (H, W, 4), but uint8 of shape (40, 40) came"),
+        ("floats", "but float64 of shape (40, 40, 3) came"),
+        ("fails", "myreaders:fails: KeyError: 'no such tag'"),
+        ("nothing", "holds no class or function nothing"),
+        ("missing", "holds no class or function missing"),
+    ],
+)
+def test_what_is_wrong_with_a_reader_is_said(name, says, arrays, command):
+    reader = f"data.readers={{'.npy'='myreaders:{name}'}}"
+    settings = set_of([*QUICK, reader])
+    told = command("train", "mine.toml", "--data", arrays, "--out", "run", "--no-check", *settings, code=1)
+    assert says in told
+
+
+def test_readers_are_named_by_the_ends_of_names():
+    settings = {"name": "n", "domain_a": "a", "domain_b": "b", "recipe": {"kind": "cyclegan"}}
+    for readers in ({"npy": "a:b"}, {".npy": "b"}):
+        with pytest.raises(ConfigError, match=r"data.readers"):
+            validated({**settings, "data": {"kind": "unpaired", "readers": readers}})

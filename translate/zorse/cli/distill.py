@@ -32,6 +32,7 @@ WANTED_RATIO, WANTED_SHARE = 1.1, 1 / 8
 
 @app.command()
 def distill(
+    context: typer.Context,
     teacher: Annotated[
         str, typer.Argument(metavar="TEACHER", help="A shipped model, a model file, or the folder of a run.")
     ],
@@ -72,6 +73,7 @@ def distill(
     require("Distilling", "train")
     import torch
 
+    from zorse.imaging.custom_readers import reading_with
     from zorse.training.config import with_overrides
     from zorse.training.distillation.config import distillation_config
     from zorse.training.distillation.teacher import find_teacher
@@ -91,6 +93,7 @@ def distill(
         on_gpu = device != "cpu" and torch.cuda.is_available()
         source = distillation_config(found, data, kind, preset or ("gpu" if on_gpu else "cpu"))
     config = with_overrides(source, settings or [])
+    context.with_resource(reading_with(config.data.readers))
     folder = out or Path("runs") / f"distill-{found.card.name}-{datetime.now():%Y%m%d-%H%M%S}"
     console = Console()
     sizes = [_parameters(architecture) for architecture in (found.card.architecture, config.recipe.generator)]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     model: Annotated[
         str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a shipped model's name or a model file.")
     ],
@@ -98,12 +99,15 @@ def evaluate(
     require("Evaluating", "train")
     from zorse import __version__
     from zorse.files.names import plain_name
+    from zorse.imaging.custom_readers import reading_with
     from zorse.imaging.write import write_file
     from zorse.metrics.evaluation import Report
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)
     opened, config = _opened(model, checkpoint, device)
+    if config is not None:
+        context.with_resource(reading_with(config.data.readers))
     backs = _backs(opened, back, device)
     translators = _chosen(opened, direction, real)
     test_sets = [_pictures(translator, config, data, real, kind, direction) for translator in translators]

@@ -83,6 +83,7 @@ def train(
     from zorse.cli.gans.baselines import find_baseline, train_from_command
     from zorse.cli.presets import find_translator
     from zorse.data.doctor.before_training import check_before_training
+    from zorse.imaging.custom_readers import reading_with
     from zorse.system.import_paths import modules_named
     from zorse.training.config import with_overrides
     from zorse.training.driver import check_new
@@ -107,7 +108,9 @@ def train(
     if resume and out is not None:
         source = settings_of(RunFolder(out), source)
     # What somebody's own settings name is their own word; what a model that they start from names is not.
-    allow_named_code(context, sorted(modules_named(with_overrides(source, given).model_dump(mode="json"))))
+    own = with_overrides(source, given)
+    allow_named_code(context, sorted(modules_named(own.model_dump(mode="json"))))
+    context.with_resource(reading_with(own.data.readers))
 
     def configured(settings: list[str]) -> Start:
         config = with_overrides(source, settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zorse.data.config import UnpairedConfig
 from zorse.errors import DatasetError
-from zorse.imaging.io import READ_SUFFIXES
+from zorse.imaging.io import READ_SUFFIXES, is_picture_name
 from zorse.imaging.left_out import lines, list_folder
 
 EVALUATION_NAMES = ("test", "val", "validation", "valid")
@@ -231,7 +231,7 @@ def _folder_names(folder: Path) -> list[str]:
 
 def _holds_pictures(folder: Path) -> bool:
     """Directly, not in subfolders."""
-    return any(path.suffix.lower() in READ_SUFFIXES for path in _entries(folder))
+    return any(is_picture_name(path) for path in _entries(folder))
 
 
 def _entries(folder: Path) -> list[Path]:

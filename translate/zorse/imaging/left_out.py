@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zorse.imaging.formats import HEIF_SUFFIXES, READ_SUFFIXES, find_files, special_kind
+from zorse.imaging.formats import HEIF_SUFFIXES, READ_SUFFIXES, find_files, is_picture_name, special_kind
 from zorse.imaging.video.formats import VIDEO_SUFFIXES
 
 _SUFFIXES = READ_SUFFIXES | VIDEO_SUFFIXES | {*HEIF_SUFFIXES}
@@ -111,7 +111,7 @@ def list_folder(
             found.unreachable.append(LeftOut(path, reason, is_folder=is_missing))
 
     for file in find_files(folder, leave_out):
-        if (file.suffix.lower() in READ_SUFFIXES) if pictures_only else is_readable(file):
+        if is_picture_name(file) if pictures_only else is_readable(file):
             found.files.append(file)
         elif (reason := reason_for(file, pictures_only=pictures_only)) is not None:
             found.unread.append(LeftOut(file, reason, kind=file.suffix.lower()))
@@ -123,7 +123,7 @@ def list_folder(
 def reason_for(file: Path, *, pictures_only: bool = False) -> str | None:
     """Why a file that looks like a picture or video is not read; None for others, and for what is read."""
     suffix = file.suffix.lower()
-    if suffix in READ_SUFFIXES or (is_readable(file) and not pictures_only):
+    if is_picture_name(file) or (is_readable(file) and not pictures_only):
         return None
     kind = _NO_HEIF if suffix in HEIF_SUFFIXES else _MOVING if suffix in VIDEO_SUFFIXES else _REASONS.get(suffix)
     return None if kind is None else f"{suffix} is {kind}."

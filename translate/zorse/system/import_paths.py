@@ -51,10 +51,11 @@ def allow_code(packages: str | Iterable[str], *, everywhere: bool = False) -> It
 
 
 def modules_named(settings: Any) -> set[str]:
-    """Modules of the import paths that settings, in nested dicts and lists, name as a `kind`."""
+    """Modules of the import paths that settings, in nested dicts and lists, name as a `kind` or as `readers`."""
     if isinstance(settings, Mapping):
-        kind = settings.get("kind")
-        own = {kind.partition(":")[0]} if isinstance(kind, str) and ":" in kind else set()
+        readers = settings.get("readers")
+        paths = [settings.get("kind"), *(readers.values() if isinstance(readers, Mapping) else ())]
+        own = {path.partition(":")[0] for path in paths if isinstance(path, str) and ":" in path}
         return own.union(*(modules_named(value) for value in settings.values()))
     if isinstance(settings, list | tuple):
         return set().union(*(modules_named(value) for value in settings))

@@ -14,6 +14,7 @@ from zorse.data.doctor.before_training import check_before_training
 from zorse.data.loader import collate
 from zorse.data.sample import Dataset
 from zorse.errors import ConfigError, DatasetError
+from zorse.imaging.custom_readers import reading_with
 from zorse.model.card import Metric
 from zorse.networks.recompute import recompute_blocks
 from zorse.recipes.custom import CustomRecipeConfig, custom_recipe
@@ -139,7 +140,7 @@ def train(
     Raises:
         ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
     """
-    with disk_errors(out):
+    with disk_errors(out), reading_with(config.data.readers):
         run, console = RunFolder(out), console or Console(quiet=True)
         config = resumed(config, run) if resume else config
         accelerator = make_accelerator(config.training, device)

@@ -104,6 +104,8 @@ def _allowed(annotation: Any, metadata: list[Any]) -> str:
     if origin is tuple:
         inner = [_allowed(each, []) for each in arguments if each is not Ellipsis]
         return f"list of {inner[0]}" if Ellipsis in arguments else f"[{', '.join(inner)}]"
+    if origin is dict:
+        return f"table of {_allowed(arguments[1], [])}"
     if annotation is bool:
         return "true | false"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

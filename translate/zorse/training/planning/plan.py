@@ -13,6 +13,7 @@ from zorse.data.dataset import open_dataset
 from zorse.data.layout import find_two_folders, list_pictures
 from zorse.data.sample import Dataset
 from zorse.errors import ConfigError
+from zorse.imaging.custom_readers import reading_with
 from zorse.model.architecture import Frozen
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.system.memory import format_memory
@@ -83,6 +84,11 @@ def make_plan(
     Raises:
         ConfigError, DatasetError, DeviceError, TrainingDivergedError: as in `train`.
     """
+    with reading_with(config.data.readers):
+        return _planned(config, data, out, device, updates)
+
+
+def _planned(config: TrainConfig, data: Path, out: Path, device: TrainingDevice, updates: int) -> Plan:
     settings = config.training
     accelerator = make_accelerator(settings, device)
     dataset = open_dataset(config.data, data, seed=settings.seed)
