@@ -260,6 +260,8 @@ def _measured(
         f"{pictures.n_targets} of {pictures.target_name}, {translator.provider}",
         markup=False,
     )
+    for remark in pictures.remarks:
+        console.print(remark, style="dim", markup=False)
     shown = shown_numbers(pictures.n_examples)
     examples: list[list[Picture]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
