@@ -160,7 +160,7 @@ def test_pair_with_named_endings(zorse, tmp_path):
     for kind in ("color", "ids"):
         photo(tmp_path / "a" / f"x_{kind}.png")
     photo(tmp_path / "b" / "x.png")
-    code, out, err = zorse("data", "pair", tmp_path / "a", tmp_path / "b", tmp_path / "out", "--ending-a", "_color")
+    code, _, err = zorse("data", "pair", tmp_path / "a", tmp_path / "b", tmp_path / "out", "--ending-a", "_color")
     assert (code, err) == (0, "")
     assert [path.stem for path in (tmp_path / "out").iterdir()] == ["x"]
     code, _, err = zorse("data", "pair", tmp_path / "a", tmp_path / "b", tmp_path / "other")

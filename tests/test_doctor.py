@@ -346,9 +346,8 @@ def test_class_numbers_and_12_bits_are_nearly_black(unpaired):
     rng = np.random.default_rng(0)
     for split, n in (("train", 14), ("test", 4)):
         for number in range(n):
-            save(
-                rng.integers(0, 19, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1), unpaired / f"{split}A/{number:02}.png"
-            )
+            numbers = rng.integers(0, 19, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
+            save(numbers, unpaired / f"{split}A" / f"{number:02}.png")
             levels = np.asarray(scene(number).convert("L"), np.uint16) * 16
             save(Image.fromarray(levels), unpaired / f"{split}B" / f"{number:02}.png")
     findings = [finding for finding in diagnose(unpaired, UNPAIRED).findings if finding.check is Check.DARK]
@@ -368,8 +367,8 @@ def test_a_few_dark_pictures_are_no_way_of_storing(unpaired):
 
 
 def test_label_maps_are_told_of(two_folders):
-    for path in (two_folders / "A").iterdir():
-        save(Image.open(path).quantize(8), path)
+    for number, path in enumerate((two_folders / "A").iterdir()):
+        save(scene(number).quantize(8), path)
     finding = found(two_folders, PAIRED)[Check.LABEL_MAPS]
     assert "side A" in finding.title
     assert "nearest pixel" in finding.effect
