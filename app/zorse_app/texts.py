@@ -628,7 +628,9 @@ ZIP_LEADS_OUT = (
     "{name} holds a file called {entry!r}, which would be written outside of its own folder. Zips made by usual "
     "programs have no such names; make it again from a plain folder of pictures."
 )
-ZIP_TOO_DEEP = "{name} has folders in folders, more than {limit} deep. Zip the pictures' own folder."
+ZIP_TOO_DEEP = (
+    "{name} has folders in folders, more than {limit} deep, or with very long names. Zip the pictures' own folder."
+)
 
 # A visitor's own model
 
