@@ -108,12 +108,21 @@ def test_what_is_no_zip_of_pictures_is_explained(tmp_path):
     assert "there is nothing in it" in refused(zipped(path, {}))
     assert "none of them a picture" in refused(zipped(path, {"a.doc": b"x", "b/c.exe": b"x"}))
     assert "at most 3" in refused(zipped(path, {f"{n}.jpg": b"" for n in range(4)}), ZipLimits(files=3))
-    assert "deep" in refused(zipped(path, {f"{'d/' * 20}a.jpg": b""}))
+    assert "deep" in refused(zipped(path, {f"{'d/' * 70}a.jpg": b""}))
     whole = zipped(path, {"a.jpg": jpeg(), "b.jpg": jpeg()}).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     assert "part of one" in refused(path)
     path.write_bytes(whole[:60] + bytes(40) + whole[100:])
     assert "damaged" in refused(path)
+
+
+def test_deep_folders_are_unpacked_and_very_long_paths_refused(tmp_path):
+    deep = "/".join(f"folder{number}" for number in range(12))
+    path = zipped(tmp_path / "deep.zip", {f"{deep}/a.jpg": b"a", f"{deep}/further/b.jpg": b"b"})
+    unpack_pictures(path, "deep.zip", tmp_path / "out")
+    assert (tmp_path / "out" / "a.jpg").read_bytes() == b"a"
+    assert (tmp_path / "out" / "further" / "b.jpg").read_bytes() == b"b"
+    assert "long names" in refused(zipped(tmp_path / "long.zip", {f"{'d' * 90}/" * 20 + "a.jpg": b""}))
 
 
 def test_a_locked_zip_is_told(tmp_path):

@@ -13,11 +13,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import tiny_onnx
+from tiny_training import tiny_cyclegan
 from zorse import installation
 from zorse.cli import app, main
+from zorse.data.synthetic import synthesize
 from zorse.errors import ConfigError, ImageError
 from zorse.files.jobs import plan
+from zorse.loading import read_file_card
 from zorse.model import registry
+from zorse.system import extras
+from zorse.training.run import train
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -121,6 +126,41 @@ def test_json_and_a_picture_cannot_share_standard_output(mixed, model, zorse):
 
 
 # Names of the results ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_translates_with_the_generator_that_is_chosen(tmp_path, zorse, monkeypatch):
+    synthesize("blobs", tmp_path / "set", n=4, size=40, seed=0)
+    run = tmp_path / "run"
+    train(tiny_cyclegan("training.iterations=1"), tmp_path / "set", run)
+    files = {read_file_card(file).direction: file for file in (run / "generators").glob("*.safetensors")}
+    photo = save(tmp_path / "a.png", 120)
+    for direction, chosen in (("AtoB", []), ("AtoB", ["--direction", "AtoB"]), ("BtoA", ["--direction", "BtoA"])):
+        code, _, err = zorse("translate", photo, "-m", run, "-o", tmp_path / "run.png", *chosen)
+        assert code == 0
+        assert ("other generator" in err) == (not chosen)
+        assert read_file_card(files[direction]).task in err
+        zorse("translate", photo, "-m", files[direction], "-o", tmp_path / "file.png")
+        assert (tmp_path / "run.png").read_bytes() == (tmp_path / "file.png").read_bytes()
+    zorse("translate", photo, "-m", run)
+    assert (tmp_path / f"a_{read_file_card(files['AtoB']).name}.png").is_file()
+    code, _, err = zorse("translate", photo, "-m", run, "--checkpoint", "best")
+    assert code == 1
+    assert "none was kept" in err
+    monkeypatch.setattr(extras, "missing_modules", lambda *modules: ["torch"])
+    code, _, err = zorse("translate", photo, "-m", run)
+    assert code == 1
+    assert "pip install 'zorse[train]'" in err
+
+
+def test_a_direction_that_a_model_does_not_have(tmp_path, model, zorse):
+    photo = save(tmp_path / "a.png")
+    code, _, err = zorse("translate", photo, "-m", model, "--direction", "BtoA")
+    assert code == 1
+    assert "--direction BtoA was asked for" in err
+    (tmp_path / "empty").mkdir()
+    code, _, err = zorse("translate", photo, "-m", tmp_path / "empty")
+    assert code == 1
+    assert "holds no generators" in err
 
 
 def test_a_picture_goes_beside_its_input(tmp_path, model, zorse):

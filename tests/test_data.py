@@ -1,6 +1,7 @@
 """Where data sets are looked for, what samples hold, and what is said of a set that cannot be used."""
 
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,105 @@ def test_unpaired_layouts(tmp_path, a, b):
     assert len(dataset) == 2
     assert set(names_of(dataset, range(2))) == {"a.png"}
     assert set(names_of(dataset, range(2), "path_B")) == {"b.png", "b2.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("train_A", "train_B"),
+        ("train_label", "train_img"),
+        ("traina", "trainb"),
+        ("Train-A", "Train-B"),
+        ("TRAIN/a", "TRAIN/b"),
+        ("label/train", "img/train"),
+        ("gtFine/train", "leftImg8bit/train"),
+    ],
+)
+def test_folders_of_other_programs_names(tmp_path, a, b):
+    for folder, name in ((a, "a.png"), (b, "b.png")):
+        folder_of(tmp_path / folder, name)
+        folder_of(tmp_path / re.sub("train", "test", folder, flags=re.IGNORECASE), name)
+    for split in ("train", "test"):
+        dataset = open_dataset(UnpairedConfig(**PLAIN), tmp_path, split)
+        assert (len(dataset), names_of(dataset, [0]), names_of(dataset, [0], "path_B")) == (1, ["a.png"], ["b.png"])
+        assert split in dataset.sample(0)["path_A"].lower()
+
+
+def test_two_folders_that_could_both_be_meant(tmp_path):
+    for name in ("train_A", "train-a", "trainB"):
+        folder_of(tmp_path / name, "x.png")
+    message = fails(UnpairedConfig(), tmp_path)
+    assert "train-a, train_A could all be meant" in message
+    folder_of(tmp_path / "trainA", "exact.png")
+    assert names_of(open_dataset(UnpairedConfig(**PLAIN), tmp_path), [0]) == ["exact.png"]
+
+
+def test_two_folders_with_splits_are_never_trained_on_as_a_whole(tmp_path):
+    for root in (tmp_path / "city", tmp_path / "sides"):
+        for side in ("gtFine", "leftImg8bit") if root.name == "city" else ("A", "B"):
+            folder_of(root / side / "val", "x.png")
+        assert "split 'train'" in fails(UnpairedConfig(), root)
+        assert len(open_dataset(UnpairedConfig(**PLAIN), root, "test")) == 1
+
+
+def paths_of_pairs(dataset):
+    return {
+        tuple(Path(path).stem for path in (sample["path_A"], sample["path_B"]))
+        for sample in map(dataset.sample, range(len(dataset)))
+    }
+
+
+def test_pairs_match_without_an_ending_that_all_names_of_a_side_share(tmp_path):
+    scenes = ["aachen/aachen_000000_000019", "aachen/aachen_000001_000019", "ulm/ulm_000000_000019"]
+    folder_of(tmp_path / "trainA", *[f"{scene}_gtFine_color.png" for scene in scenes])
+    folder_of(tmp_path / "trainB", *[f"{scene}_leftImg8bit.png" for scene in scenes])
+    dataset = open_dataset(PairedConfig(**PLAIN), tmp_path)
+    names = [Path(scene).name for scene in scenes]
+    assert paths_of_pairs(dataset) == {(f"{name}_gtFine_color", f"{name}_leftImg8bit") for name in names}
+    (rule,) = dataset.remarks
+    assert "without '_gtFine_color' on side A and '_leftImg8bit' on side B" in rule
+
+
+@pytest.mark.parametrize(("a", "b"), [("{}_in", "{}"), ("{}", "{}.gt"), ("{}-photo", "{} map")])
+def test_an_ending_on_one_side_or_another(tmp_path, a, b):
+    folder_of(tmp_path / "trainA", *[f"{a.format(number)}.png" for number in ("1_x", "2_x")])
+    folder_of(tmp_path / "trainB", *[f"{b.format(number)}.png" for number in ("1_x", "2_x")])
+    assert paths_of_pairs(open_dataset(PairedConfig(**PLAIN), tmp_path)) == {
+        (a.format(number), b.format(number)) for number in ("1_x", "2_x")
+    }
+
+
+def test_equal_names_match_as_they_are(tmp_path):
+    folder_of(tmp_path / "trainA", "1_x.png", "2_x.png")
+    folder_of(tmp_path / "trainB", "1_x.png", "2_x_y.png")
+    assert "2_x" in fails(PairedConfig(), tmp_path)
+
+
+def test_endings_that_are_named_choose_among_several_files(tmp_path):
+    folder_of(tmp_path / "trainA", *[f"{n}_{kind}.png" for n in "12" for kind in ("color", "instanceIds")])
+    folder_of(tmp_path / "trainB", "1_photo.png", "2_photo.png", "notes_of_2.png")
+    message = fails(PairedConfig(), tmp_path)
+    assert "data.ending_a" in message
+    dataset = open_dataset(PairedConfig(ending_a="_color", ending_b="_photo", **PLAIN), tmp_path)
+    assert paths_of_pairs(dataset) == {("1_color", "1_photo"), ("2_color", "2_photo")}
+    said = " ".join(dataset.remarks)
+    assert "2 whose names do not end in '_color' (1_instanceIds.png, 2_instanceIds.png)" in said
+    assert "1 whose names do not end in '_photo' (notes_of_2.png)" in said
+    assert "names end in '_colour'" in fails(PairedConfig(ending_a="_colour"), tmp_path)
+
+
+def test_what_is_left_out_of_a_folder_is_named(tmp_path):
+    folder_of(tmp_path / "train", "a.png", "b.tga", "c.jp2", "d.ppm")
+    for name in ("layers.psd", "film.mp4", "list.csv"):
+        (tmp_path / "train" / name).write_bytes(b"x")
+    (tmp_path / "train" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    dataset = open_dataset(EdgesConfig(**PLAIN), tmp_path)
+    assert len(dataset) == 4
+    said = "\n".join(dataset.remarks)
+    assert "layers.psd): .psd is a picture in layers" in said
+    assert "film.mp4): .mp4 is a video" in said
+    assert "gone.png: the link leads nowhere" in said
+    assert "1 other file, neither pictures nor videos (1 .csv)" in said
 
 
 def test_unpaired_folders_named_in_the_config(tmp_path):
@@ -366,8 +466,8 @@ def test_an_unreadable_picture_is_named(tmp_path, content):
         assert str(file) in message
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 20)])
-def test_a_picture_too_small_or_too_long_is_named(tmp_path, size):
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 7)])
+def test_a_picture_too_small_is_named(tmp_path, size):
     folder_of(tmp_path / "train", "x.png", size=size)
     message = fails(EdgesConfig(**PLAIN), tmp_path, number=0)
     assert "x.png" in message
@@ -398,12 +498,146 @@ def test_ambiguous_stems_are_named(tmp_path):
     assert "x.jpg" in message
 
 
-def test_sides_of_different_size_are_named(tmp_path):
+def test_sides_of_different_shape_are_named_with_the_command_that_mends_them(tmp_path):
     folder_of(tmp_path / "trainA", "x.png", size=(40, 40))
-    folder_of(tmp_path / "trainB", "x.png", size=(40, 41))
+    folder_of(tmp_path / "trainB", "x.png", size=(40, 50))
     message = fails(PairedConfig(**PLAIN), tmp_path, number=0)
     assert "40 x 40" in message
-    assert "40 x 41" in message
+    assert "40 x 50" in message
+    assert f"zorse data pair {tmp_path / 'trainA'} {tmp_path / 'trainB'} OUT/train --crop" in message
+
+
+def test_sides_of_different_size_lie_on_each_other(tmp_path):
+    for side, factor in (("A", 1), ("B", 3)):
+        (tmp_path / f"train{side}").mkdir()
+        picture(1, (40, 40)).resize((40 * factor, 40 * factor)).save(tmp_path / f"train{side}" / "x.png")
+    dataset = open_dataset(PairedConfig(load_size=60, crop_size=32, scale=(0.7, 1.3)), tmp_path)
+    for sample in map(dataset.sample, range(8)):
+        difference = np.abs(sample["A"].astype(int) - sample["B"])
+        assert difference.mean() < 4  # sides cut at different places differ by 40 and more
+
+
+# Strips
+
+
+def strip(folder: Path, vertical=False) -> Path:
+    """64 x 1800 pixels whose red tells the place along the strip, green across."""
+    pixels = np.zeros((64, 1800, 3), np.uint8)
+    pixels[:, :, 0] = np.linspace(0, 255, 1800)
+    pixels[:, :, 1] = np.linspace(0, 255, 64)[:, None]
+    folder.mkdir(parents=True)
+    Image.fromarray(pixels.transpose(1, 0, 2) if vertical else pixels).save(folder / "strip.png")
+    return folder
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+def test_crops_come_from_all_along_a_strip(tmp_path, vertical):
+    for side in "AB":
+        strip(tmp_path / f"train{side}", vertical)
+        strip(tmp_path / f"test{side}", vertical)
+    config = {"load_size": 72, "crop_size": 64, "flip": False}
+    pairs = open_dataset(PairedConfig(**config), tmp_path)
+    samples = [pairs.sample(number) for number in range(40)]
+    assert all(np.array_equal(sample["A"], sample["B"]) for sample in samples)
+    places = np.array([sample["A"][:, :, 0].mean() for sample in samples])
+    assert places.min() < 50
+    assert places.max() > 200
+    unpaired = [open_dataset(UnpairedConfig(**config), tmp_path).sample(number) for number in range(10)]
+    assert not all(np.array_equal(sample["A"], sample["B"]) for sample in unpaired)
+    middle = open_dataset(UnpairedConfig(**config), tmp_path, "test").sample(0)["A"]
+    assert abs(middle[:, :, 0].mean() - 127.5) < 2
+
+
+def test_a_very_long_strip_is_never_resized_as_a_whole(tmp_path, monkeypatch):
+    import albumentations
+
+    folder_of(tmp_path / "train", "x.png", size=(40_000, 10))
+    seen = []
+    real = albumentations.SmallestMaxSize.apply
+
+    def apply(self, img, *args, **params):
+        seen.append(img.shape)
+        return real(self, img, *args, **params)
+
+    monkeypatch.setattr(albumentations.SmallestMaxSize, "apply", apply)
+    open_dataset(EdgesConfig(load_size=64, crop_size=64), tmp_path).sample(0)
+    assert [shape[:2] for shape in seen] == [(10, 80)]
+
+
+# Label maps
+
+
+LABEL_COLOURS = np.array([[0, 0, 0], [250, 10, 10], [20, 240, 30], [40, 50, 230]], np.uint8)
+
+
+def label_map(seed, side=48) -> Image.Image:
+    """A palette picture of four classes in patches whose sides are no multiples of each other's."""
+    classes = np.random.default_rng(seed).integers(0, 4, (side // 6, side // 6), np.uint8).repeat(6, 0).repeat(6, 1)
+    image = Image.fromarray(classes, "P")
+    image.putpalette(LABEL_COLOURS.ravel().tolist())
+    return image
+
+
+def labelled(root: Path, mode="P") -> Path:
+    """Photos in trainA, their label maps in trainB."""
+    for side in "AB":
+        (root / f"train{side}").mkdir(parents=True)
+    for number in range(3):
+        folder_of(root / "trainA", f"{number}.png", size=(48, 48))
+        label_map(number).convert(mode).save(root / "trainB" / f"{number}.png")
+    return root
+
+
+def colours_of(picture) -> set[tuple[int, ...]]:
+    return {tuple(map(int, colour)) for colour in np.unique(picture.reshape(-1, 3), axis=0)}
+
+
+CLASSES = {tuple(map(int, colour)) for colour in LABEL_COLOURS}
+
+
+@pytest.mark.parametrize("kind", [UnpairedConfig, PairedConfig])
+@pytest.mark.parametrize("in_memory", [False, True])
+@pytest.mark.parametrize("size", [30, 80])
+def test_palette_files_get_no_colours_that_the_map_does_not_have(tmp_path, kind, in_memory, size):
+    labelled(tmp_path)
+    config = kind(load_size=size, crop_size=size - 8, scale=(0.9, 1.2))
+    dataset = open_dataset(config, tmp_path, in_memory=in_memory)
+    for sample in map(dataset.sample, range(6)):
+        assert colours_of(sample["B"]) <= CLASSES
+        assert len(colours_of(sample["A"])) > 64
+    assert any("label maps" in remark for remark in dataset.remarks)
+    smooth = open_dataset(config.model_copy(update={"nearest": "neither"}), tmp_path)
+    assert not colours_of(smooth.sample(0)["B"]) <= CLASSES
+    assert not any("label maps" in remark for remark in smooth.remarks)
+
+
+def test_pictures_of_few_colours_are_label_maps_where_the_user_says_so(tmp_path):
+    labelled(tmp_path, "RGB")
+    for nearest, is_kept in (("auto", False), ("A", False), ("B", True), ("both", True)):
+        config = PairedConfig(load_size=80, crop_size=64, nearest=nearest)
+        sample = open_dataset(config, tmp_path).sample(0)
+        assert (colours_of(sample["B"]) <= CLASSES) == is_kept, nearest
+        turned = open_dataset(config.model_copy(update={"direction": "BtoA"}), tmp_path).sample(0)
+        assert np.array_equal(turned["A"], sample["B"])  # sides are those of the files
+
+
+def test_a_label_map_lies_on_its_photo(tmp_path):
+    labelled(tmp_path)
+    label_map(0).convert("RGB").save(tmp_path / "trainA" / "0.png")
+    dataset = open_dataset(PairedConfig(load_size=96, crop_size=64, scale=(0.8, 1.2)), tmp_path)
+    for number in range(12):
+        sample = dataset.sample(number)
+        if sample["path_A"].endswith("0.png"):
+            away = np.abs(sample["A"].astype(int) - sample["B"]).max(axis=2) > 60
+            assert away.mean() < 0.2  # but for the seams of the patches; half of all pixels if shifted by a patch
+
+
+def test_a_palette_of_many_colours_is_a_photo(tmp_path):
+    for side in "AB":
+        folder_of(tmp_path / f"train{side}", "x.png", size=(200, 200))
+        file = tmp_path / f"train{side}" / "x.png"
+        Image.open(file).quantize(256).save(file)
+    assert not any("label maps" in line for line in open_dataset(UnpairedConfig(), tmp_path).remarks)
 
 
 # Configuration

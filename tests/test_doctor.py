@@ -116,13 +116,13 @@ def test_files_that_cannot_be_read(unpaired):
 
 def test_shapes_that_training_refuses_or_blurs(unpaired):
     save(scene(80, 6), unpaired / "trainA" / "tiny.png")
-    save(scene(81).resize((160, 16)), unpaired / "trainA" / "ribbon.png")
+    save(scene(81).resize((1600, 64)), unpaired / "trainA" / "ribbon.png")
     save(scene(82, 32), unpaired / "trainB" / "small.png")
     save(scene(83).resize((240, 70)), unpaired / "trainB" / "panorama.png")
     findings = found(unpaired, UNPAIRED)
-    assert files(findings.pop(Check.UNUSABLE_SHAPE)) == [{"trainA/ribbon.png"}, {"trainA/tiny.png"}]
+    assert files(findings.pop(Check.UNUSABLE_SHAPE)) == [{"trainA/tiny.png"}]
     assert files(findings.pop(Check.SMALL)) == [{"trainB/small.png"}]
-    assert files(findings.pop(Check.ELONGATED)) == [{"trainB/panorama.png"}]
+    assert files(findings.pop(Check.ELONGATED)) == [{"trainA/ribbon.png"}, {"trainB/panorama.png"}]
     assert findings == {}
 
 
@@ -240,11 +240,15 @@ def test_two_folders_that_do_not_match(two_folders):
     (two_folders / "A" / "01.png").unlink()
     save(scene(1), two_folders / "A" / "lonely.png")
     save(scene(2), two_folders / "B" / "02.png")
-    save(Image.open(two_folders / "A" / "03.png").resize((80, 80)), two_folders / "A" / "03.png")
+    save(Image.open(two_folders / "A" / "03.png").resize((80, 64)), two_folders / "A" / "03.png")
+    save(Image.open(two_folders / "A" / "04.png").resize((80, 80)), two_folders / "A" / "04.png")
     findings = found(two_folders, PAIRED)
     assert files(findings.pop(Check.UNMATCHED)) == [{"A/lonely.png"}, {"B/01.jpg"}]
     assert files(findings.pop(Check.AMBIGUOUS_NAME)) == [{"B/02.jpg", "B/02.png"}]
-    assert files(findings.pop(Check.UNEQUAL_SIDES)) == [{"A/03.png", "B/03.jpg"}]
+    assert files(findings.pop(Check.RESIZED_SIDES)) == [{"A/04.png", "B/04.jpg"}]
+    unequal = findings.pop(Check.UNEQUAL_SIDES)
+    assert files(unequal) == [{"A/03.png", "B/03.jpg"}]
+    assert f"zorse data pair {two_folders / 'A'} {two_folders / 'B'} OUT/train --crop" in unequal.remedy
     assert findings == {}
 
 
@@ -338,6 +342,74 @@ def test_odd_files_are_noted(unpaired):
     assert all(findings[check].severity is Severity.NOTE and len(findings[check].items) == 1 for check in expected)
 
 
+def test_class_numbers_and_12_bits_are_nearly_black(unpaired):
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 14), ("test", 4)):
+        for number in range(n):
+            numbers = rng.integers(0, 19, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
+            save(numbers, unpaired / f"{split}A" / f"{number:02}.png")
+            levels = np.asarray(scene(number).convert("L"), np.uint16) * 16
+            save(Image.fromarray(levels), unpaired / f"{split}B" / f"{number:02}.png")
+    findings = [finding for finding in diagnose(unpaired, UNPAIRED).findings if finding.check is Check.DARK]
+    classes, deep = findings
+    assert "levels up to 18 of 255" in classes.title
+    assert f"zorse data levels {unpaired / 'trainA'} OUT --classes" in classes.remedy
+    assert "12 bits in files of 16" in deep.title
+    assert f"zorse data levels {unpaired / 'trainB'} OUT --range 0 4095" in deep.remedy
+    assert all(finding.severity is Severity.WARNING and len(finding.items) == 18 for finding in findings)
+    assert Check.DEEP not in found(unpaired, UNPAIRED)  # of which it would say that nothing changes
+
+
+def test_a_few_dark_pictures_are_no_way_of_storing(unpaired):
+    for number in range(3):
+        save(np.asarray(scene(number)) // 5, unpaired / "trainA" / f"{number:02}.png")
+    assert Check.DARK not in found(unpaired, UNPAIRED)
+
+
+def test_label_maps_are_told_of(two_folders):
+    for number, path in enumerate((two_folders / "A").iterdir()):
+        save(scene(number).quantize(8), path)
+    finding = found(two_folders, PAIRED)[Check.LABEL_MAPS]
+    assert "side A" in finding.title
+    assert "nearest pixel" in finding.effect
+    finding = found(two_folders, PAIRED.model_copy(update={"nearest": "neither"}))[Check.LABEL_MAPS]
+    assert "--set data.nearest=A" in finding.remedy
+
+
+def test_a_test_set_that_cannot_be_used_is_not_missing(unpaired):
+    for path in (unpaired / "testA").iterdir():
+        path.write_bytes(b"no picture")
+    (finding,) = (f for f in diagnose(unpaired, UNPAIRED).findings if f.check is Check.NO_TEST)
+    assert "cannot be used" in finding.title
+    assert "testA" in finding.effect
+
+
+def test_strips_are_tested_with(tmp_path):
+    for folder, first in (("trainA", 0), ("trainB", 100), ("testA", 200), ("testB", 300)):
+        for number in range(3):
+            save(scene(first + number).resize((1800, 64)), tmp_path / folder / f"{number}.png")
+    findings = {finding.check: finding for finding in diagnose(tmp_path, UNPAIRED).findings}
+    assert Check.NO_TEST not in findings
+    assert all(finding.severity is not Severity.ERROR for finding in findings.values())
+
+
+def test_how_pairs_were_matched_and_what_was_left_out_is_said(zorse, two_folders):
+    for path in (two_folders / "A").iterdir():
+        path.rename(path.with_stem(f"{path.stem}_gtFine_color"))
+    (two_folders / "A").rename(two_folders / "train_label")
+    (two_folders / "B").rename(two_folders / "train_img")
+    save(scene(1), two_folders / "train_inst" / "00.png")
+    (two_folders / "train_img" / "layers.psd").write_bytes(b"8BPS")
+    code, out, _ = zorse("data", "check", two_folders, "--crop", SIZE)
+    assert code == 0
+    assert "matched by file name without its extension and without '_gtFine_color' on side A" in out
+    assert "train_inst  (it is named after no split and side of the set)" in out
+    assert "layers.psd  (.psd is a picture in layers" in out
+    code, out, _ = zorse("data", "check", two_folders, "--kind", "paired", "--ending-a", "_color", "--crop", SIZE)
+    assert code == 1
+    assert "without a counterpart" in out
+
+
 CURED = (
     {Check.UNREADABLE, Check.UNUSABLE_SHAPE, Check.NOT_A_PAIR, Check.UNEQUAL_SIDES, Check.UNMATCHED}
     | {Check.AMBIGUOUS_NAME, Check.CONSTANT, Check.LEAK, Check.COPIES, Check.SWAPPED}
@@ -406,7 +478,7 @@ def test_the_clean_copy_of_pairs_in_two_folders(two_folders, tmp_path):
         save(left, b / f"{stem}.jpg", quality=92)
     (b / "10.jpg").write_bytes(b"")
     (b / "11.jpg").unlink()
-    save(scene(3, 80), a / "12.png")
+    save(scene(3, 80).resize((80, 60)), a / "12.png")
     changes = {change.file: change for change in repair(diagnose(two_folders, PAIRED), tmp_path / "clean")}
     gone = {file for file, change in changes.items() if change.deed is Deed.LEFT_OUT}
     assert gone == {"A/10.png", "B/10.jpg", "A/11.png", "A/12.png", "B/12.jpg"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zorse.errors import MissingExtraError
-from zorse.system.extras import FOR_FIGURES, MODULES, is_installed, require
+from zorse.system.extras import FOR_FIGURES, FOR_HEIC, MODULES, is_installed, require
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
@@ -17,7 +17,11 @@ def test_each_part_needs_what_is_installed_for_it(extra):
     extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
     requirements = extras[extra] if extra != "export" else [*extras["train"], *extras["export"][1:]]
     packages = {re.split(r"[\[<>=!]", requirement)[0].replace("-", "_") for requirement in requirements}
-    wanted = {*MODULES[extra], *(FOR_FIGURES if extra in ("train", "export") else ())}
+    wanted = {
+        *MODULES[extra],
+        *(FOR_FIGURES if extra in ("train", "export") else ()),
+        *(FOR_HEIC if extra == "app" else ()),
+    }
     assert packages == wanted
 
 

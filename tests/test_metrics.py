@@ -229,12 +229,14 @@ def test_paired_set_of_ab_files_goes_both_ways(tmp_path):
             np.testing.assert_array_equal(example.truth, pair[:, truth])
 
 
-def test_paired_set_of_two_folders_refuses_sides_of_different_size(tmp_path):
-    write_all(tmp_path / "testA", [*drawn(brown_blobs, 1), *drawn(brown_blobs, 1, size=40)])
+@pytest.mark.parametrize(("direction", "side"), [("AtoB", 40), ("BtoA", 48)])
+def test_paired_set_of_two_folders_has_the_size_of_what_is_translated(tmp_path, direction, side):
+    write_all(tmp_path / "testA", [*drawn(brown_blobs, 1, size=40), drawn(brown_blobs, 1, size=40)[0][:30]])
     write_all(tmp_path / "testB", drawn(striped_blobs, 2))
-    examples = paired_set(tmp_path, "AtoB").examples()
-    assert next(examples).truth.shape == (48, 48, 3)
-    with pytest.raises(DatasetError, match=r"testA/1\.png is 40 x 40"):
+    examples = paired_set(tmp_path, direction).examples()
+    first = next(examples)
+    assert first.source.shape == first.truth.shape == (side, side, 3)
+    with pytest.raises(DatasetError, match=r"testA/1\.png is 40 x 30 .*--crop"):
         next(examples)
 
 

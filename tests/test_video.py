@@ -246,13 +246,29 @@ def test_turned_videos_stay_turned_and_the_network_sees_them_upright(tmp_path, n
     assert difference(255 - pixels_of(source)[0], pixels_of(tmp_path / f"out{suffix}")[0]) < 12
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
-def test_odd_sizes_are_kept(tmp_path, negative, suffix):
+def test_odd_sizes_are_kept_as_vp9(tmp_path, negative):
     source = clip(tmp_path / "in.webm", [picture(37, 51)] * 2, encoder="libvpx-vp9", sound=None)
-    negative.video(source, tmp_path / f"out{suffix}", size="keep")
-    (after, *_) = pixels_of(tmp_path / f"out{suffix}")
+    negative.video(source, tmp_path / "out.webm", size="keep")
+    (after, *_) = pixels_of(tmp_path / "out.webm")
     assert after.shape == (37, 51, 3)
     assert difference(255 - pixels_of(source)[0], after) < 4
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv"])
+@pytest.mark.parametrize("source", ["video", "gif"])
+def test_odd_sizes_become_what_phones_play(tmp_path, zorse, suffix, source):
+    frames = [picture(37, 51, seed) for seed in range(2)]
+    if source == "gif":
+        file = tmp_path / "in.gif"
+        first, *others = (Image.fromarray(frame) for frame in frames)
+        first.save(file, save_all=True, append_images=others)
+    else:
+        file = clip(tmp_path / "in.webm", frames, encoder="libvpx-vp9", sound=None)
+    out = tmp_path / f"out{suffix}"
+    code, _, said = zorse("translate", file, "-m", tiny_onnx.write(tmp_path / "neg.onnx"), "-o", out, "--size", "keep")
+    assert code == 0
+    assert {(frame.format.name, frame.width, frame.height) for frame in frames_of(out)} == {("yuv420p", 52, 38)}
+    assert "51x37 became 52x38" in said
 
 
 def test_ten_bits_stay_ten_bits(tmp_path, negative):

@@ -22,7 +22,9 @@ from zorse_app import texts
 _CHUNK = 2**20
 _LONGEST_PART = 100
 """Characters of a file's or a folder's name; file systems take 255 bytes."""
-_DEEPEST = 8
+_DEEPEST = 64
+_LONGEST_PATH = 1000
+"""Bytes of a path below the folder; systems take 4096 for all of it."""
 _ENCRYPTED = 0x1
 # What Python's zipfile raises for a damaged file, a kind of zip that it does not know, or a wrong checksum.
 _DAMAGES = (
@@ -197,7 +199,7 @@ def _check_name(name: str, called: str) -> None:
     path = PurePosixPath(_slashed(name))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
         raise ArchiveError(texts.ZIP_LEADS_OUT.format(name=called, entry=_short(name)))
-    if len(path.parts) > _DEEPEST:
+    if len(path.parts) > _DEEPEST or len(name.encode("utf-8", "surrogatepass")) > _LONGEST_PATH:
         raise ArchiveError(texts.ZIP_TOO_DEEP.format(name=called, limit=_DEEPEST))
 
 

@@ -225,12 +225,13 @@ TRAIN_LEFT_ASIDE = "{n} other files in what you sent were left aside ({names})."
 
 TRAIN_FINDINGS: dict[str, tuple[str, str]] = {
     "unreadable": ("Training would stop at them.", "They are damaged or no pictures. They can be left out for you."),
-    "unusable_shape": ("They are tiny, or long and thin as a ribbon.", "They can be left out for you."),
+    "unusable_shape": ("They are tiny.", "They can be left out for you."),
     "not_a_pair": ("A pair is one picture with two halves of the same size.", "They can be left out for you."),
     "unequal_sides": (
         "What belongs together must lie in the same place.",
-        "Make both sides the same size, or have these left out.",
+        "Make both sides the same shape, or have these left out.",
     ),
+    "resized_sides": ("The smaller side is enlarged while training.", "Nothing has to be done."),
     "unmatched": (
         "Pairs are found by their names, which must be the same on both sides.",
         "Rename them, or have them left out. If they are no pairs at all, choose 'Two kinds of pictures' above.",
@@ -269,6 +270,14 @@ TRAIN_FINDINGS: dict[str, tuple[str, str]] = {
     "alike": (
         "Both kinds look much the same to a simple program.",
         "Look whether the right pictures are in each field. If they differ in shape alone, go on.",
+    ),
+    "dark": (
+        "Zorse takes what is stored in them for brightness, and hardly tells it from black.",
+        "Make them visible first, on the command line: zorse data levels.",
+    ),
+    "label_maps": (
+        "They have few colours, as maps do whose colours stand for classes.",
+        "Nothing has to be done for files with a palette: their colours are kept.",
     ),
     "small": ("They have to be enlarged, and their blur is learned with them.", "Use larger ones if you have them."),
     "elongated": ("Only a square of them is seen at a time.", "Cut them to what matters."),
@@ -619,7 +628,9 @@ ZIP_LEADS_OUT = (
     "{name} holds a file called {entry!r}, which would be written outside of its own folder. Zips made by usual "
     "programs have no such names; make it again from a plain folder of pictures."
 )
-ZIP_TOO_DEEP = "{name} has folders in folders, more than {limit} deep. Zip the pictures' own folder."
+ZIP_TOO_DEEP = (
+    "{name} has folders in folders, more than {limit} deep, or with very long names. Zip the pictures' own folder."
+)
 
 # A visitor's own model
 

@@ -6,13 +6,12 @@ from torch import nn
 
 from zorse.backends.torch.onnx_weights import load_onnx_generator
 from zorse.backends.torch.safetensors_file import load_generator
-from zorse.errors import WeightsError
 from zorse.files.names import plain_name
 from zorse.loading import check_direction, locate, read_file_card
 from zorse.model.card import Direction, ModelCard
 from zorse.model.registry import OFFICIAL
 from zorse.training.config import TrainConfig, read_config
-from zorse.training.files import Checkpoint, RunFolder, check_of_run, names_a_folder
+from zorse.training.files import Checkpoint, RunFolder, check_of_run, generator_of_run, names_a_folder
 
 
 def find_generator(source: Path, direction: Direction | None = None, checkpoint: Checkpoint = "last") -> Path:
@@ -34,14 +33,7 @@ def find_generator(source: Path, direction: Direction | None = None, checkpoint:
         if direction is not None:
             check_direction(file, read_file_card(file), direction)
         return file
-    files = {read_file_card(file).direction: file for file in RunFolder(source).generator_files(checkpoint)}
-    wanted = direction or ("AtoB" if "AtoB" in files else "BtoA")
-    if wanted not in files:
-        raise WeightsError(
-            f"The training run {source} has no generator for {wanted}, only for {next(iter(files))}. Leave --direction "
-            "out, or train with cyclegan, which learns both."
-        )
-    return files[wanted]
+    return generator_of_run(source, direction, checkpoint)
 
 
 def run_config(source: Path) -> TrainConfig | None:

@@ -20,6 +20,15 @@ data_app = typer.Typer(name="data", help="Make data sets for training, and check
 app.add_typer(data_app)
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.", show_default=False)]
+EndingA = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENDING",
+        help="What does not count at the end of A's file names, before the extension; others are left out.",
+        show_default="what all share, if no two names are equal",
+    ),
+]
+EndingB = Annotated[str | None, typer.Option(metavar="ENDING", help="Likewise for B.", show_default="likewise")]
 FileTypeOption = Annotated[Literal["jpg", "png"], typer.Option("--format", help="Of the files written.")]
 
 
@@ -53,7 +62,7 @@ def edges(
     """
     from zorse.data.prepare import edge_tasks
 
-    _run(edge_tasks(photos, out, size, method, detail, file_type), out, "pairs")
+    _run(edge_tasks(photos, out, size, method, detail, file_type), out, "pairs", photos)
 
 
 @data_app.command()
@@ -71,7 +80,7 @@ def cutout(
     """
     from zorse.data.prepare import cutout_tasks
 
-    _run(cutout_tasks(photos, out, size, square, file_type), out, "pictures")
+    _run(cutout_tasks(photos, out, size, square, file_type), out, "pictures", photos)
 
 
 @data_app.command()
@@ -79,7 +88,19 @@ def pair(
     folder_a: Annotated[Path, typer.Argument(metavar="DIR_A", help="Left sides.", show_default=False)],
     folder_b: Annotated[Path, typer.Argument(metavar="DIR_B", help="Right sides.", show_default=False)],
     out: Out,
-    file_type: FileTypeOption = "jpg",
+    file_type: Annotated[
+        Literal["auto", "jpg", "png"],
+        typer.Option("--format", help="Of the files written. auto: png where a side holds label maps, else jpg."),
+    ] = "auto",
+    ending_a: EndingA = None,
+    ending_b: EndingB = None,
+    nearest: Annotated[
+        Literal["auto", "neither", "A", "B", "both"],
+        typer.Option(help="Sides of label maps, whose colours are kept. auto: sides with up to 64 colours."),
+    ] = "auto",
+    crop: Annotated[
+        bool, typer.Option("--crop", help="Cut the wider of two sides to the shape of the other, around its middle.")
+    ] = False,
 ) -> None:
     """Put pictures of the same name side by side for pix2pix. B is resized to the size of A.
 
@@ -87,7 +108,34 @@ def pair(
     """
     from zorse.data.prepare import pair_tasks
 
-    _run(pair_tasks(folder_a, folder_b, out, file_type), out, "pairs")
+    tasks = pair_tasks(
+        folder_a, folder_b, out, file_type, ending_a=ending_a, ending_b=ending_b, nearest=nearest, crop=crop
+    )
+    _run(tasks, out, "pairs", folder_a, folder_b)
+
+
+@data_app.command()
+def levels(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Pictures, subfolders included.", show_default=False)],
+    out: Out,
+    classes: Annotated[
+        bool, typer.Option("--classes", help="Grey levels are class numbers: give each class a colour.")
+    ] = False,
+    levels: Annotated[
+        tuple[int, int] | None,
+        typer.Option("--range", metavar="LOW HIGH", help="Levels that become black and white.", show_default=False),
+    ] = None,
+) -> None:
+    """Make visible what is stored in the lowest levels: class numbers, or 12 bits in files of 16. OUT mirrors DIR.
+
+    For example '--range 0 4095' for 12 bits. PNGs are written: with palettes for classes, else with 8 bits. Pictures
+    to translate later need the same as those for training.
+    """
+    from zorse.data.prepare import class_tasks, range_tasks
+
+    if classes == (levels is not None):
+        raise typer.BadParameter("Give either --classes or --range LOW HIGH.")
+    _run(class_tasks(folder, out) if levels is None else range_tasks(folder, out, *levels), out, "pictures", folder)
 
 
 @data_app.command()
@@ -101,6 +149,12 @@ def check(
         Path | None, typer.Option(metavar="OUT", help="Write a clean copy to this new folder.", show_default=False)
     ] = None,
     crop: Annotated[int, typer.Option(min=16, help="Side of the crops to train on, in pixels.")] = 256,
+    ending_a: EndingA = None,
+    ending_b: EndingB = None,
+    nearest: Annotated[
+        Literal["auto", "neither", "A", "B", "both"],
+        typer.Option(help="Sides of label maps, as data.nearest in training. auto: sides of palette files."),
+    ] = "auto",
     everything: Annotated[bool, typer.Option("--all", help="List all files, not only some.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -120,8 +174,13 @@ def check(
     console, errors = Console(), Console(stderr=True)
     if fix is not None:
         check_out(folder, fix)
+    config = _config(folder, kind, crop)
+    if config.kind == "paired":
+        config = config.model_copy(update={"ending_a": ending_a, "ending_b": ending_b})
+    if config.kind != "edges":
+        config = config.model_copy(update={"nearest": nearest})
     with progress(errors, "Checking") as on_file:
-        diagnosis = diagnose(folder, _config(folder, kind, crop), on_file)
+        diagnosis = diagnose(folder, config, on_file)
     if not as_json:
         show(diagnosis, console, most=None if everything else 4)
     changes: list[Change] = []
@@ -166,9 +225,14 @@ def _show_changes(console: Console, changes: "list[Change]", out: Path, most: in
     console.print(f"Clean copy in {out}: {counts}. {CHANGES_FILE} there lists every file.")
 
 
-def _run(tasks: "list[Task]", out: Path, what: str) -> None:
-    """Runs all tasks; what fails is reported and skipped, and makes the exit code 1."""
+def _run(tasks: "list[Task]", out: Path, what: str, *folders: Path) -> None:
+    """Runs all tasks; what fails is reported and skipped, and makes the exit code 1. What the folders hold besides
+    pictures is named."""
+    from zorse.data.layout import left_out_of
+
     console = Console(stderr=True)
+    for line in (line for folder in folders for line in left_out_of(folder)):
+        console.print(line, style="yellow")
     skipped = 0
     for task in track(tasks, what.capitalize(), console=console, disable=not console.is_terminal, transient=True):
         try:

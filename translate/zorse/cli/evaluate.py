@@ -265,6 +265,8 @@ def _measured(
         f"{translator.card.task}: {pictures.n_examples} pictures of {pictures.source_name} against "
         f"{pictures.n_targets} of {pictures.target_name}, {translator.provider}",
     )
+    for remark in pictures.remarks:
+        console.print(remark, style="dim", markup=False)
     shown = shown_numbers(pictures.n_examples)
     examples: list[list[Picture]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from zorse.files.jobs import Job, Plan
     from zorse.files.translate import Outcome
     from zorse.imaging.video.progress import VideoProgress
+    from zorse.model.card import Direction
     from zorse.runtime.streamed.execute import Progress
+    from zorse.training.files import Checkpoint
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -39,8 +41,21 @@ def translate(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", metavar="MODEL", help="A shipped model's name or a model file.")
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="A shipped model's name, a model file, or the folder of a run."
+        ),
     ] = None,
+    direction: Annotated[
+        Literal["AtoB", "BtoA"] | None,
+        typer.Option(
+            help="Which generator of a run with two translates. A single model has one direction.",
+            show_default="AtoB where a run has both",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Literal["last", "best"], typer.Option(help="Which checkpoint of a run: the newest, or the best by KID.")
+    ] = "last",
     size: Annotated[
         str,
         typer.Option(
@@ -142,15 +157,16 @@ def translate(
     wanted_size = parse_size(size)
     memory = None if max_memory is None else parse_amount(max_memory)
     name = model or _only_model()
+    file, title, remark = _model_file(name, direction, checkpoint)
     selection = Selection(only=tuple(only or ()), skip=tuple(skip or ()), copy_others=copy_others)
-    planned = plan_all(inputs, out, Path(name).stem, selection)
+    planned = plan_all(inputs, out, title, selection)
     jobs = planned.jobs
     if as_json and any(job.target == STANDARD for job in jobs):
         raise typer.BadParameter("--json writes to standard output, where the picture goes. Name a file with -o.")
     n_workers, share = share_cores(max(len(jobs), 1), workers, wanted_size)
     if memory is not None:  # goes furthest where one network runs at a time
         share = None
-    translator = load(name, device, threads or share, arena)
+    translator = load(file, device, threads or share, arena)
     console = Console(stderr=True)
     written = _JsonLines() if as_json else None
     bar = _bar(console)
@@ -167,6 +183,8 @@ def translate(
         frame_report=_FrameReport(console, bar, alone=len(jobs) == 1),
     )
     console.print(f"{translator.card.task}: {name} on {translator.provider}")
+    if remark:
+        console.print(remark)
     work = partial(translator.translate, size=wanted_size, strength=strength, tiling=tiling)
     counts = _Counts(skipped=len(planned.left_out))
     with stopping_cleanly():
@@ -184,6 +202,25 @@ def translate(
         written.end(counts, planned)
     if counts.failed or any(file.is_named or file.is_folder for file in planned.left_out):
         raise typer.Exit(1)
+
+
+def _model_file(model: str, direction: "Direction | None", checkpoint: "Checkpoint") -> tuple[str | Path, str, str]:
+    """What to load for a model, its name for the names of the results, and what there is to say of the choice: of a run
+    one of its generators is taken."""
+    from zorse.files.names import plain_name
+    from zorse.loading import check_direction, locate, read_file_card
+    from zorse.training.files import check_of_run, generator_of_run, names_a_folder
+
+    if not names_a_folder(model):
+        check_of_run(model, checkpoint)
+        if direction is not None:
+            file = locate(model)
+            check_direction(model, read_file_card(file), direction)
+        return model, Path(model).stem, ""
+    file = generator_of_run(Path(model), direction, checkpoint)
+    others = [read_file_card(other).task for other in file.parent.glob("*.safetensors") if other != file]
+    remark = f"The run's other generator ({', '.join(others)}): --direction BtoA." if others and not direction else ""
+    return file, plain_name(read_file_card(file).name), remark
 
 
 def _only_model() -> str:

@@ -12,6 +12,9 @@ from zorse.system.import_paths import ImportPath
 Suffix = Annotated[str, Field(pattern=r"^\.\w+$"), AfterValidator(str.lower)]
 """End of a file's name, with its dot."""
 
+Nearest = Literal["auto", "neither", "A", "B", "both"]
+"""Sides whose pictures are label maps."""
+
 
 class Stage(Frozen):
     """Crops of another size, from a certain moment of the run on."""
@@ -108,6 +111,10 @@ class UnpairedConfig(Crops):
     """Folder of domain A, relative to the data folder or absolute, if none of the usual names."""
     folder_b: str | None = None
     """Folder of domain B, likewise."""
+    nearest: Nearest = "auto"
+    """Sides of label maps: their pixels take the colour of the nearest one when they are resized, so that no colour
+    appears that the map does not have. auto: sides of palette files with up to 64 colours. Sides are those of the
+    files."""
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
@@ -131,6 +138,10 @@ class PairedConfig(Crops):
     without it are left out. Without either: endings that all names of a side share, if no two names are equal."""
     ending_b: str | None = None
     """Likewise of B's."""
+    nearest: Nearest = "auto"
+    """Sides of label maps: their pixels take the colour of the nearest one when they are resized, so that no colour
+    appears that the map does not have. auto: sides of palette files with up to 64 colours. Sides are those of the
+    files, whatever the direction is."""
 
 
 class EdgesConfig(Crops):

@@ -1,6 +1,6 @@
 """The kinds of data sets: unpaired pictures, pairs, and photos with the lines found in them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,8 @@ import numpy as np
 from zorse.data.ab import check_sides, split_ab
 from zorse.data.chance import Chance, Purpose
 from zorse.data.config import EdgesConfig, PairedConfig, UnpairedConfig
-from zorse.data.decode import Picture, Read, decode, kept_in_memory
+from zorse.data.decode import Picture, Read, decode, kept_in_memory, resized
+from zorse.data.labels import LabelSides, label_sides
 from zorse.data.layout import find_pairs, find_photos, find_two_folders, left_out_of, list_pictures
 from zorse.data.pairing import Endings, left_out_of_side, match
 from zorse.data.sample import Sample
@@ -24,7 +25,9 @@ class Unpaired:
         folder_a, folder_b = find_two_folders(config, root, split)
         self._folders = (folder_a, folder_b)
         self._paths_a, self._paths_b = list_pictures(folder_a), list_pictures(folder_b)
-        self._read = _reader([*self._paths_a, *self._paths_b], config.load_sizes[-1], in_memory)
+        self._labels = label_sides(config.nearest, self._paths_a, self._paths_b)
+        label_maps = _label_maps(self._labels, self._paths_a, self._paths_b)
+        self._read = _reader([*self._paths_a, *self._paths_b], config.load_sizes[-1], in_memory, label_maps)
         self._chance = Chance(seed, shuffle=split == "train")
         self._cropper = Cropper(config, augment=split == "train")
 
@@ -40,14 +43,15 @@ class Unpaired:
     def remarks(self) -> list[str]:
         """Both folders, and what was left out of them."""
         a, b = self._folders
-        return [f"A is {a}, B is {b}.", *left_out_of(a), *left_out_of(b)]
+        return [f"A is {a}, B is {b}.", *_said(self._labels), *left_out_of(a), *left_out_of(b)]
 
     def sample(self, number: int) -> Sample:
         """Pictures that have nothing to do with each other."""
         path_a = self._paths_a[self._chance.index(Purpose.ORDER_A, number, len(self._paths_a))]
         path_b = self._paths_b[self._chance.index(Purpose.ORDER_B, number, len(self._paths_b))]
-        real_a = self._cropper.one(self._read(path_a), self._chance.rng(Purpose.CROP_A, number))
-        real_b = self._cropper.one(self._read(path_b), self._chance.rng(Purpose.CROP_B, number))
+        rng_a, rng_b = self._chance.rng(Purpose.CROP_A, number), self._chance.rng(Purpose.CROP_B, number)
+        real_a = self._cropper.one(self._read(path_a), rng_a, is_label_map=self._labels.a)
+        real_b = self._cropper.one(self._read(path_b), rng_b, is_label_map=self._labels.b)
         return Sample(A=real_a, B=real_b, path_A=str(path_a), path_B=str(path_b))
 
 
@@ -62,10 +66,13 @@ class Paired:
             self._sources, self._endings = match(*self._place, config.ending_a, config.ending_b)
         else:
             self._sources = list_pictures(self._place)
-        self._read = _reader(*_files(self._sources, config), in_memory)
+        files_a, files_b, largest = _files(self._sources, config)
+        self._labels = label_sides(config.nearest, files_a, files_b)
+        label_maps = _label_maps(self._labels, files_a, files_b)
+        self._read = _reader([*files_a, *files_b], largest, in_memory, label_maps)
         self._swap = config.direction == "BtoA"
         self._chance = Chance(seed, shuffle=split == "train")
-        self._cropper = Cropper(config, augment=split == "train")
+        self._cropper = Cropper(config, split == "train", self._labels)
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -79,10 +86,11 @@ class Paired:
     def remarks(self) -> list[str]:
         """How the sides were matched, and what was left out."""
         if not isinstance(self._place, tuple):
-            return left_out_of(self._place)
+            return [*_said(self._labels), *left_out_of(self._place)]
         a, b = self._place
         return [
             f"A is {a}, B is {b}, matched by {self._endings.rule}.",
+            *_said(self._labels),
             *(line for side in zip(self._place, self._endings, strict=True) for line in left_out_of_side(*side)),
         ]
 
@@ -102,7 +110,11 @@ class Paired:
     def _two_files(self, path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
         left, right = self._read(path_a), self._read(path_b)
         check_sides(left, right, path_a, path_b)
-        return left, right
+        height, width = max(left.shape[:2], right.shape[:2])  # the larger size, so that nothing is lost before the crop
+        return (
+            resized(left, height, width, is_label_map=self._labels.a),
+            resized(right, height, width, is_label_map=self._labels.b),
+        )
 
 
 class Edges:
@@ -148,13 +160,25 @@ class Edges:
         return with_strokes(lines, strokes)
 
 
-def _files(sources: Sequence[Path | tuple[Path, Path]], config: PairedConfig) -> tuple[list[Path], int | None]:
-    """All files of pairs, and the short side that is wanted of them."""
+def _files(
+    sources: Sequence[Path | tuple[Path, Path]], config: PairedConfig
+) -> tuple[list[Path], list[Path], int | None]:
+    """The files of side A and of side B, and the short side that is wanted of them."""
     if all(isinstance(source, tuple) for source in sources):
-        return [path for source in sources if isinstance(source, tuple) for path in source], config.load_sizes[-1]
+        files_a, files_b = zip(*(source for source in sources if isinstance(source, tuple)), strict=True)
+        return list(files_a), list(files_b), config.load_sizes[-1]
     # An AB file is not shrunk: its short side may be either its height or half its width.
-    return [source for source in sources if isinstance(source, Path)], None
+    both = [source for source in sources if isinstance(source, Path)]
+    return both, both, None
 
 
-def _reader(paths: Sequence[Path], largest: int | None, in_memory: bool) -> Read:
-    return kept_in_memory(paths, largest) if in_memory else decode
+def _label_maps(labels: LabelSides, files_a: Sequence[Path], files_b: Sequence[Path]) -> set[Path]:
+    return {*(files_a if labels.a else ()), *(files_b if labels.b else ())}
+
+
+def _said(labels: LabelSides) -> list[str]:
+    return [labels.remark] if labels.remark else []
+
+
+def _reader(paths: Sequence[Path], largest: int | None, in_memory: bool, label_maps: Collection[Path] = ()) -> Read:
+    return kept_in_memory(paths, largest, label_maps) if in_memory else decode

@@ -11,9 +11,10 @@ import numpy as np
 
 from zorse.data.ab import check_sides, split_ab
 from zorse.data.config import PairedConfig, UnpairedConfig
-from zorse.data.decode import Picture, decode
-from zorse.data.layout import find_pairs, find_photos, find_two_folders, list_pictures
-from zorse.data.pairing import match
+from zorse.data.decode import Picture, decode, resized
+from zorse.data.labels import LabelSides, label_sides
+from zorse.data.layout import find_pairs, find_photos, find_two_folders, left_out_of, list_pictures
+from zorse.data.pairing import left_out_of_side, match
 from zorse.errors import DatasetError
 from zorse.imaging.edges import extract_edges
 from zorse.imaging.tensor import resize
@@ -47,6 +48,8 @@ class EvaluationSet:
     read_example: Callable[[tuple[Path, ...]], Example]
     targets: Sequence[Path] = ()
     """Real pictures of the target domain; empty in paired sets, whose examples bring theirs."""
+    remarks: Sequence[str] = ()
+    """How files were matched and what was left out, for people to read."""
     preparation: str = ""
     """What `read_example` does with the files besides reading them."""
 
@@ -122,6 +125,7 @@ def two_sets(sources: Path, targets: Path) -> EvaluationSet:
         files=[(file,) for file in list_pictures(sources)],
         read_example=lambda files: Example(decode(files[0])),
         targets=list_pictures(targets),
+        remarks=[*left_out_of(sources), *left_out_of(targets)],
     )
 
 
@@ -145,13 +149,20 @@ def paired_set(
     """
     place, config = find_pairs(root, split), config or PairedConfig()
     if isinstance(place, tuple):
-        sides = [_short(folder) for folder in place]
-        return _paired(
-            sides, match(*place, config.ending_a, config.ending_b).pairs, lambda pair: _two_files(*pair), direction
-        )
+        pairs, endings = match(*place, config.ending_a, config.ending_b)
+        labels = label_sides(config.nearest, *zip(*pairs, strict=True))
+
+        def read(pair: tuple[Path, ...]) -> tuple[Picture, Picture]:
+            return _two_files(pair[0], pair[1], labels, direction)
+
+        remarks = [f"Pairs are matched by {endings.rule}."] if any(endings) else []
+        for folder, ending in zip(place, endings, strict=True):
+            remarks += left_out_of_side(folder, ending)
+        return replace(_paired([_short(folder) for folder in place], pairs, read, direction), remarks=remarks)
     files = [(file,) for file in list_pictures(place)]
     sides = [f"{_short(place)} ({side} halves)" for side in ("left", "right")]
-    return _paired(sides, files, lambda pair: split_ab(decode(pair[0]), pair[0]), direction)
+    halves = _paired(sides, files, lambda pair: split_ab(decode(pair[0]), pair[0]), direction)
+    return replace(halves, remarks=left_out_of(place))
 
 
 def edges_set(root: Path, size: int, split: str = SPLIT) -> EvaluationSet:
@@ -174,7 +185,7 @@ def edges_set(root: Path, size: int, split: str = SPLIT) -> EvaluationSet:
     edges = f"edges of {_short(folder)} at {size} px"
     files = [(file,) for file in list_pictures(folder)]
     pictures = _paired([edges, _short(folder)], files, read, "AtoB")
-    return replace(pictures, kind="edges", preparation=f"edges {size}")
+    return replace(pictures, kind="edges", preparation=f"edges {size}", remarks=left_out_of(folder))
 
 
 def _paired(
@@ -191,10 +202,13 @@ def _paired(
     return EvaluationSet("paired", source_name, target_name, files, read_example, preparation=direction)
 
 
-def _two_files(path_a: Path, path_b: Path) -> tuple[Picture, Picture]:
+def _two_files(path_a: Path, path_b: Path, labels: LabelSides, direction: Direction) -> tuple[Picture, Picture]:
+    """Both sides, at the size of the one that is translated."""
     a, b = decode(path_a), decode(path_b)
     check_sides(a, b, path_a, path_b)
-    return a, b
+    if direction == "AtoB":
+        return a, resized(b, *a.shape[:2], is_label_map=labels.b)
+    return resized(a, *b.shape[:2], is_label_map=labels.a), b
 
 
 def _resized(photo: Picture, size: int) -> Picture:

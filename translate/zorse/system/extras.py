@@ -26,6 +26,8 @@ FOR_FIGURES = (
     "matplotlib",
 )
 """Also of the extra `train`: one figure or picture needs each, and says so itself."""
+FOR_HEIC = ("pillow_heif",)
+"""Also of the extra `app`: pages without it take no pictures in HEIC."""
 
 READS_TENSORS = ("torch", "safetensors")
 """Enough of the extra `train` to compute with weights that are there."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from zorse.errors import ConfigError, WeightsError, ZorseError
+from zorse.loading import read_file_card
+from zorse.model.card import Direction
 from zorse.model.registry import official_models, sample_models, shipped_models
 from zorse.system.atomic import replacing
 
@@ -171,6 +173,29 @@ class RunFolder:
             f"{self.root} holds no generators: there is no .safetensors file in {folder}. Wanted: the folder of a "
             "training run (zorse train --out) that has reached its first checkpoint, or a model file."
         )
+
+
+def generator_of_run(run: Path, direction: Direction | None = None, checkpoint: Checkpoint = "last") -> Path:
+    """The model file of a run's generator.
+
+    Args:
+        run: the run's folder.
+        direction: of the translation; None takes AtoB where the run has both.
+        checkpoint: which one of the run.
+
+    Raises:
+        WeightsError: there is no generator, or none of that direction, or the run draws samples from noise.
+    """
+    folder = RunFolder(run)
+    check_translates(folder)
+    files = {read_file_card(file).direction: file for file in folder.generator_files(checkpoint)}
+    wanted = direction or ("AtoB" if "AtoB" in files else "BtoA")
+    if wanted not in files:
+        raise WeightsError(
+            f"The training run {run} has no generator for {wanted}, only for {next(iter(files))}. Leave --direction "
+            "out, or train with cyclegan, which learns both."
+        )
+    return files[wanted]
 
 
 def read_settings(path: Path) -> dict[str, Any]:

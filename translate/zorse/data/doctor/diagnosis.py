@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zorse.data.config import DataConfig
-from zorse.data.doctor import copy_checks, domain_checks, file_checks, pair_checks
+from zorse.data.doctor import copy_checks, domain_checks, file_checks, label_checks, pair_checks
 from zorse.data.doctor.findings import Finding, Severity
 from zorse.data.doctor.sets import find_set
 from zorse.data.doctor.survey import Survey, survey
@@ -21,9 +21,11 @@ CHECKS: tuple[Callable[[Survey], Iterator[Finding]], ...] = (
     pair_checks.unrelated,
     copy_checks.equal_sides,
     copy_checks.copies,
+    label_checks.dark,
     file_checks.constant,
     domain_checks.alike,
     domain_checks.drawings,
+    label_checks.label_maps,
     domain_checks.grey,
     domain_checks.grey_domain,
     domain_checks.imbalance,

@@ -174,7 +174,18 @@ def imbalance(survey: Survey) -> Iterator[Finding]:
 def no_test(survey: Survey) -> Iterator[Finding]:
     """Nothing to measure a model with."""
     tested = {unit.domain for unit in survey.units() if unit.split == "test"}
-    if not tested or (survey.set.config.kind == "unpaired" and len(tested) < 2):
+    is_tested = len(tested) == 2 if survey.set.config.kind == "unpaired" else bool(tested)
+    there = [place for place in survey.set.places if place.split == "test" and any(survey.in_place(place))]
+    if not is_tested and there:
+        yield Finding(
+            Check.NO_TEST,
+            Severity.WARNING,
+            "The test set cannot be used",
+            f"No picture that could be measured with is in {' or '.join(survey.set.name(p.folder) for p in there)}: "
+            "'zorse evaluate' would stop.",
+            "Mend what is said above of its files.",
+        )
+    elif not is_tested:
         yield Finding(
             Check.NO_TEST,
             Severity.NOTE,

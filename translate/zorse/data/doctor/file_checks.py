@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from zorse.data.doctor.findings import Check, Finding, Item, Severity, count
+from zorse.data.doctor.label_checks import DARK_SHARE
 from zorse.data.doctor.survey import Facts, Survey
 
 _LEAVE_OUT = "Replace or remove them; --fix leaves them out."
@@ -27,14 +28,14 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
 
 
 def unusable_shape(survey: Survey) -> Iterator[Finding]:
-    """Pictures too small or too long for training to accept."""
+    """Pictures too small for training to accept."""
     items = _problems(survey, Check.UNUSABLE_SHAPE)
     if items:
         yield Finding(
             Check.UNUSABLE_SHAPE,
             Severity.ERROR,
-            f"{count(len(items), 'picture')} too small or too long to learn from",
-            "Training stops at a picture with a side below 8 pixels, or one side more than 8 times the other.",
+            f"{count(len(items), 'picture')} too small to learn from",
+            "Training stops at a picture with a side below 8 pixels.",
             _LEAVE_OUT,
             items,
         )
@@ -109,7 +110,8 @@ def elongated(survey: Survey) -> Iterator[Finding]:
             Check.ELONGATED,
             Severity.NOTE,
             f"{count(len(items), 'picture')} three times as long as wide, or more",
-            "A square crop shows a third of such a picture at most, often without what it is about.",
+            "A square crop shows a third of such a picture at most, often without what it is about. Of a strip, other "
+            "crops are taken each time.",
             "Crop them to what should be learned.",
             tuple(items),
         )
@@ -131,7 +133,7 @@ def deep(survey: Survey) -> Iterator[Finding]:
     """16 bits per channel."""
     yield from _noted(
         survey,
-        lambda facts: facts.is_deep,
+        lambda facts: facts.is_deep and facts.highest >= DARK_SHARE * 65535,
         Check.DEEP,
         "of 16 bits per channel",
         "They are rounded to 8 bits when they are read, which costs time and changes nothing that one sees.",

@@ -22,6 +22,7 @@ class Check(StrEnum):
     UNUSABLE_SHAPE = "unusable_shape"
     NOT_A_PAIR = "not_a_pair"
     UNEQUAL_SIDES = "unequal_sides"
+    RESIZED_SIDES = "resized_sides"
     UNMATCHED = "unmatched"
     AMBIGUOUS_NAME = "ambiguous_name"
     CONSTANT = "constant"
@@ -49,6 +50,8 @@ class Check(StrEnum):
     ROTATED = "rotated"
     TRANSPARENT = "transparent"
     DEEP = "deep"
+    DARK = "dark"
+    LABEL_MAPS = "label_maps"
     CMYK = "cmyk"
     ANIMATED = "animated"
 

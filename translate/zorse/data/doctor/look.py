@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zorse.data.decode import Picture
+from zorse.data.labels import has_few_colours
 
 SIDE = 32
 """Of the thumbnail and of the structure maps, in cells."""
@@ -39,6 +40,16 @@ class Look:
     is_drawing: bool
     """Thin dark lines on white paper."""
 
+    highest: int
+    """Level of the brightest channel anywhere, 0..255."""
+    has_few_colours: bool
+    """As few as label maps."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.height, self.width
+
     @property
     def is_constant(self) -> bool:
         """One colour, but for noise."""
@@ -67,6 +78,8 @@ def look_at(picture: Picture) -> Look:
         structure=structure,
         statistics=_statistics(tones, colours, means, deviations, np.array([paper, ink, solid]), thumbnail, structure),
         spread=float(deviations.max()),
+        highest=int(picture.max()),
+        has_few_colours=has_few_colours(picture),
         is_grey=bool(colours[:3].sum() >= 0.99),
         is_drawing=bool(tones[200:].sum() > paper > 0.6 and ink > 0.005 and solid < 0.25 * ink and mean_chroma < 10),
     )

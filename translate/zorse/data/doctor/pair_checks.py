@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zorse.data.ab import have_same_shape
 from zorse.data.doctor.findings import Check, Finding, Item, Severity, count
 from zorse.data.doctor.likeness import correspondence, order
 from zorse.data.doctor.look import Look
@@ -67,19 +68,34 @@ def ambiguous_name(survey: Survey) -> Iterator[Finding]:
 
 def unequal_sides(survey: Survey) -> Iterator[Finding]:
     """Sides of different size."""
+    unequal = [unit for unit in _pairs(survey) if unit.looks[0].size != unit.looks[1].size]
     items = [
-        Item(survey.names(unit), " and ".join(f"{look.width} x {look.height}" for look in unit.looks))
-        for unit in _pairs(survey)
-        if not _equal_size(unit)
+        tuple(
+            Item(survey.names(unit), " and ".join(f"{look.width} x {look.height}" for look in unit.looks))
+            for unit in unequal
+            if _same_shape(unit) == same_shape
+        )
+        for same_shape in (False, True)
     ]
-    if items:
+    if items[False]:
+        folders = " ".join(str(place.folder) for place in survey.sides()[0]) if survey.sides() else "DIR_A DIR_B"
         yield Finding(
             Check.UNEQUAL_SIDES,
             Severity.ERROR,
-            f"{count(len(items), 'pair')} with sides of different size",
+            f"{count(len(items[False]), 'pair')} with sides of different shape",
             "Training stops at such a pair: what belongs together must lie in the same place.",
-            "'zorse data pair' makes pairs of equal size; --fix leaves them out.",
-            tuple(items),
+            f"If the sides show the same around the same middle, 'zorse data pair {folders} OUT/train --crop' cuts "
+            "them to it and writes pairs to train on; --fix leaves them out.",
+            items[False],
+        )
+    if items[True]:
+        yield Finding(
+            Check.RESIZED_SIDES,
+            Severity.NOTE,
+            f"{count(len(items[True]), 'pair')} with sides of different size, but of the same shape",
+            "The smaller side is resized to the larger one's size when it is read.",
+            "Nothing, if both show the same.",
+            items[True],
         )
 
 
@@ -160,12 +176,12 @@ def _pairs(survey: Survey) -> list[Unit]:
 
 def _usual_pairs(survey: Survey) -> list[Unit]:
     """Those that can be compared with each other."""
-    return [pair for pair in _pairs(survey) if _equal_size(pair) and not any(look.is_constant for look in pair.looks)]
+    return [pair for pair in _pairs(survey) if _same_shape(pair) and not any(look.is_constant for look in pair.looks)]
 
 
-def _equal_size(pair: Unit) -> bool:
+def _same_shape(pair: Unit) -> bool:
     a, b = pair.looks
-    return (a.width, a.height) == (b.width, b.height)
+    return have_same_shape(a.size, b.size)
 
 
 def _order(pairs: Sequence[Unit]) -> NDArray[np.float32]:

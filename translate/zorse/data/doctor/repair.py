@@ -21,7 +21,7 @@ CHANGES_FILE = "changes.json"
 
 _LEFT_OUT = {
     Check.UNREADABLE: "cannot be read",
-    Check.UNUSABLE_SHAPE: "too small or too long",
+    Check.UNUSABLE_SHAPE: "too small",
     Check.NOT_A_PAIR: "cannot be two pictures side by side",
     Check.UNMATCHED: "has no counterpart",
     Check.AMBIGUOUS_NAME: "shares its name with another file",

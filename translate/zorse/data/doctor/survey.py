@@ -40,6 +40,8 @@ class Facts:
     """Pictures in the file; the first is read."""
     is_deep: bool = False
     """16 bits per channel."""
+    highest: int = 0
+    """Of all channels' levels as the file stores them."""
     is_transparent: bool = False
     """Some pixels let white through."""
     looks: tuple[Look, ...] = ()
@@ -185,6 +187,7 @@ def examine(path: Path, place: Place) -> Facts:
         orientation=picture.orientation,
         frames=frames,
         is_deep=picture.rgb.dtype.itemsize > 1,
+        highest=int(picture.rgb.max()),
         is_transparent=picture.alpha is not None and bool(picture.alpha.min() < np.iinfo(picture.alpha.dtype).max),
         looks=tuple(look_at(side) for side in sides),
     )

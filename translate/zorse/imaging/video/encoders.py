@@ -81,11 +81,11 @@ def choose_encoding(
             f"suffix: {', '.join(VIDEO_FORMATS)}."
         )
     has_fields = has_fields and encoder.name in _FIELD_FLAGS
-    size, colour = _layout(format, encoder.name, frame, has_fields)
+    size = _size(encoder.name, frame, has_fields)
     options = _quality_options(encoder.name, quality, target)
     if has_fields:
         options["flags"] = options.get("flags", "") + _FIELD_FLAGS[encoder.name]
-    pixels = _ALPHA_FORMATS[encoder.name] if with_alpha else _pixel_format(encoder, frame, colour)
+    pixels = _ALPHA_FORMATS[encoder.name] if with_alpha else _pixel_format(encoder, frame)
     return Encoding(encoder.name, options, pixels, size, with_alpha is not None, has_fields)
 
 
@@ -114,22 +114,19 @@ def _quality_options(encoder: str, quality: int | None, target: Path) -> dict[st
     return _OPTIONS[encoder] | {"crf": str(value)}
 
 
-def _layout(format: VideoFormat, encoder: str, frame: VideoFrame, has_fields: bool) -> tuple[tuple[int, int], str]:
-    """Size of the frames, and the resolution of their colour: H.264 at half of it (4:2:0) takes even sizes only.
+def _size(encoder: str, frame: VideoFrame, has_fields: bool) -> tuple[int, int]:
+    """Width and height of the frames: H.264 has half the resolution of colour (4:2:0) and takes even sizes only.
 
     FFmpeg's encoder for H.264 has no other way to crop a column or a row; so the size grows by one.
     """
     rows = 4 if has_fields else 2
-    is_even = frame.width % 2 == 0 and frame.height % rows == 0
-    if encoder != "libx264" or is_even:
-        return (frame.width, frame.height), "yuv420p"
-    if format.keeps_odd_sizes and (not has_fields or frame.height % 2 == 0):
-        return (frame.width, frame.height), "yuv444p"
-    return (frame.width + frame.width % 2, frame.height + -frame.height % rows), "yuv420p"
+    if encoder != "libx264":
+        return frame.width, frame.height
+    return frame.width + frame.width % 2, frame.height + -frame.height % rows
 
 
-def _pixel_format(encoder: Codec, frame: VideoFrame, colour: str) -> str:
+def _pixel_format(encoder: Codec, frame: VideoFrame) -> str:
     """What every player shows, where the frame does not need more."""
     known = {format.name for format in encoder.video_formats or []}
-    deep = f"{colour}10le"
-    return deep if bits(frame) > 8 and not is_rgb(frame) and deep in known else colour
+    deep = "yuv420p10le"
+    return deep if bits(frame) > 8 and not is_rgb(frame) and deep in known else "yuv420p"

@@ -19,8 +19,6 @@ class VideoFormat:
     """For sound that cannot be copied."""
     alpha_encoders: tuple[str, ...] = ()
     """For pictures with transparency, the best first; none where the format, or its players, cannot show it."""
-    keeps_odd_sizes: bool = False
-    """Whether its players are those that show H.264 with full colour resolution (4:4:4), which odd sizes need."""
 
 
 _H264 = ("libx264", "libopenh264", "h264_videotoolbox")
@@ -31,7 +29,7 @@ VIDEO_FORMATS = {
     ".mp4": VideoFormat("mp4", _H264, "aac"),
     ".m4v": VideoFormat("mp4", _H264, "aac"),
     ".mov": VideoFormat("mov", _H264, "aac", ("prores_ks",)),
-    ".mkv": VideoFormat("matroska", _H264, "aac", _VP9_ALPHA, keeps_odd_sizes=True),
+    ".mkv": VideoFormat("matroska", _H264, "aac", _VP9_ALPHA),
     ".webm": VideoFormat("webm", _VP9, "libopus", _VP9_ALPHA),
 }
 """Suffix of a file to write -> what goes into it."""

@@ -140,7 +140,7 @@ class PictureStream:
         if encoding.size != (frame.width, frame.height):
             detail = (
                 f"The size {frame.width}x{frame.height} became {width}x{height}: H.264 in {suffix} takes even sizes "
-                "only. Choose .mkv or .webm to keep it."
+                "only. Choose .webm to keep it."
             )
             yield Note("converted", "size", detail)
         if self._deinterlacer is not None and not encoding.has_fields:

@@ -87,7 +87,7 @@ def rewrite_video(
 
     The pictures are encoded as H.264, in .webm as VP9; of sources with more than 8 bits also with 10. H.264 is written
     as players show it (4:2:0), which takes even sizes only: an odd width or height grows by one pixel that repeats its
-    neighbour, but not in .mkv, whose players show 4:4:4. Interlaced pictures stay interlaced in H.264, with the order
+    neighbour. Interlaced pictures stay interlaced in H.264, with the order
     of their fields; VP9 gets progressive ones. Transparency is kept in .webm and .mkv as VP9 with 8 bits, in .mov as
     ProRes 4444 with 10; elsewhere white shows through. Only a few frames are in memory at a time.
 
