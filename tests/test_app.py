@@ -21,7 +21,7 @@ from PIL import Image
 import tiny_onnx
 from live_page import live_page
 from page_models import write_page_models
-from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
+from zorse.errors import ConfigError, ImageError, Stopped, UnknownModel, WeightsError
 from zorse.imaging.io import PictureFile, open_pictures, read_picture
 from zorse.model.architecture import ResnetConfig
 from zorse_app import Service, Shelf, examples, launch, service
@@ -30,7 +30,6 @@ from zorse_app.limits import Limits, TooLarge
 from zorse_app.page import HORSES, PAINTINGS
 from zorse_app.service import caption
 from zorse_app.sketch import clean_lines, colour_strokes
-from zorse_app.stops import Stopped
 from zorse_app.uploads import Upload
 
 NATIVE = 64
