@@ -134,7 +134,7 @@ def test_of_an_animation_each_frame_is_translated(zorse_service, tmp_path):
 
 
 def test_what_is_told_how_far_the_work_is_may_end_it(zorse_service, tmp_path):
-    with zorse_service.stops.watch("ann") as check, zorse_service.stops.watch("bob") as others:
+    with zorse_service.stops.watch("bob") as others, zorse_service.stops.watch("ann") as check:
         zorse_service.stops.stop("ann")
         with pytest.raises(Stopped):
             zorse_service.translate_photo(
