@@ -310,6 +310,43 @@ def test_on_this_computer_alone_websites_cannot_read_along():
     assert guarded(Door(Limits())).get("/", headers={"Host": "zorse.example"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://zorse.example"}, 200),
+        ({"Origin": "https://zorse.example:8443", "X-Forwarded-Host": "zorse.example:8443"}, 200),
+        ({"Origin": "https://proxied.example", "Host": "127.0.0.1:7860"}, 200),
+        ({"Origin": "https://proxied.example", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://zorse.example.evil.example"}, 403),
+        ({"Origin": "http://zorse.example:81"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://zorse.example", "Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_scripts_of_other_websites_get_nothing(headers, status):
+    door = guarded(Door(Limits()))
+    for method in ("GET", "POST"):
+        assert door.request(method, "/", headers={"Host": "zorse.example"} | headers).status_code == status
+
+
+def test_links_from_other_websites_lead_here():
+    door = guarded(Door(Limits()))
+    assert door.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    assert door.post("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_parts_of_files_do_not_repeat_what_was_asked(web):
+    file = web.post("/gradio_api/upload", files={"files": ("a.png", picture())}).json()[0]
+    headers = {"Range": "bytes=0-9", "X-Secret": "secret", "Cookie": "session=secret"}
+    answer = web.get(f"/gradio_api/file={file}", headers=headers)
+    assert (answer.status_code, answer.content) == (206, picture()[:10])
+    assert answer.headers["content-range"] == f"bytes 0-9/{len(picture())}"
+    told = str(answer.headers.raw).lower()
+    assert not [name for name in ("secret", "authorization", "basic ") if name in told]
+
+
 @pytest.mark.parametrize("authorization", ["", "Basic", "Basic !!!", "Bearer YTpi", "Basic YTpj", "Basic YTo="])
 def test_passwords_that_are_none(authorization):
     door = guarded(Door(Limits(), user=("a", "b")))

@@ -21,7 +21,7 @@ from PIL import Image
 import tiny_onnx
 from live_page import live_page
 from page_models import write_page_models
-from zorse.errors import ConfigError, ImageError, UnknownModel, WeightsError
+from zorse.errors import ConfigError, ImageError, Stopped, UnknownModel, WeightsError
 from zorse.imaging.io import PictureFile, open_pictures, read_picture
 from zorse.model.architecture import ResnetConfig
 from zorse_app import Service, Shelf, examples, launch, service
@@ -30,7 +30,6 @@ from zorse_app.limits import Limits, TooLarge
 from zorse_app.page import HORSES, PAINTINGS
 from zorse_app.service import caption
 from zorse_app.sketch import clean_lines, colour_strokes
-from zorse_app.stops import Stopped
 from zorse_app.uploads import Upload
 
 NATIVE = 64
@@ -135,7 +134,7 @@ def test_of_an_animation_each_frame_is_translated(zorse_service, tmp_path):
 
 
 def test_what_is_told_how_far_the_work_is_may_end_it(zorse_service, tmp_path):
-    with zorse_service.stops.watch("ann") as check, zorse_service.stops.watch("bob") as others:
+    with zorse_service.stops.watch("bob") as others, zorse_service.stops.watch("ann") as check:
         zorse_service.stops.stop("ann")
         with pytest.raises(Stopped):
             zorse_service.translate_photo(

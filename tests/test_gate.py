@@ -9,7 +9,7 @@ import torch
 
 import tiny_onnx
 from zorse.backends.torch.backend import TorchBackend
-from zorse.errors import ConfigError, ImageError
+from zorse.errors import ConfigError, ImageError, Stopped
 from zorse.imaging.io import Picture
 from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.networks.build import build_generator
@@ -18,7 +18,6 @@ from zorse.runtime.translator import Translator
 from zorse_app import gate as page_gate
 from zorse_app.gate import Busy, Gate, GatedTranslator, TakesTooLong, TimeUsedUp
 from zorse_app.limits import WINDOW, Limits, TooLarge
-from zorse_app.stops import Stopped
 
 UNIT = 100 * 10**6
 

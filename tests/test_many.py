@@ -10,14 +10,13 @@ import pytest
 from PIL import Image
 
 import tiny_onnx
-from zorse.errors import ImageError, UnknownModel
+from zorse.errors import ImageError, Stopped, UnknownModel
 from zorse_app import Service, Shelf, many
 from zorse_app.archives import ArchiveError
 from zorse_app.gate import Busy, Gate
 from zorse_app.limits import Limits
 from zorse_app.many import translate_many
 from zorse_app.picture_files import Wish
-from zorse_app.stops import Stopped
 from zorse_app.tabs.many import told_of
 from zorse_app.uploads import Upload
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 import tiny_onnx
 from zorse.backends.torch.safetensors_file import save_generator
-from zorse.errors import ImageError, UnknownModel, WeightsError
+from zorse.errors import ImageError, Stopped, UnknownModel, WeightsError
 from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
 from zorse.model.architecture import CompactConfig
@@ -31,7 +31,6 @@ from zorse_app.own.backend import OwnBackend
 from zorse_app.own.checks import checked_network
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.models import OwnModels
-from zorse_app.stops import Stopped
 from zorse_app.tabs.own_model import described
 from zorse_app.uploads import Upload
 

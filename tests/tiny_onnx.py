@@ -72,6 +72,20 @@ def slow():
     return [helper.make_node("Tanh", [before], [after]) for before, after in pairwise(names)], []
 
 
+def endless():
+    """Never ends by itself."""
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("before", "after")]
+    condition = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("on", "goes_on")]
+    count = helper.make_tensor_value_info("count", TensorProto.INT64, [])
+    nodes = [helper.make_node("Identity", ["on"], ["goes_on"]), helper.make_node("Neg", ["before"], ["after"])]
+    body = helper.make_graph(nodes, "body", [count, condition[0], value[0]], [condition[1], value[1]])
+    tensors = [
+        numpy_helper.from_array(np.array(2**62, np.int64), "times"),
+        numpy_helper.from_array(np.array(True), "always"),
+    ]
+    return [helper.make_node("Loop", ["times", "always", "image"], ["translation"], body=body)], tensors
+
+
 def division_by_zero():
     return [
         helper.make_node("Sub", ["image", "image"], ["zero"]),

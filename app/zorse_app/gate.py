@@ -20,6 +20,7 @@ from zorse.runtime.passes import Streamable, one_pass_size, padded_side
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
 from zorse.system.memory import Returning, available_memory, parse_memory
+from zorse.system.stopping import check_stopped, ended_by, is_stopped
 from zorse_app import texts
 from zorse_app.limits import WINDOW, Limits, TooLarge
 
@@ -137,6 +138,7 @@ class Gate:
         Raises:
             Busy: too many wait.
             TimeUsedUp: this visitor has used up the time that one may take.
+            Stopped: nobody wants the work any more.
         """
         had = self._granted.get()
         if had is not None:
@@ -193,17 +195,22 @@ class Gate:
 
     def _enter(self, share: int) -> None:
         ticket = object()
-        with self._changed:
+        with ended_by(self._wake), self._changed:
             if self._line and len(self._line) >= self.limits.queue:
                 raise Busy
             self._line.append(ticket)
             try:
-                self._changed.wait_for(lambda: self._line[0] is ticket and self._has_room(share))
+                self._changed.wait_for(lambda: is_stopped() or (self._line[0] is ticket and self._has_room(share)))
+                check_stopped()
             finally:
                 self._line.remove(ticket)
                 self._changed.notify_all()
             self._used += share
             self._inside += 1
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _share(self, needed: int) -> int:
         return min(max(needed, _LEAST), self.memory)

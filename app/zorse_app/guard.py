@@ -58,6 +58,8 @@ _HEADERS = {
 
 _INVALID_PARAMETERS = -32602  # of JSON-RPC
 
+_PARTIAL = 206
+
 _DRAINED = 4
 """Too large a request is read to its end, so that its sender hears why, up to this many times what is allowed."""
 
@@ -92,7 +94,7 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return  # no websockets here
-        sending = _Sending(send)
+        sending = _Sending(send, scope)
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         if refusal is not None:
@@ -116,13 +118,13 @@ class Guard:
             if not body.is_too_large:
                 raise
         if body.is_too_large and not sending.has_begun:
-            await _too_large(body.allowed)(scope, receive, _Sending(send))
+            await _too_large(body.allowed)(scope, receive, _Sending(send, scope))
 
     def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
         path: str = scope["path"]
         if self._door.hosts is not None and _hostname(headers.get("host", "")) not in self._door.hosts:
             return _answer(403, texts.WRONG_HOST)
-        if scope["method"] not in ("GET", "HEAD", "OPTIONS") and headers.get("sec-fetch-site") == "cross-site":
+        if _is_of_another_site(scope["method"], headers):
             return _answer(403, texts.CROSS_SITE)
         if path not in _OPEN and not self._is_known(headers.get("authorization", "")):
             return _answer(401, texts.PASSWORD_NEEDED, {"WWW-Authenticate": 'Basic realm="Zorse", charset="UTF-8"'})
@@ -141,6 +143,22 @@ class Guard:
         except (binascii.Error, ValueError):
             return False
         return secrets.compare_digest(given, ":".join(self._door.user).encode())
+
+
+def _is_of_another_site(method: str, headers: Headers) -> bool:
+    """Whether a page of another website asks, by a script, or to send something; to follow a link is allowed.
+
+    Browsers say so where they reach this server by https or on their own computer. Elsewhere the page's address tells:
+    it has to be the name by which this server is called. That is unknown behind a proxy that calls it by a local one.
+    """
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "cross-site" and (origin is not None or method not in ("GET", "HEAD", "OPTIONS"))
+    host = headers.get("host", "")
+    if origin is None or _hostname(host) in LOCAL_HOSTS:
+        return False
+    names = {host.lower(), headers.get("x-forwarded-host", "").lower()} - {""}
+    return origin.lower().partition("://")[2] not in names
 
 
 class _Body:
@@ -189,16 +207,19 @@ class _Body:
 class _Sending:
     """The way out: adds headers, and holds back answers to a request that was cut off here."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, scope: Scope) -> None:
         self.body: _Body | None = None
         self.has_begun = False
         self._send = send
+        self._asked = frozenset(scope["headers"])
 
     async def __call__(self, message: Message) -> None:
         if not self.has_begun and self.body is not None and self.body.is_too_large:
             return
         if message["type"] == "http.response.start":
             self.has_begun = True
+            if message["status"] == _PARTIAL:  # Gradio repeats the request's headers there, passwords too
+                message["headers"] = [header for header in message["headers"] if tuple(header) not in self._asked]
             MutableHeaders(scope=message).update(_HEADERS)
         await self._send(message)
 

@@ -22,6 +22,7 @@ from zorse.runtime.devices import Setting
 from zorse.system.extras import is_installed
 from zorse_app import texts
 from zorse_app.api import PREFIX, TOOL_ENDPOINT, api_routes, current_visitor
+from zorse_app.departures import Departures
 from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
 from zorse_app.limits import Limits
@@ -123,6 +124,7 @@ def has_protocol() -> bool:
 
 
 def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int, share: bool) -> RunningPage:
+    middleware = [Middleware(Departures, stops=service.stops), Middleware(Guard, door=door)]
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own news of the server; ours follow
             _, url, share_url = blocks.launch(
@@ -142,7 +144,7 @@ def _start(blocks: gr.Blocks, service: Service, door: Door, host: str, port: int
                 enable_monitoring=False,
                 ssr_mode=False,
                 mcp_server=has_protocol(),
-                app_kwargs={"routes": api_routes(service), "middleware": [Middleware(Guard, door=door)]},
+                app_kwargs={"routes": api_routes(service), "middleware": middleware},
             )
     except Exception as error:  # Gradio asks its own address for an answer: all that HTTP can raise
         raise ConfigError(texts.START_FAILED.format(host=host, port=port, reason=error)) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from zorse.errors import ImageError, ZorseError
+from zorse.errors import ImageError, Stopped, ZorseError
 from zorse.files.names import safe_path
 from zorse.imaging.io import WRITE_FORMATS
 from zorse.imaging.receipt import Receipt
@@ -16,7 +16,6 @@ from zorse_app.gate import Busy, TimeUsedUp
 from zorse_app.limits import Limits
 from zorse_app.picture_files import PictureFile, Tell, TranslatedFile, Wish, silence, translate_file
 from zorse_app.service import Service
-from zorse_app.stops import Stopped
 from zorse_app.uploads import Upload
 
 MOST_FILES = 2000

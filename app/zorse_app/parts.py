@@ -11,12 +11,11 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from zorse.errors import ImageError, ZorseError
+from zorse.errors import ImageError, Stopped, ZorseError
 from zorse.system.texts import visible
 from zorse_app import texts
 from zorse_app.picture_files import Tell
 from zorse_app.service import Outcome, Service
-from zorse_app.stops import Stopped
 from zorse_app.uploads import Upload
 
 # Translations wait for each other: each uses all cores.
@@ -153,8 +152,8 @@ def told(function: Callable[P, R]) -> Callable[P, R | Any]:
     def answered(*args: P.args, **kwargs: P.kwargs) -> R | Any:
         try:
             return function(*args, **kwargs)
-        except Stopped as stopped:
-            gr.Info(str(stopped))
+        except Stopped:
+            gr.Info(texts.STOPPED)
             return gr.skip()
         except ZorseError as error:
             message = str(error)

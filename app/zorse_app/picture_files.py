@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from zorse.imaging.io import Picture
 from zorse.imaging.receipt import Receipt
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Size
+from zorse.system.stopping import check_stopped
 from zorse_app import texts
 from zorse_app.gate import GatedTranslator
 from zorse_app.limits import Limits
@@ -26,6 +27,19 @@ raises ends the work."""
 
 _looking = threading.BoundedSemaphore(4)
 """So many files at a time are looked at before they have a turn."""
+
+_GLANCE = 0.2
+"""Seconds between two looks at whether one that waits for that is still wanted."""
+
+
+@contextmanager
+def _turn_to_look() -> Iterator[None]:
+    while not _looking.acquire(timeout=_GLANCE):
+        check_stopped()
+    try:
+        yield
+    finally:
+        _looking.release()
 
 
 def silence(done: float, remaining: float | None) -> None:
@@ -103,12 +117,12 @@ def translate_file(
         ImageError: not a picture, or damaged.
         UnknownModel: no such model.
         ConfigError: size or strength make no sense.
-        Busy, TimeUsedUp, TakesTooLong: see `GatedTranslator.translate`.
+        Busy, TimeUsedUp, TakesTooLong, Stopped: see `GatedTranslator.translate`.
     """
     shelf.gate.limits.check_bytes(file.n_bytes)
     work = _Work(shelf.translator(wish.model), wish, check, tell)
     with ExitStack() as stack:
-        with _looking:
+        with _turn_to_look():
             opened = stack.enter_context(open_file(file, shelf.gate.limits))
             needed = work.needed(opened)
         is_next = shelf.gate.has_room(needed)

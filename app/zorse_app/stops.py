@@ -1,35 +1,24 @@
 """The stop button: each visitor ends the work that was begun for them, and nobody else's."""
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
-from zorse.errors import ZorseError
-from zorse_app import texts
+from gradio.context import LocalContext
 
+from zorse.system.stopping import Stop, stopped_by
 
-class Stopped(ZorseError):
-    """The visitor wanted no more of it."""
-
-    def __init__(self) -> None:
-        super().__init__(texts.STOPPED)
-
-
-_check: ContextVar[Callable[[], None]] = ContextVar("check", default=lambda: None)
-
-
-def check_stopped() -> None:
-    """Raises `Stopped` where the work that the calling thread does shall end; for who cannot be told by an argument."""
-    _check.get()()
+_REMEMBERED = 1000
+"""Cancelled events whose work may still begin."""
 
 
 class Stops:
-    """Who has work going on, and whether it shall end. Safe to use from several threads."""
+    """Who has work going on. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._running: dict[str, set[threading.Event]] = defaultdict(set)
+        self._running: dict[str, set[Stop]] = defaultdict(set)
+        self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -42,26 +31,36 @@ class Stops:
         Yields:
             To be called now and then by the work; raises `Stopped` once it shall end.
         """
-        wanted = threading.Event()
+        stop = Stop()
+        names = {visitor, LocalContext.event_id.get(None) or visitor}
         with self._lock:
-            self._running[visitor].add(wanted)
-
-        def check() -> None:
-            if wanted.is_set():
-                raise Stopped
-
-        token = _check.set(check)
+            if not names.isdisjoint(self._cancelled):
+                stop.order()
+            for name in names:
+                self._running[name].add(stop)
         try:
-            yield check
+            with stopped_by(stop):
+                yield stop.check
         finally:
-            _check.reset(token)
             with self._lock:
-                self._running[visitor].discard(wanted)
-                if not self._running[visitor]:
-                    del self._running[visitor]
+                for name in names:
+                    self._running[name].discard(stop)
+                    if not self._running[name]:
+                        del self._running[name]
 
-    def stop(self, visitor: str) -> None:
-        """Ends what is going on for a visitor at its next check; later work is not touched."""
+    def stop(self, name: str) -> None:
+        """Ends what is going on; later work is not touched.
+
+        Args:
+            name: a visitor's session, or one of Gradio's events.
+        """
         with self._lock:
-            for wanted in self._running.get(visitor, ()):
-                wanted.set()
+            orders = list(self._running.get(name, ()))
+        for stop in orders:
+            stop.order()
+
+    def cancel(self, event: str) -> None:
+        """Ends the work for one of Gradio's events, also if it begins later: Gradio may just be about to."""
+        with self._lock:
+            self._cancelled.append(event)
+        self.stop(event)

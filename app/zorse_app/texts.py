@@ -556,7 +556,10 @@ WRONG_HOST = (
     "This page was started for this computer alone and answers only to its own address (127.0.0.1 or localhost). "
     "Behind a proxy, let the proxy call it by that address."
 )
-CROSS_SITE = "Another website tried to send something here. Open this page itself and try again."
+CROSS_SITE = (
+    "Another website asked for this, or tried to send something here. Open this page itself and try again. Behind a "
+    "proxy, let it pass on the header Host, or set X-Forwarded-Host."
+)
 PASSWORD_NEEDED = "A name and a password are needed here (HTTP Basic). Ask who runs this page for them."
 CLOSED = "There is nothing here."
 NO_ADDRESSES = "Files at other addresses are not fetched from here. Send the file itself: upload it, or as a data URL."

@@ -11,6 +11,7 @@ ZorseError
 │   └── IncompatibleWeights    the file holds another architecture
 ├── ExportError            an ONNX file that does not compute what the network computes
 ├── DeviceError            hardware that was asked for and does not run here
+├── Stopped                whoever wanted the work wants no more of it
 ├── TrainingDivergedError  a loss that is not a number any more
 └── MissingExtraError      a part of Zorse that is not installed
 
@@ -81,6 +82,13 @@ class ExportError(ZorseError):
 
 class DeviceError(ZorseError):
     """Hardware that was asked for and does not run here."""
+
+
+class Stopped(ZorseError):
+    """Whoever wanted the work wants no more of it."""
+
+    def __init__(self) -> None:
+        super().__init__("The work was stopped before its end.")
 
 
 class TrainingDivergedError(ZorseError):

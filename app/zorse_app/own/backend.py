@@ -11,10 +11,10 @@ from zorse.errors import WeightsError
 from zorse.imaging.tensor import Tensor
 from zorse.model.model_file import Network
 from zorse.runtime.devices import CPU
+from zorse.system.stopping import check_stopped
 from zorse_app import texts
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.network_process import OUT_OF_MEMORY, Task
-from zorse_app.stops import check_stopped
 
 _PROGRAM = Path(__file__).with_name("network_process.py")
 

@@ -20,6 +20,7 @@ from zorse_app.parts import (
     shown,
     told,
     upload,
+    visitor,
 )
 from zorse_app.service import Service
 
@@ -47,8 +48,9 @@ def _draw_tab(service: Service, models: Sequence[str]) -> None:
             result = result_view(service)
 
     @told
-    def translate(drawing: str | None, model: str) -> tuple[Any, ...]:
-        return shown(service.translate_drawing(drawing, model)) if drawing else nothing()
+    def translate(drawing: str | None, model: str, request: gr.Request) -> tuple[Any, ...]:
+        with service.stops.watch(visitor(request)):
+            return shown(service.translate_drawing(drawing, model)) if drawing else nothing()
 
     gr.on(
         [pad.input, model.change],
@@ -73,8 +75,9 @@ def _sketch_tab(service: Service, models: Sequence[str]) -> None:
             result = result_view(service)
 
     @told
-    def translate(sketch: dict[str, Any] | None, model: str) -> tuple[Any, ...]:
-        return nothing() if sketch is None else shown(service.translate_sketch(upload(sketch), model))
+    def translate(sketch: dict[str, Any] | None, model: str, request: gr.Request) -> tuple[Any, ...]:
+        with service.stops.watch(visitor(request)):
+            return nothing() if sketch is None else shown(service.translate_sketch(upload(sketch), model))
 
     gr.on(
         [sketch.change, model.input],
@@ -104,13 +107,19 @@ def _edges_of_photo_tab(service: Service, models: Sequence[str]) -> None:
 
     @told
     def translate(
-        photo: dict[str, Any] | None, model: str, detail: float, shortest: int, method: EdgeMethod
+        photo: dict[str, Any] | None,
+        model: str,
+        detail: float,
+        shortest: int,
+        method: EdgeMethod,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         if photo is None:
             return None, *nothing()
         sent = upload(photo)
-        found = service.lines_of(sent, model, detail, shortest, method)
-        outcome = service.translate_lines(found, model, f"{Path(sent.name).stem}_edges")
+        with service.stops.watch(visitor(request)):
+            found = service.lines_of(sent, model, detail, shortest, method)
+            outcome = service.translate_lines(found, model, f"{Path(sent.name).stem}_edges")
         return found, *shown(outcome)
 
     gr.on(

@@ -2,7 +2,8 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from zorse.confined.launch import Confines, fork_server
@@ -27,6 +28,7 @@ from zorse.imaging.formats import WRITE_FORMATS
 from zorse.imaging.io import Picture
 from zorse.imaging.receipt import Receipt
 from zorse.imaging.video.progress import VideoProgress
+from zorse.system.stopping import ended_by
 
 _PICTURE_SECONDS = 600
 _VIDEO_SECONDS = 7200
@@ -158,12 +160,19 @@ def _process(name: str, confines: Confines) -> Iterator[socket.socket]:
     with fork_server.connect(confines) as line:
         line.settimeout(_GLANCE)
         try:
-            yield line
+            with ended_by(partial(_hang_up, line)):
+                yield line
         except Gone as gone:
             raise ImageError(
                 f"{name} could not be read: its decoder ended early, or needed more memory or time than it may take. "
                 "Save the file again in another format, or smaller."
             ) from gone
+
+
+def _hang_up(line: socket.socket) -> None:
+    """The process is ended with its line."""
+    with suppress(OSError):  # it has ended
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _taken_over(line: socket.socket, frame: Frame, check_picture: CheckPicture) -> Picture:

@@ -10,9 +10,10 @@ from pathlib import Path
 import onnxruntime
 
 from zorse.backends.onnx.cuda_libraries import advice, libraries, preload
-from zorse.errors import DeviceError, WeightsError
+from zorse.errors import DeviceError, Stopped, WeightsError
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.devices import CPU, CUDA, PROVIDERS, SOURCES, Device, Setting, cuda_devices, usable_cores
+from zorse.system.stopping import ended_by
 
 LARGE = 2**19
 """Pixels of a picture from which on the arena `auto` gives its memory back."""
@@ -59,12 +60,16 @@ class Session:
         Raises:
             MemoryError: the memory does not suffice for pictures of this size.
             WeightsError: the model cannot compute pictures of this size.
+            Stopped: nobody wants the result any more.
         """
         how = onnxruntime.RunOptions()
         if self._arena == "auto" and self.provider == CPU and any(is_large(tensor) for tensor in inputs.values()):
             how.add_run_config_entry(_SHRINKING, "cpu:0")
         try:
-            results: list[Tensor] = self._session.run(outputs, inputs, how)
+            with ended_by(lambda: setattr(how, "terminate", True)):
+                results: list[Tensor] = self._session.run(outputs, inputs, how)
+        except Stopped:
+            raise
         except Exception as error:  # ONNX Runtime's own exceptions share no public base class
             if any(
                 sign in str(error).lower()
