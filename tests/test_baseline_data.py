@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tiny_baselines import draw_classes, draw_digits, idx_bytes
 from zorse.errors import DatasetError
@@ -163,3 +164,16 @@ def test_pictures_and_labels_that_do_not_belong_together(tmp_path):
     labels.write_bytes(idx_bytes(np.zeros(60, np.uint8)))
     with pytest.raises(DatasetError, match=r"no picture of the labels \[4\]"):
         open_samples(DigitsConfig(only=(4,)), folder)
+
+
+def test_what_is_left_out_of_folders_of_classes_is_named_and_strips_are_cut(tmp_path):
+    for name, size in (("cat/1.png", (20_000, 10)), ("dog/2.png", (10, 20_000)), ("loose.png", (40, 40))):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", size, (200, 10, 10)).save(tmp_path / name)
+    (tmp_path / "cat" / "layers.psd").write_bytes(b"8BPS")
+    pictures = open_samples(PicturesConfig(size=16), tmp_path)
+    assert len(pictures) == 2
+    assert tuple(pictures.batch(0, 2)["x"].shape) == (2, 3, 16, 16)
+    said = " ".join(pictures.remarks)
+    assert "1 in no class's folder (loose.png)" in said
+    assert "layers.psd" in said

@@ -181,6 +181,19 @@ def test_a_direction_where_there_is_none(zorse, blobs, negation):
         assert "--direction" in err
 
 
+def test_strips_are_measured(zorse, negation, tmp_path):
+    for side, drawing in (("testA", brown_blobs), ("testB", striped_blobs)):
+        for number in range(3):
+            pixels = np.tile(drawing(48, np.random.default_rng(number)), (1, 28, 1))
+            write_picture(tmp_path / "strips" / side / f"{number}.png", Picture(pixels))
+    (tmp_path / "strips" / "testA" / "layers.psd").write_bytes(b"8BPS")
+    code, out, err = zorse("evaluate", negation, "--data", tmp_path / "strips", "--json")
+    assert code == 0, err
+    assert "3 pictures of strips/testA against 3 of strips/testB" in err
+    assert "layers.psd" in err
+    assert all(np.isfinite(metric["value"]) for metric in figures(out).values())
+
+
 def test_a_run_with_both_ways_needs_no_way_back(zorse, negation, tmp_path):
     synthesize("blobs", tmp_path / "set", n=6, size=40, seed=0)
     train(tiny_cyclegan("training.iterations=1"), tmp_path / "set", tmp_path / "run")

@@ -236,6 +236,15 @@ def test_a_pair_of_the_same_picture(pairs):
     assert files(found(pairs, PAIRED)[Check.EQUAL_SIDES]) == [{"train/03.png"}]
 
 
+def test_pairs_of_equal_sides_throughout(two_folders):
+    for path in (two_folders / "A").iterdir():
+        save(Image.open(path), two_folders / "B" / f"{path.stem}.png")
+        (two_folders / "B" / f"{path.stem}.jpg").unlink()
+    findings = found(two_folders, PAIRED)  # and without a warning of NumPy's, which tests turn into an error
+    assert len(findings[Check.EQUAL_SIDES].items) == 24
+    assert Check.SWAPPED not in findings
+
+
 def test_two_folders_that_do_not_match(two_folders):
     (two_folders / "A" / "01.png").unlink()
     save(scene(1), two_folders / "A" / "lonely.png")

@@ -127,7 +127,7 @@ def export(
         raise typer.BadParameter("The page runs uint8 files; leave --io out.", param_hint="--web")
     from zorse.cli.bundles import write_bundles
     from zorse.cli.gans.sample_export import export_sample_generator
-    from zorse.data.layout import list_pictures
+    from zorse.data.layout import left_out_of, list_pictures
     from zorse_export import (
         at_test,
         default_target,
@@ -172,6 +172,8 @@ def export(
         raise typer.BadParameter("Name another file than the one that is exported.", param_hint="--out")
     if not as_json:
         echo(f"Exporting {card.name} ({card.task}) from {file} ...")
+    for line in left_out_of(calibrate) if calibrate is not None else ():
+        echo(line, err=True)
     report = export_onnx(
         network,
         at_test(network, card, norm_at_test, dropout_at_test),

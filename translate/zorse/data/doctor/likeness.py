@@ -93,7 +93,10 @@ def order(side_a: Values, side_b: Values) -> Values:
         turned = differences * signs[:, None]
         noise = np.cov(turned.T) + 0.05 * np.eye(len(scale))
         axis = np.linalg.solve(noise, turned.mean(axis=0))
-        projected = differences @ axis / np.sqrt(axis @ noise @ axis)
+        spread = axis @ noise @ axis
+        if spread == 0:  # no side differs from the other
+            return np.zeros(len(differences), np.float32)
+        projected = differences @ axis / np.sqrt(spread)
         if np.array_equal(signs, new := np.where(projected >= 0, 1.0, -1.0)):
             break
         signs = new

@@ -8,7 +8,7 @@ import numpy as np
 
 from zorse.data.chance import Chance
 from zorse.data.decode import Picture, decode
-from zorse.data.layout import find_photos, list_pictures
+from zorse.data.layout import find_photos, left_out_of, list_pictures
 from zorse.errors import DatasetError
 from zorse.gans.data.batch import SampleBatch
 from zorse.gans.data.config import PicturesConfig
@@ -17,6 +17,9 @@ from zorse.imaging.io import find_pictures
 
 CACHE = 4 * 2**30
 """Bytes of cut pictures that are kept in memory; what does not fit is read again in each epoch."""
+
+_LONGEST = 8
+"""How many times as long as the other the longer side of a picture is at most when it is resized."""
 
 
 class Pictures:
@@ -29,6 +32,9 @@ class Pictures:
         classes = [child for child in children if find_pictures(child)]
         classed = len(classes) > 1
         by_class = [list_pictures(child) for child in classes] if classed else [list_pictures(folder)]
+        loose = _loose(folder) if classed else []
+        self.remarks = [*left_out_of(folder), *loose]
+        """What was left out, for people to read."""
         self._paths = [path for paths in by_class for path in paths]
         labels = np.repeat(np.arange(len(by_class)), [len(paths) for paths in by_class]).astype(np.int64)
         self._config = config
@@ -64,6 +70,7 @@ class Pictures:
 
 def cut(picture: Picture, size: int, channels: int) -> Picture:
     """RGB (H, W, 3) -> the middle square, (size, size, channels), after the short side was resized to `size`."""
+    picture = _middle(picture)
     height, width = picture.shape[:2]
     scale = size / min(height, width)
     target = (max(size, round(width * scale)), max(size, round(height * scale)))
@@ -73,6 +80,21 @@ def cut(picture: Picture, size: int, channels: int) -> Picture:
     if channels == 1:
         square = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[:, :, None]
     return np.ascontiguousarray(square, dtype=np.uint8)
+
+
+def _loose(folder: Path) -> list[str]:
+    """What is said of pictures beside folders of classes."""
+    loose = [path for path in list_pictures(folder) if path.parent == folder]
+    named = ", ".join(path.name for path in loose[:3]) + (", ..." if len(loose) > 3 else "")
+    return [f"Left out of {folder}: {len(loose)} in no class's folder ({named})."] if loose else []
+
+
+def _middle(picture: Picture) -> Picture:
+    """The middle of a strip: resized as a whole, it could fill the memory."""
+    height, width = picture.shape[:2]
+    longest = _LONGEST * min(height, width)
+    top, left = (max(0, (side - longest) // 2) for side in (height, width))
+    return picture[top : top + longest, left : left + longest]
 
 
 def _split_folder(root: Path, split: str) -> Path:

@@ -9,6 +9,7 @@ from rich.console import Console
 from zorse.errors import ConfigError
 from zorse.gans.data.batch import SampleSet
 from zorse.gans.data.dataset import open_samples, sample_batches
+from zorse.gans.data.folders import Pictures
 from zorse.gans.safetensors_file import save_sample_generator
 from zorse.gans.sampling.sampler import Sampler
 from zorse.gans.training.build import build_baseline, check_samples
@@ -62,6 +63,9 @@ def train_baseline(
         check_samples(config, samples)
         if config.training_data is None and data is not None:
             config = config.model_copy(update={"training_data": undescribed(data, len(samples))})
+        if isinstance(samples, Pictures) and accelerator.is_main_process and console is not None:
+            for line in samples.remarks:
+                console.print(line, markup=False)
         course = Course(config, RunFolder(out), accelerator, console or Console(quiet=True))
         state = fresh_baseline(config, samples, accelerator)
         if resume:
