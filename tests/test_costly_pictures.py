@@ -130,7 +130,7 @@ def pages(count, **options):
 
 @pytest.mark.parametrize("format", ["TIFF", "GIF", "PNG", "WEBP"])
 def test_more_frames_than_anybody_plays_are_refused(format, monkeypatch):
-    for module in (read, gif_frames, tiff_structure):
+    for module in (read, gif_frames):
         monkeypatch.setattr(module, "MOST_FRAMES", 5)
     frames = [Image.new("RGB", (16, 16), (number * 9, 0, 0)) for number in range(6)]
     contents = [saved(frames[0], format, save_all=True, append_images=frames[1:count]) for count in (5, 6)]
@@ -314,3 +314,99 @@ except OSError as error:
         cwd=tmp_path,
     )
     assert ended.stdout.splitlines() == ["(10, 600);(0, 0);(600, 600);(0, 0)", "File too large"]
+
+
+# Directories and parts
+
+
+def directories(pages, shared, kind, tags=20):
+    """A TIFF of pages that each name the same bytes under so many tags, of one type."""
+    count = len(shared) // {1: 1, 3: 2, 5: 8}[kind]
+    usual = {256: (4, [4]), 257: (4, [4]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 277: (3, [1]), 278: (4, [4])}
+    content, link = bytearray(b"II*\0" + bytes(4) + bytes(16) + shared), 4
+    for _ in range(pages):
+        struct.pack_into("<I", content, link, len(content))
+        entries = [(tag, kind, 1, value) for tag, (kind, (value,)) in usual.items()] + [(273, 4, 1, 8), (279, 4, 1, 16)]
+        entries += [(60_000 + number, kind, count, 24) for number in range(tags)]
+        content += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+        link = len(content)
+        content += bytes(4)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (directories(300, bytes(100_000), 1), "numbers and 2[67][0-9] MB; at most"),
+        (directories(30, bytes(100_000), 3), "numbers and [0-9]+ MB; at most 1048576"),
+        (directories(30, bytes(100_000), 5), "numbers and [0-9]+ MB; at most 1048576"),
+        (directories(1, bytes(8), 3, tags=5000), "has a directory of 5009 tags; at most 4096"),
+    ],
+)
+def test_directories_that_name_the_same_bytes_again_and_again(content, says):
+    with pytest.raises(ImageError, match=says), open_pictures(content):
+        pass
+
+
+def test_pages_may_share_a_profile():
+    with open_pictures(directories(50, bytes(100_000), 1, tags=2)) as file:
+        assert len(list(file)) == 50
+
+
+def test_a_tile_larger_than_the_picture_counts_as_what_it_unfolds_to():
+    tags = {256: (4, [16]), 257: (4, [10]), 258: (3, [8]), 259: (3, [8]), 262: (3, [1]), 277: (3, [1])}
+    content = tiff([(tags | {322: (4, [480]), 323: (4, [320])}, [zlib.compress(bytes(480 * 320))])])
+    with open_pictures(content) as file:
+        assert (file.largest, file.width) == ((480, 320), 16)
+        assert file.frame(0).rgb.shape == (10, 16, 3)
+    with pytest.raises(ImageError, match="has 480x320 pixels"), open_pictures(content, max_pixels=100_000):
+        pass
+
+
+def heavy_exif():
+    """An EXIF block whose tags name the same bytes a thousand times."""
+    return b"Exif\0\0" + directories(1, bytes(30_000), 3, tags=1000)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_exif_that_names_the_same_bytes_again_and_again_is_left_out(format, noise):
+    picture = read_picture(saved(noise, format, exif=heavy_exif()))
+    assert picture.metadata.exif == b""
+    assert "EXIF" in [note.what for note in picture.notes]
+
+
+def test_a_jpeg_with_such_exif_is_refused(noise):
+    assert "has directories that name" in refusal(saved(noise, "JPEG", exif=heavy_exif()))
+
+
+def repeated(content, part, count, at):
+    return content[:at] + part * count + content[at:]
+
+
+@pytest.mark.parametrize(
+    ("format", "part", "at", "says"),
+    [
+        ("JPEG", b"\xff\xfe\0\3x", 2, "is made of more than [0-9]+ segments"),
+        ("JPEG", b"\0", 20, "is made of more than [0-9]+ segments"),
+        ("JPEG", b"\xff\xe1\0\10Exif\0\0", 2, "is a JPEG with more than 64 segments of EXIF"),
+        ("PNG", chunk(b"aaAa", b""), 33, "is made of more than [0-9]+ chunks"),
+        ("GIF", b"!\xfe\0", -1, "is made of more than [0-9]+ blocks"),
+        ("GIF", b"!\xfe" + b"\1x" * 10 + b"\0", -1, "is made of more than [0-9]+ blocks"),
+        ("GIF", b"\0", -1, "is made of more than [0-9]+ blocks"),
+    ],
+)
+def test_files_that_are_nothing_but_parts_are_refused(format, part, at, says, noise):
+    content = saved(noise, format)
+    with pytest.raises(ImageError, match=says), open_pictures(repeated(content, part, 130_000, at)):
+        pass
+    with open_pictures(repeated(content, part, 60, at)) as file:
+        assert file.frame(0).rgb.shape == (40, 30, 3)
+
+
+@pytest.mark.parametrize("channels", ["L", "RGB"])
+def test_a_jpeg_of_very_many_scans_is_refused(channels, noise):
+    content = saved(noise.convert(channels), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xc4")  # the last scan and its table
+    scan = content[start:-2]
+    assert read_picture(repeated(content, scan, 80, -2)).rgb.shape == (40, 30, 3)
+    assert "is a JPEG of more than 100 scans" in refusal(repeated(content, scan, 100, -2))
