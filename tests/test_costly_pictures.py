@@ -8,12 +8,14 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PpmImagePlugin, TiffImagePlugin
 
-from odd_files import chunk, planar_page, saved, tiff
+from odd_files import bmp, chunk, planar_page, saved, tiff
 from zorse.errors import ImageError
+from zorse.imaging import bmp as run_lengths
 from zorse.imaging import gif as gif_frames
 from zorse.imaging import png as png_chunks
+from zorse.imaging import pnm as plain_numbers
 from zorse.imaging import read, tiff_structure
 from zorse.imaging.io import encode_pictures, open_pictures, read_picture
 from zorse.imaging.read import PictureFile
@@ -130,7 +132,7 @@ def pages(count, **options):
 
 @pytest.mark.parametrize("format", ["TIFF", "GIF", "PNG", "WEBP"])
 def test_more_frames_than_anybody_plays_are_refused(format, monkeypatch):
-    for module in (read, gif_frames, tiff_structure):
+    for module in (read, gif_frames):
         monkeypatch.setattr(module, "MOST_FRAMES", 5)
     frames = [Image.new("RGB", (16, 16), (number * 9, 0, 0)) for number in range(6)]
     contents = [saved(frames[0], format, save_all=True, append_images=frames[1:count]) for count in (5, 6)]
@@ -314,3 +316,175 @@ except OSError as error:
         cwd=tmp_path,
     )
     assert ended.stdout.splitlines() == ["(10, 600);(0, 0);(600, 600);(0, 0)", "File too large"]
+
+
+# Directories and parts
+
+
+def directories(pages, shared, kind, tags=20):
+    """A TIFF of pages that each name the same bytes under so many tags, of one type."""
+    count = len(shared) // {1: 1, 3: 2, 5: 8}[kind]
+    usual = {256: (4, [4]), 257: (4, [4]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 277: (3, [1]), 278: (4, [4])}
+    content, link = bytearray(b"II*\0" + bytes(4) + bytes(16) + shared), 4
+    for _ in range(pages):
+        struct.pack_into("<I", content, link, len(content))
+        entries = [(tag, kind, 1, value) for tag, (kind, (value,)) in usual.items()] + [(273, 4, 1, 8), (279, 4, 1, 16)]
+        entries += [(60_000 + number, kind, count, 24) for number in range(tags)]
+        content += struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+        link = len(content)
+        content += bytes(4)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (directories(300, bytes(100_000), 1), "numbers and 2[67][0-9] MB; at most"),
+        (directories(30, bytes(100_000), 3), "numbers and [0-9]+ MB; at most 1048576"),
+        (directories(30, bytes(100_000), 5), "numbers and [0-9]+ MB; at most 1048576"),
+        (directories(1, bytes(8), 3, tags=5000), "has a directory of 5009 tags; at most 4096"),
+    ],
+)
+def test_directories_that_name_the_same_bytes_again_and_again(content, says):
+    with pytest.raises(ImageError, match=says), open_pictures(content):
+        pass
+
+
+def test_pages_may_share_a_profile():
+    with open_pictures(directories(50, bytes(100_000), 1, tags=2)) as file:
+        assert len(list(file)) == 50
+
+
+def test_a_tile_larger_than_the_picture_counts_as_what_it_unfolds_to():
+    tags = {256: (4, [16]), 257: (4, [10]), 258: (3, [8]), 259: (3, [8]), 262: (3, [1]), 277: (3, [1])}
+    content = tiff([(tags | {322: (4, [480]), 323: (4, [320])}, [zlib.compress(bytes(480 * 320))])])
+    with open_pictures(content) as file:
+        assert (file.largest, file.width) == ((480, 320), 16)
+        assert file.frame(0).rgb.shape == (10, 16, 3)
+    with pytest.raises(ImageError, match="has 480x320 pixels"), open_pictures(content, max_pixels=100_000):
+        pass
+
+
+def heavy_exif():
+    """An EXIF block whose tags name the same bytes a thousand times."""
+    return b"Exif\0\0" + directories(1, bytes(30_000), 3, tags=1000)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_exif_that_names_the_same_bytes_again_and_again_is_left_out(format, noise):
+    picture = read_picture(saved(noise, format, exif=heavy_exif()))
+    assert picture.metadata.exif == b""
+    assert "EXIF" in [note.what for note in picture.notes]
+
+
+def test_a_jpeg_with_such_exif_is_refused(noise):
+    assert "has directories that name" in refusal(saved(noise, "JPEG", exif=heavy_exif()))
+
+
+def repeated(content, part, count, at):
+    return content[:at] + part * count + content[at:]
+
+
+@pytest.mark.parametrize(
+    ("format", "part", "at", "says"),
+    [
+        ("JPEG", b"\xff\xfe\0\3x", 2, "is made of more than [0-9]+ segments"),
+        ("JPEG", b"\0", 20, "is made of more than [0-9]+ segments"),
+        ("JPEG", b"\xff\xe1\0\10Exif\0\0", 2, "is a JPEG with more than 64 segments of EXIF"),
+        ("PNG", chunk(b"aaAa", b""), 33, "is made of more than [0-9]+ chunks"),
+        ("GIF", b"!\xfe\0", -1, "is made of more than [0-9]+ blocks"),
+        ("GIF", b"!\xfe" + b"\1x" * 10 + b"\0", -1, "is made of more than [0-9]+ blocks"),
+        ("GIF", b"\0", -1, "is made of more than [0-9]+ blocks"),
+    ],
+)
+def test_files_that_are_nothing_but_parts_are_refused(format, part, at, says, noise):
+    content = saved(noise, format)
+    with pytest.raises(ImageError, match=says), open_pictures(repeated(content, part, 130_000, at)):
+        pass
+    with open_pictures(repeated(content, part, 60, at)) as file:
+        assert file.frame(0).rgb.shape == (40, 30, 3)
+
+
+@pytest.mark.parametrize("channels", ["L", "RGB"])
+def test_a_jpeg_of_very_many_scans_is_refused(channels, noise):
+    content = saved(noise.convert(channels), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xc4")  # the last scan and its table
+    scan = content[start:-2]
+    assert read_picture(repeated(content, scan, 80, -2)).rgb.shape == (40, 30, 3)
+    assert "is a JPEG of more than 100 scans" in refusal(repeated(content, scan, 100, -2))
+
+
+# PNM
+
+
+def pnm(kind, most, numbers):
+    """9 x 4 numbers, of a PPM 3 x 4 pixels."""
+    head = b"P%d\n# a comment\n%d 4 # another\n" % (kind, 3 if kind in (3, 6) else 9)
+    head += b"" if kind in (1, 4) else b"%d\n" % most
+    if kind == 1:
+        return (
+            head
+            + b"".join(b"%d" % number for number in numbers[:18])
+            + b" # half\n"
+            + b" ".join(b"%d" % number for number in numbers[18:])
+        )
+    if kind in (2, 3):
+        return head + b"# before\n" + b"\n".join(b"%d#x\n" % number for number in numbers)
+    return head + numbers.astype(">u2" if most > 255 else "u1").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [(1, 1), *((2, most) for most in (1, 100, 255, 1000, 65535)), (3, 255), (3, 77), (5, 100), (5, 300), (6, 77)],
+)
+def test_numbers_of_a_pnm_are_taken_at_once_and_are_those_that_pillow_takes(kind, most, monkeypatch):
+    numbers = np.random.default_rng(most).integers(0, most + 1, 36)
+    content = pnm(kind, most, numbers)
+    with monkeypatch.context() as patch:
+        patch.setattr(read, "plain_pnm", lambda *arguments: None)
+        wanted = read_picture(content).rgb
+    monkeypatch.setattr(PpmImagePlugin.PpmPlainDecoder, "decode", None)
+    monkeypatch.setattr(PpmImagePlugin.PpmDecoder, "decode", None)
+    np.testing.assert_array_equal(read_picture(content).rgb, wanted)
+    assert len(np.unique(wanted)) > 1
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (pnm(2, 100, np.arange(36))[:-9], "it ends early"),
+        (pnm(2, 20, np.arange(36)), "something else than numbers from 0 to 20"),
+        (pnm(2, 100, np.arange(36)).replace(b"17#", b"no#"), "it ends early, or holds something else"),
+        (pnm(1, 1, np.arange(36) % 3), "something else than 0 and 1"),
+        (pnm(5, 100, np.arange(36))[:-1], "it ends early"),
+        (b"P5\n" + b"#\n" * 40_000 + b"1 1 255\n\0", "head is nothing but comments"),
+    ],
+)
+def test_damaged_pnms(content, says):
+    assert says in refusal(content)
+
+
+def test_what_pillow_takes_number_by_number_is_bounded(monkeypatch):
+    content = pnm(6, 65535, np.arange(36))
+    assert read_picture(content).rgb.dtype == np.uint16
+    monkeypatch.setattr(plain_numbers, "_MOST", 35)
+    assert "is a PPM of 36 deep numbers; at most 35" in refusal(content)
+
+
+def test_runs_of_a_bmp_are_bounded(monkeypatch):
+    content = bmp(10, 10, 8, 1, b"\1\1" * 50, bytes(1024))
+    assert read_picture(content).rgb.shape == (10, 10, 3)
+    monkeypatch.setattr(run_lengths, "_MOST_RUNS", 49)
+    assert "is a BMP of more than 49 runs of colours" in refusal(content)
+
+
+def test_very_many_links_in_xmp_are_cut_out_in_one_go(noise):
+    link = b"<C:Directory/>"
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:C="http://ns.google.com/photos/1.0/container/">'
+        + (link + b"<a>kept</a>") * 3
+        + b"</x:xmpmeta>"
+    )
+    plain = saved(noise, "PNG")
+    content = plain[:33] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp) + plain[33:]
+    assert read_picture(content).metadata.xmp == xmp.replace(link, b"")

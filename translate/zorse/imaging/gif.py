@@ -16,9 +16,12 @@ import numpy as np
 from PIL import GifImagePlugin, Image
 
 from zorse.imaging.limits import MOST_FRAMES, own_limits
+from zorse.imaging.structure import check_count
 
 _CLEAR, _RESTORE = 2, (3, 4)
 """Disposals: the frame's place becomes transparent, or what it was before. 4 is an old way of writing 3."""
+_HEAD = 13
+"""Bytes before the table of colours."""
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _TABLE, _INTERLACED = 0x80, 0x40
 """Flags of a picture."""
@@ -56,16 +59,15 @@ class GifFrames:
 
     Args:
         data: the content of the file.
-        width: of the canvas, in pixels.
-        height: of the canvas.
 
     Raises:
         ValueError: it is cut off within a head.
+        StructureError: it is made of too many parts.
     """
 
-    def __init__(self, data: bytes, width: int, height: int) -> None:
+    def __init__(self, data: bytes) -> None:
         self._frames, self.plays = _parsed(data)
-        self._size = width, height
+        self._size: tuple[int, int] = struct.unpack_from("<HH", data, 6)
         self._rewind()
 
     def __len__(self) -> int:
@@ -190,17 +192,21 @@ def _picture_block(image: Image.Image, box: tuple[int, int, int, int], duration:
 
 def _parsed(data: bytes) -> tuple[list[_Frame], int]:
     """All pictures, and how often they are played (0 is for ever)."""
-    flags = data[10]
-    position, colours = _colour_table(data, 13, flags)
+    if len(data) < _HEAD:
+        raise ValueError("its head is incomplete")
+    position, colours = _colour_table(data, _HEAD, data[10])
     frames: list[_Frame] = []
-    control, plays = b"", 1
+    control, plays, parts = b"", 1, 0
     while position < len(data):
+        parts += 1
+        check_count("blocks", parts, data)
         mark = data[position : position + 1]
         if mark == b";":
             break
         if mark == b"!":
             label = data[position + 1 : position + 2]
-            end = _end(data, position + 2)
+            end, count = _end(data, position + 2)
+            parts += count
             blocks = _blocks(data, position + 2)
             first = next(blocks, b"")
             if label == b"\xf9":
@@ -209,7 +215,8 @@ def _parsed(data: bytes) -> tuple[list[_Frame], int]:
                 plays = _plays(next(blocks, b""), plays)
             position = end
         elif mark == b",":
-            frame, position = _frame(data, position + 1, control, colours)
+            frame, position, count = _frame(data, position + 1, control, colours)
+            parts += count
             frames.append(frame)
             control = b""
             if len(frames) > MOST_FRAMES:  # The file will be refused.
@@ -219,13 +226,13 @@ def _parsed(data: bytes) -> tuple[list[_Frame], int]:
     return frames, plays
 
 
-def _frame(data: bytes, position: int, control: bytes, colours: bytes) -> tuple[_Frame, int]:
-    """A picture, and where it ends. `control` says how it is shown, `colours` is the file's table."""
+def _frame(data: bytes, position: int, control: bytes, colours: bytes) -> tuple[_Frame, int, int]:
+    """A picture, where it ends, and its blocks. `control` says how it is shown, `colours` is the file's table."""
     if position + 10 > len(data):
         raise ValueError("the file ends in the head of a frame")
     left, top, width, height, flags = struct.unpack_from("<HHHHB", data, position)
     start, own = _colour_table(data, position + 9, flags)
-    end = _end(data, start + 1)
+    end, count = _end(data, start + 1)
     control = control.ljust(4, b"\0")
     frame = _Frame(
         left,
@@ -239,7 +246,7 @@ def _frame(data: bytes, position: int, control: bytes, colours: bytes) -> tuple[
         disposal=control[0] >> 2 & 7,
         duration=10 * int.from_bytes(control[1:3], "little"),
     )
-    return frame, end
+    return frame, end, count
 
 
 def _colour_table(data: bytes, position: int, flags: int) -> tuple[int, bytes]:
@@ -249,11 +256,13 @@ def _colour_table(data: bytes, position: int, flags: int) -> tuple[int, bytes]:
     return position + size, table[: len(table) // 3 * 3]
 
 
-def _end(data: bytes, position: int) -> int:
-    """Where a chain of blocks ends."""
+def _end(data: bytes, position: int) -> tuple[int, int]:
+    """Where a chain of blocks ends, and how many there are."""
+    count = 0
     while position < len(data) and data[position]:
         position += 1 + data[position]
-    return position + 1
+        count += 1
+    return position + 1, count
 
 
 def _blocks(data: bytes, position: int) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from zorse.imaging import exif_block, iptc
 from zorse.imaging.picture import Metadata, Note, Picture
 from zorse.imaging.read_notes import GAIN_MAP, LIVE_PHOTO, PREVIEW, attachments, clean_xmp, mode_notes
+from zorse.imaging.tiff_directories import check_block
 
 # What a TIFF says about how its own pixels are stored is no metadata: sizes, strips, tiles, sample layout, colour
 # tables, JPEG tables; and XMP and ICC profile, which travel on their own.
@@ -69,6 +70,7 @@ def read_metadata(image: Image.Image, data: bytes = b"") -> Described:
     notes = list(attachments(image, data, xmp))
     orientation, block, more = 1, b"", [_DAMAGED]
     with suppress(Exception):  # Pillow raises everything from SyntaxError to struct.error for a damaged block
+        check_block(_raw_exif(image))
         exif = image.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)
         orientation = orientation if orientation in range(1, 9) else 1

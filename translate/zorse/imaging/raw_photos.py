@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 
-from zorse.imaging.tiff_types import SIGNATURES
+from zorse.imaging.tiff_types import MOST_TAGS, SIGNATURES
 
 _SIGNATURES = (
     (0, b"FUJIFILMCCD-RAW"),
@@ -69,10 +69,11 @@ def _directories(data: bytes) -> Iterator[tuple[bool, dict[int, int]]]:
         seen.add(start)
         (count,) = struct.unpack_from(f"{order}H", data, start)
         tags = {}
-        for entry in range(start + 2, start + 2 + 12 * min(count, (len(data) - start - 2) // 12), 12):
+        held = min(count, MOST_TAGS, (len(data) - start - 2) // 12)
+        for entry in range(start + 2, start + 2 + 12 * held, 12):
             tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
             tags[tag] = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", data, entry + 8)[0]
-            if tag == _SUBDIRECTORIES:
+            if tag == _SUBDIRECTORIES and len(waiting) < _MOST:
                 place = entry + 8 if length == 1 else tags[tag]
                 waiting += [(True, _number(data, order, place + 4 * number)) for number in range(min(length, _MOST))]
         yield is_inner, tags

@@ -46,13 +46,17 @@ from zorse.imaging.kinds import not_a_picture, reading_failed, refuse_other_kind
 from zorse.imaging.limits import MOST_FRAMES, own_limits
 from zorse.imaging.metadata import Described, read_metadata
 from zorse.imaging.orientation import upright
+from zorse.imaging.parts import check_parts
 from zorse.imaging.picture import Animation, Encoding, Note, Picture, Pixels
 from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
+from zorse.imaging.pnm import plain_pnm
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.second_opinion import is_confirmed
+from zorse.imaging.structure import StructureError
 from zorse.imaging.tiff_compression import unread_compression
-from zorse.imaging.tiff_structure import LOSSLESS, StructureError, check_structure, page_offsets, put_first
+from zorse.imaging.tiff_directories import Page, read_pages
+from zorse.imaging.tiff_structure import LOSSLESS, check_structure, put_first
 from zorse.imaging.tiff_types import SIGNATURES, TYPE_SIZES
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
@@ -63,8 +67,6 @@ MAX_PIXELS = 250_000_000
 """Pictures of more pixels, all frames together, are refused: a small file can unfold to more than the memory holds."""
 
 _COMPRESSION = TiffImagePlugin.COMPRESSION
-_SUBFILE_TYPE, _REDUCED = 254, 1
-"""TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
 
 _TGA_END = b"TRUEVISION-XFILE.\0"
 _SPARE_ALPHA = ("BMP", "TGA")
@@ -249,15 +251,23 @@ def open_pictures(
     name, data = _content(source)
     if not data:
         raise ImageError(f"{name} is empty (0 bytes). A copy or download that broke off? Get the file again.")
-    refuse_other_kinds(name, data)
-    data, is_shortened = without_long_texts(plain_bmp(data, max_pixels) or data)
+    try:
+        pages = read_pages(data, 1 if only_first else MOST_FRAMES + 1)
+        check_parts(data)
+        gif = GifFrames(data) if data.startswith(b"GIF8") else None
+        refuse_other_kinds(name, data)
+        plain = plain_bmp(data, max_pixels) or plain_pnm(data, max_pixels) or data
+    except StructureError as error:
+        raise ImageError(f"{name} {error}") from error
+    except ValueError as error:  # of the GIF or PNM
+        raise reading_failed(name, data, error) from error
+    data, is_shortened = without_long_texts(plain)
     stream, image = _opened(data, name)
     with stream, image:
         check_pixels(name, image.width, image.height, max_pixels)
         try:
-            gif = GifFrames(data, image.width, image.height) if image.format == "GIF" else None
-            size = image.size if gif is None else gif.largest
-            numbers, largest = ([image.tell()], size) if only_first else _frames(image, gif, data)
+            numbers = [image.tell()] if only_first else _frames(image, gif, pages)
+            largest = _largest(image, gif, [pages[number] for number in numbers] if pages else [])
         except StructureError as error:
             raise ImageError(f"{name} {error}") from error
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
@@ -392,7 +402,7 @@ class _TiffAgain:
 
     @cached_property
     def _directories(self) -> list[int]:
-        return page_offsets(self._data)
+        return [page.start for page in read_pages(self._data, MOST_FRAMES + 1)]
 
 
 def _tiff_loaded(image: TiffImagePlugin.TiffImageFile, data: bytes, again: _TiffAgain) -> Deep | None:
@@ -466,30 +476,25 @@ def check_pixels(name: str, width: int, height: int, max_pixels: int | None, fra
     )
 
 
-def _frames(image: Image.Image, gif: GifFrames | None, data: bytes) -> tuple[list[int], tuple[int, int]]:
-    """Pillow's numbers of the frames that are pictures of their own, and the width and height that hold each of them.
+def _frames(image: Image.Image, gif: GifFrames | None, pages: list[Page]) -> list[int]:
+    """Pillow's numbers of the frames that are pictures of their own.
 
     Raises:
         StructureError: there are too many.
     """
     if image.format not in ANIMATED_FORMATS:
-        return [image.tell()], image.size
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        count = len(page_offsets(data))
-    else:
-        count = getattr(image, "n_frames", 1) if gif is None else len(gif)
+        return [image.tell()]
+    count = len(pages) or (getattr(image, "n_frames", 1) if gif is None else len(gif))
     if count > MOST_FRAMES:
         raise StructureError(f"has more than {MOST_FRAMES} frames or pages. Cut it into several files.")
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return list(range(count)), image.size if gif is None else gif.largest
-    whole = {}
-    for number in range(image.n_frames):
-        image.seek(number)
-        if not image.tag_v2.get(_SUBFILE_TYPE, 0) & _REDUCED:
-            whole[number] = image.size
-    image.seek(0)
-    widths, heights = zip(*(whole or {0: image.size}).values(), strict=True)
-    return list(whole) or [0], (max(widths), max(heights))
+    whole = [number for number in range(count) if not (pages and pages[number].is_reduced)]
+    return whole or [0]
+
+
+def _largest(image: Image.Image, gif: GifFrames | None, pages: list[Page]) -> tuple[int, int]:
+    """Width and height that hold all that is decoded of each frame."""
+    sizes = [image.size if gif is None else gif.largest, *((page.width, page.height) for page in pages)]
+    return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 
 def _format(image: Image.Image) -> str:

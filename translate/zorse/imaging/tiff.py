@@ -6,6 +6,7 @@ Pillow has no 16-bit colour, and OpenCV no metadata: OpenCV compresses the pixel
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import cv2
@@ -76,5 +77,5 @@ def _page(page: Page) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, bytes]:
     sizes = own[TiffImagePlugin.STRIPBYTECOUNTS]
     strips = [data[start : start + size] for start, size in zip(own[TiffImagePlugin.STRIPOFFSETS], sizes, strict=True)]
     directory.tagtype[TiffImagePlugin.STRIPOFFSETS] = TiffTags.LONG
-    directory[TiffImagePlugin.STRIPOFFSETS] = tuple(sum(sizes[:number]) for number in range(len(sizes)))
+    directory[TiffImagePlugin.STRIPOFFSETS] = tuple(accumulate(sizes[:-1], initial=0))
     return directory, b"".join(strips)

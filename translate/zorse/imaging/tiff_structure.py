@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from zorse.errors import ImageError
 from zorse.imaging.jpeg_head import frame
-from zorse.imaging.limits import MOST_FRAMES
+from zorse.imaging.structure import StructureError, damage
 from zorse.imaging.tiff_compression import unread_compression
 from zorse.imaging.tiff_types import Pieces, is_planar
 
@@ -34,10 +33,6 @@ _SHARED = 2**28
 """Bytes of pieces beyond the file's own: writers let empty tiles share their data, a few bytes each."""
 
 _END_OF_JPEG = b"\xff\xd9"
-
-
-class StructureError(ImageError):
-    """A file whose parts contradict each other. The message goes on after the file's name."""
 
 
 def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Pieces:
@@ -70,7 +65,7 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Pieces
     if wanted > _MOST_PIECES:
         raise StructureError(f"is stored in {wanted} pieces; at most {_MOST_PIECES} are read. Save it again.")
     if len(offsets) < wanted or 0 < len(sizes) < wanted:
-        raise StructureError(_damage(f"{min(len(offsets), len(sizes) or wanted)} of its {wanted} pieces are listed"))
+        raise StructureError(damage(f"{min(len(offsets), len(sizes) or wanted)} of its {wanted} pieces are listed"))
     top = np.arange(wanted) // across % down * rows
     seen = np.minimum(rows, height - top)
     offsets = offsets[:wanted]
@@ -85,30 +80,13 @@ def check_structure(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Pieces
     pieces = Pieces(offsets, sizes[:wanted])
     outside = (pieces.sizes <= 0) | (pieces.offsets < 0) | (pieces.offsets + pieces.sizes > len(data))
     if outside.any():
-        raise StructureError(_damage(f"piece {outside.argmax() + 1} of {wanted} ends outside of the file"))
+        raise StructureError(damage(f"piece {outside.argmax() + 1} of {wanted} ends outside of the file"))
     if pieces.sizes.sum() > len(data) + _SHARED:
-        raise StructureError(_damage("its pieces lie one over the other"))
+        raise StructureError(damage("its pieces lie one over the other"))
     if compression == _JPEG:
         for number, (offset, size) in enumerate(zip(pieces.offsets, pieces.sizes, strict=True)):
             _check_jpeg(data[offset : offset + size], int(seen[number]), number)
     return pieces
-
-
-def page_offsets(data: bytes) -> list[int]:
-    """Where the directories of a TIFF's pages begin, in order, up to one that cannot be there, or is one too many."""
-    link, place = _link(data)
-    order, number, entry = (link[0], "Q", 20) if _is_big(data) else (link[0], "H", 12)
-    found = dict[int, None]()
-    try:
-        while (start := struct.unpack_from(link, data, place)[0]) and start not in found:
-            (count,) = struct.unpack_from(order + number, data, start)
-            found[start] = None
-            place = start + struct.calcsize(number) + entry * count
-            if len(found) > MOST_FRAMES:  # The file will be refused.
-                break
-    except struct.error:
-        pass
-    return list(found)
 
 
 def put_first(content: bytearray, directory: int) -> None:
@@ -118,18 +96,8 @@ def put_first(content: bytearray, directory: int) -> None:
         content: of the file, which is changed.
         directory: where the page's directory begins.
     """
-    link, place = _link(content)
-    struct.pack_into(link, content, place, directory)
-
-
-def _link(data: bytes | bytearray) -> tuple[str, int]:
-    """How and where the place of the first directory is noted."""
-    order = "<" if data.startswith(b"II") else ">"
-    return (order + "Q", 8) if _is_big(data) else (order + "I", 4)
-
-
-def _is_big(data: bytes | bytearray) -> bool:
-    return 43 in data[2:4]
+    order, is_big = "<" if content.startswith(b"II") else ">", content[2:3] == b"+"
+    struct.pack_into(order + ("Q" if is_big else "I"), content, 8 if is_big else 4, directory)
 
 
 def _bits_of_pixel(tags: Any) -> int:
@@ -150,7 +118,7 @@ def _layout(tags: Any, height: int, width: int) -> tuple[int, int, NDArray[np.in
         rows, columns = min(int(tags.get(TiffImagePlugin.ROWSPERSTRIP, height)), height), width
         offsets, sizes = TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.STRIPBYTECOUNTS
     if rows <= 0 or columns <= 0:
-        raise StructureError(_damage("its pieces have no size"))
+        raise StructureError(damage("its pieces have no size"))
     return rows, columns, _numbers(tags.get(offsets, ())), _numbers(tags.get(sizes, ()))
 
 
@@ -158,17 +126,13 @@ def _check_jpeg(content: bytes, rows: int, number: int) -> None:
     """Decoders go on quietly where a JPEG has fewer rows than the strip, or ends early."""
     found = frame(content)
     if found is not None and found[2] < rows:
-        raise StructureError(_damage(f"piece {number + 1} holds {found[2]} rows of {rows}"))
+        raise StructureError(damage(f"piece {number + 1} holds {found[2]} rows of {rows}"))
     if _END_OF_JPEG not in content:
-        raise StructureError(_damage(f"piece {number + 1} ends early"))
+        raise StructureError(damage(f"piece {number + 1} ends early"))
 
 
 def _numbers(value: Any) -> NDArray[np.int64]:
     try:
         return np.atleast_1d(np.asarray(value)).astype(np.int64)
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise StructureError(_damage("its directory holds something else than numbers")) from error
-
-
-def _damage(what: str) -> str:
-    return f"is damaged or cut off: {what}. Get or save the file again."
+        raise StructureError(damage("its directory holds something else than numbers")) from error

@@ -13,6 +13,9 @@ SIGNATURES = (b"II*\0", b"MM\0*")
 TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of a value of each type."""
 
+MOST_TAGS = 4096
+"""Of a directory that is read. Writers need a hundred."""
+
 _SEPARATE = 2
 
 
