@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zorse.cli.command import app
-from zorse.cli.console import echo, echo_json
+from zorse.cli.console import Console, echo, echo_json
 from zorse.cli.options import AllowCodeOption
 from zorse.model.card import Direction
 from zorse.system.extras import require
@@ -173,7 +173,7 @@ def export(
     if not as_json:
         echo(f"Exporting {card.name} ({card.task}) from {file} ...")
     for line in left_out_of(calibrate) if calibrate is not None else ():
-        echo(line, err=True)
+        Console(stderr=True).print(line)
     report = export_onnx(
         network,
         at_test(network, card, norm_at_test, dropout_at_test),
