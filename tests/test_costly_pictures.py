@@ -8,12 +8,14 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PpmImagePlugin, TiffImagePlugin
 
-from odd_files import chunk, planar_page, saved, tiff
+from odd_files import bmp, chunk, planar_page, saved, tiff
 from zorse.errors import ImageError
+from zorse.imaging import bmp as run_lengths
 from zorse.imaging import gif as gif_frames
 from zorse.imaging import png as png_chunks
+from zorse.imaging import pnm as plain_numbers
 from zorse.imaging import read, tiff_structure
 from zorse.imaging.io import encode_pictures, open_pictures, read_picture
 from zorse.imaging.read import PictureFile
@@ -410,3 +412,79 @@ def test_a_jpeg_of_very_many_scans_is_refused(channels, noise):
     scan = content[start:-2]
     assert read_picture(repeated(content, scan, 80, -2)).rgb.shape == (40, 30, 3)
     assert "is a JPEG of more than 100 scans" in refusal(repeated(content, scan, 100, -2))
+
+
+# PNM
+
+
+def pnm(kind, most, numbers):
+    """9 x 4 numbers, of a PPM 3 x 4 pixels."""
+    head = b"P%d\n# a comment\n%d 4 # another\n" % (kind, 3 if kind in (3, 6) else 9)
+    head += b"" if kind in (1, 4) else b"%d\n" % most
+    if kind == 1:
+        return (
+            head
+            + b"".join(b"%d" % number for number in numbers[:18])
+            + b" # half\n"
+            + b" ".join(b"%d" % number for number in numbers[18:])
+        )
+    if kind in (2, 3):
+        return head + b"# before\n" + b"\n".join(b"%d#x\n" % number for number in numbers)
+    return head + numbers.astype(">u2" if most > 255 else "u1").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [(1, 1), *((2, most) for most in (1, 100, 255, 1000, 65535)), (3, 255), (3, 77), (5, 100), (5, 300), (6, 77)],
+)
+def test_numbers_of_a_pnm_are_taken_at_once_and_are_those_that_pillow_takes(kind, most, monkeypatch):
+    numbers = np.random.default_rng(most).integers(0, most + 1, 36)
+    content = pnm(kind, most, numbers)
+    with monkeypatch.context() as patch:
+        patch.setattr(read, "plain_pnm", lambda *arguments: None)
+        wanted = read_picture(content).rgb
+    monkeypatch.setattr(PpmImagePlugin.PpmPlainDecoder, "decode", None)
+    monkeypatch.setattr(PpmImagePlugin.PpmDecoder, "decode", None)
+    np.testing.assert_array_equal(read_picture(content).rgb, wanted)
+    assert len(np.unique(wanted)) > 1
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (pnm(2, 100, np.arange(36))[:-9], "it ends early"),
+        (pnm(2, 20, np.arange(36)), "something else than numbers from 0 to 20"),
+        (pnm(2, 100, np.arange(36)).replace(b"17#", b"no#"), "it ends early, or holds something else"),
+        (pnm(1, 1, np.arange(36) % 3), "something else than 0 and 1"),
+        (pnm(5, 100, np.arange(36))[:-1], "it ends early"),
+        (b"P5\n" + b"#\n" * 40_000 + b"1 1 255\n\0", "head is nothing but comments"),
+    ],
+)
+def test_damaged_pnms(content, says):
+    assert says in refusal(content)
+
+
+def test_what_pillow_takes_number_by_number_is_bounded(monkeypatch):
+    content = pnm(6, 65535, np.arange(36))
+    assert read_picture(content).rgb.dtype == np.uint16
+    monkeypatch.setattr(plain_numbers, "_MOST", 35)
+    assert "is a PPM of 36 deep numbers; at most 35" in refusal(content)
+
+
+def test_runs_of_a_bmp_are_bounded(monkeypatch):
+    content = bmp(10, 10, 8, 1, b"\1\1" * 50, bytes(1024))
+    assert read_picture(content).rgb.shape == (10, 10, 3)
+    monkeypatch.setattr(run_lengths, "_MOST_RUNS", 49)
+    assert "is a BMP of more than 49 runs of colours" in refusal(content)
+
+
+def test_very_many_links_in_xmp_are_cut_out_in_one_go(noise):
+    link = b"<C:Directory/>"
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:C="http://ns.google.com/photos/1.0/container/">'
+        + (link + b"<a>kept</a>") * 3
+        + b"</x:xmpmeta>"
+    )
+    plain = saved(noise, "PNG")
+    content = plain[:33] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp) + plain[33:]
+    assert read_picture(content).metadata.xmp == xmp.replace(link, b"")

@@ -11,6 +11,8 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
+from zorse.imaging.structure import StructureError
+
 _RLE8, _RLE4, _BITFIELDS = 1, 2, 3
 _KNOWN_MASKS = {
     (0xF800, 0x7E0, 0x1F, 0),
@@ -20,6 +22,8 @@ _KNOWN_MASKS = {
     (0xFF, 0xFF00, 0xFF0000, 0xFF000000),
 }
 """Red, green, blue and alpha, of those layouts that Pillow reads."""
+_MOST_RUNS = 4_000_000
+"""Each takes a microsecond or two."""
 _BGR = (0xFF0000, 0xFF00, 0xFF)
 _V3_HEADER = 56
 """Bytes of the first header that has a mask for alpha."""
@@ -31,6 +35,9 @@ def plain_bmp(data: bytes, max_pixels: int | None) -> bytes | None:
     Args:
         data: the content of the file.
         max_pixels: files with more are left as they are; None for no limit.
+
+    Raises:
+        StructureError: it would take too long.
     """
     try:
         start, size, width, height, _, bits, method = struct.unpack_from("<IIiiHHI", data, 10)
@@ -51,8 +58,11 @@ def plain_bmp(data: bytes, max_pixels: int | None) -> bytes | None:
 def _run_lengths(data: bytes, width: int, height: int, bits: int) -> NDArray[np.uint8]:
     """Colour numbers, (height, width padded to 4), the lowest row first; 0 where the file says nothing."""
     numbers = np.zeros((height, -(-width // 4) * 4), np.uint8)
-    x = y = place = 0
+    x = y = place = runs = 0
     while place + 1 < len(data) and y < height:
+        runs += 1
+        if runs > _MOST_RUNS:
+            raise StructureError(f"is a BMP of more than {_MOST_RUNS} runs of colours. Save it as PNG.")
         count, value = data[place], data[place + 1]
         place += 2
         if count:  # one colour, or two in turn

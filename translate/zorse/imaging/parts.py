@@ -54,14 +54,18 @@ def _check_jpeg(data: bytes) -> None:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of the content of each segment of a JPEG's first picture, as far as decoders go."""
-    place, whole = 2, 0
+    """Marker, start and end of the content of each segment of a JPEG's first picture.
+
+    Only up to its first pixels where it has no more scans than it may: the search costs time.
+    """
+    place, channels, may_have_many = 2, b"", False
     while (found := _MARKER.search(data, place)) and (marker := found[1][0]) != _END:
         start = found.end() + 2
-        end = found.end() + max(2, int.from_bytes(data[found.end() : start], "big"))
-        yield marker, start, end
+        place = found.end() + max(2, int.from_bytes(data[found.end() : start], "big"))
+        yield marker, start, place
         if marker in _ONE_SCAN:
-            whole = int.from_bytes(data[start + 5 : start + 6], "big")
-        elif marker == _START_OF_SCAN and data[start : start + 1] == bytes([whole]):
-            return  # this scan holds all channels
-        place = end
+            channels = data[start + 5 : start + 6]
+        elif marker == _START_OF_SCAN and not may_have_many:
+            may_have_many = data[start : start + 1] != channels and data.count(bytes([0xFF, marker])) > _SCANS
+            if not may_have_many:
+                return

@@ -48,6 +48,7 @@ from zorse.imaging.orientation import upright
 from zorse.imaging.parts import check_parts
 from zorse.imaging.picture import Animation, Encoding, Note, Picture, Pixels
 from zorse.imaging.png import MAX_TEXT, scale_transparency, without_long_texts
+from zorse.imaging.pnm import plain_pnm
 from zorse.imaging.profile import grey_to_srgb
 from zorse.imaging.quiet import silence_pillow
 from zorse.imaging.second_opinion import is_confirmed
@@ -253,12 +254,13 @@ def open_pictures(
         pages = read_pages(data, 1 if only_first else MOST_FRAMES + 1)
         check_parts(data)
         gif = GifFrames(data) if data.startswith(b"GIF8") else None
+        refuse_other_kinds(name, data)
+        plain = plain_bmp(data, max_pixels) or plain_pnm(data, max_pixels) or data
     except StructureError as error:
         raise ImageError(f"{name} {error}") from error
-    except ValueError as error:  # of the GIF
+    except ValueError as error:  # of the GIF or PNM
         raise reading_failed(name, data, error) from error
-    refuse_other_kinds(name, data)
-    data, is_shortened = without_long_texts(plain_bmp(data, max_pixels) or data)
+    data, is_shortened = without_long_texts(plain)
     stream, image = _opened(data, name)
     with stream, image:
         check_pixels(name, image.width, image.height, max_pixels)

@@ -171,10 +171,11 @@ class _Links:
             self.broken = not self._prefixes or self._depth > 0
 
     def without(self) -> bytes:
-        result = bytearray(self._xmp)
-        for start, end in sorted(self._ranges, reverse=True):
-            del result[start:end]
-        return bytes(result)
+        kept, place = [], 0
+        for start, end in sorted(self._ranges):
+            kept.append(self._xmp[place:start])
+            place = end
+        return b"".join([*kept, self._xmp[place:]])
 
     def _declare(self, prefix: str | None, namespace: str) -> None:
         self._prefixes[prefix or ""] = namespace
