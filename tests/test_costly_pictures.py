@@ -1,8 +1,11 @@
 """Files made to cost much: what they cost is bounded by their bytes, and what is too much is refused early."""
 
+import socket
 import struct
 import subprocess
 import sys
+import threading
+import tracemalloc
 import zlib
 
 import cv2
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image, PpmImagePlugin, TiffImagePlugin
 
 from odd_files import bmp, chunk, planar_page, saved, tiff
+from zorse.confined.messages import receive_bytes
 from zorse.errors import ImageError
 from zorse.imaging import bmp as run_lengths
 from zorse.imaging import gif as gif_frames
@@ -288,6 +292,24 @@ def test_what_a_decoder_says_in_several_lines_is_one_sentence(noise, monkeypatch
 # Confined processes
 
 
+def test_what_a_confined_process_sends_is_held_once():
+    ours, theirs = socket.socketpair()
+    size = 2**24
+    content = bytes(size)
+    sender = threading.Thread(target=theirs.sendall, args=(content,))
+    with ours, theirs:
+        sender.start()
+        tracemalloc.start()
+        try:
+            received = receive_bytes(ours, size)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            sender.join()
+    assert received == content
+    assert most < 1.5 * size
+
+
 def test_a_confined_process_may_take_little_until_it_is_told_to_work(tmp_path):
     program = """
 import resource
@@ -299,7 +321,7 @@ def now():
 confine(2**33, 600)
 before = now()
 begin_work(writes_files=False)
-print(before[0], before[1], *now()[::2], sep=";")
+print(*before, *now()[::2], sep=";")
 try:
     Path("written").write_bytes(b"x")
 except OSError as error:
@@ -315,7 +337,10 @@ except OSError as error:
         check=True,
         cwd=tmp_path,
     )
-    assert ended.stdout.splitlines() == ["(10, 600);(0, 0);(600, 600);(0, 0)", "File too large"]
+    assert ended.stdout.splitlines() == [
+        f"(10, 600);(0, 0);(0, {2**35});(600, 600);(0, 0)",
+        "File too large",
+    ]
 
 
 # Directories and parts

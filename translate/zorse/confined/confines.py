@@ -8,6 +8,8 @@ _OPENING = 10
 """Seconds of processor time for everything up to the first pixel."""
 _FILES = 64
 """That may be open at once."""
+_FILE_SIZE = 2**35
+"""Bytes of the longest video that may be written."""
 _NO_NEW_PRIVILEGES = 38
 """Linux' PR_SET_NO_NEW_PRIVS: no program that this process could start gets more rights than it has."""
 
@@ -17,7 +19,7 @@ def confine(memory: int, seconds: int) -> None:
 
     Args:
         memory: bytes that it may take.
-        seconds: of processor time; at first it may take a few only, until `begin_work`.
+        seconds: of processor time; until `begin_work` it may take a few only, and write no files.
     """
     import resource
 
@@ -26,6 +28,7 @@ def confine(memory: int, seconds: int) -> None:
         (resource.RLIMIT_CPU, min(_OPENING, seconds), seconds),
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_NOFILE, _FILES, _FILES),
+        (resource.RLIMIT_FSIZE, 0, _FILE_SIZE),
     ):
         with suppress(ValueError, OSError):  # a lower limit is in force
             resource.setrlimit(kind, (soft, hard))
@@ -45,5 +48,6 @@ def begin_work(*, writes_files: bool) -> None:
         return
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))
-    if not writes_files:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _, longest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    longest = longest if writes_files else 0
+    resource.setrlimit(resource.RLIMIT_FSIZE, (longest, longest))

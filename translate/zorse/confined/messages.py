@@ -10,6 +10,7 @@
 or, at any time, Failed. The page believes nothing of what the process says: a file may have taken it over.
 """
 
+import io
 import math
 import socket
 import struct
@@ -153,15 +154,15 @@ def receive_bytes(line: socket.socket, count: int) -> bytes:
     Raises:
         Gone: they do not come.
     """
-    content = bytearray()
+    content = io.BytesIO()  # gives its content away without a copy
     with _patience(line) as wait:
-        while len(content) < count:  # grows with what comes, and not with what is promised
+        while content.tell() < count:  # grows with what comes, and not with what is promised
             wait()
-            piece = line.recv(min(_PIECE, count - len(content)))
+            piece = line.recv(min(_PIECE, count - content.tell()))
             if not piece:
                 raise Gone
-            content += piece
-    return bytes(content)
+            content.write(piece)
+    return content.getvalue()
 
 
 def receive_pixels(line: socket.socket, shape: tuple[int, ...], is_deep: bool) -> Pixels:

@@ -16,6 +16,8 @@ _EXIFS = 64
 """Segments of a JPEG with EXIF, of 64 KB each: the library copies all before it for each."""
 
 _START_OF_SCAN, _END = 0xDA, 0xD9
+_ONE_SCAN = (0xC0, 0xC1)
+"""Frames that are complete when each channel has come."""
 _EXIF = b"Exif\0\0"
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 """What comes before a segment, and ends the pixels of a scan."""
@@ -54,12 +56,16 @@ def _check_jpeg(data: bytes) -> None:
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Marker, start and end of the content of each segment of a JPEG's first picture.
 
-    Only up to its first pixels where the file cannot have more scans than it may: the search costs time.
+    Only up to its first pixels where it has no more scans than it may: the search costs time.
     """
-    place = 2
+    place, channels, may_have_many = 2, b"", False
     while (found := _MARKER.search(data, place)) and (marker := found[1][0]) != _END:
         start = found.end() + 2
         place = found.end() + max(2, int.from_bytes(data[found.end() : start], "big"))
         yield marker, start, place
-        if marker == _START_OF_SCAN and data.count(bytes([0xFF, _START_OF_SCAN]), place) < _SCANS:
-            return
+        if marker in _ONE_SCAN:
+            channels = data[start + 5 : start + 6]
+        elif marker == _START_OF_SCAN and not may_have_many:
+            may_have_many = data[start : start + 1] != channels and data.count(bytes([0xFF, marker])) > _SCANS
+            if not may_have_many:
+                return
