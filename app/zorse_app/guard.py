@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zorse_app import texts
+from zorse_app.guesses import Guesses
 from zorse_app.limits import Limits
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -87,6 +89,7 @@ class Guard:
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
         self._door = door
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers what is refused, passes on the rest."""
@@ -126,23 +129,35 @@ class Guard:
             return _answer(403, texts.WRONG_HOST)
         if _is_of_another_site(scope["method"], headers):
             return _answer(403, texts.CROSS_SITE)
-        if path not in _OPEN and not self._is_known(headers.get("authorization", "")):
-            return _answer(401, texts.PASSWORD_NEEDED, {"WWW-Authenticate": 'Basic realm="Zorse", charset="UTF-8"'})
+        if path not in _OPEN and self._door.user is not None:
+            address = scope["client"][0] if scope.get("client") else ""
+            stranger = self._stranger(headers.get("authorization", ""), self._door.user, address)
+            if stranger is not None:
+                return stranger
         if path.startswith(_CLOSED):
             return _answer(404, texts.CLOSED)
         return None
 
-    def _is_known(self, authorization: str) -> bool:
-        if self._door.user is None:
-            return True
-        kind, _, token = authorization.partition(" ")
-        if kind.lower() != "basic":
-            return False
-        try:
-            given = base64.b64decode(token, validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return secrets.compare_digest(given, ":".join(self._door.user).encode())
+    def _stranger(self, authorization: str, user: tuple[str, str], address: str) -> JSONResponse | None:
+        """The answer to who does not name the user and the password; None for who does."""
+        if authorization and (wait := self._guesses.wait(address)):
+            return _answer(429, texts.TOO_MANY_GUESSES, {"Retry-After": str(math.ceil(wait))})
+        if _names(authorization, user):
+            return None
+        if authorization:
+            self._guesses.was_wrong(address)
+        return _answer(401, texts.PASSWORD_NEEDED, {"WWW-Authenticate": 'Basic realm="Zorse", charset="UTF-8"'})
+
+
+def _names(authorization: str, user: tuple[str, str]) -> bool:
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return False
+    try:
+        given = base64.b64decode(token, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return secrets.compare_digest(given, ":".join(user).encode())
 
 
 def _is_of_another_site(method: str, headers: Headers) -> bool:
