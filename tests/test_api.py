@@ -1,5 +1,6 @@
 """The programming interfaces beside the page, over HTTP: what they answer, and what they refuse."""
 
+import asyncio
 import base64
 import io
 import itertools
@@ -18,6 +19,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 import tiny_onnx
@@ -353,6 +355,30 @@ def test_passwords_that_are_none(authorization):
     door = guarded(Door(Limits(), user=("a", "b")))
     assert door.get("/", headers={"Authorization": authorization}).status_code == 401
     assert door.get("/", headers={"Authorization": "Basic YTpi"}).status_code == 200
+
+
+def test_who_stops_in_the_middle_of_a_request_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("zorse_app.guard._PATIENCE", 0.05)
+    parts = [{"type": "http.request", "body": b"half", "more_body": True}]
+    answer = []
+
+    async def receive():
+        if not parts:
+            await asyncio.Event().wait()
+        return parts.pop()
+
+    async def send(message):
+        answer.append(message)
+
+    async def read_all(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        raise ClientDisconnect
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/translate", "headers": [], "client": None}
+    asyncio.run(Guard(read_all, Door(Limits()))(scope, receive, send))
+    assert answer[0]["status"] == 408
+    assert b"again" in answer[1]["body"]
 
 
 def test_wrong_passwords_are_slowed_down_where_they_come_from():

@@ -1,5 +1,6 @@
 """What comes before the page: who may enter, how much may be sent, and which of Gradio's doors stay closed."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -62,6 +63,9 @@ _INVALID_PARAMETERS = -32602  # of JSON-RPC
 
 _PARTIAL = 206
 
+_PATIENCE = 60.0
+"""Seconds within which the next part of a request has to come."""
+
 _DRAINED = 4
 """Too large a request is read to its end, so that its sender hears why, up to this many times what is allowed."""
 
@@ -118,8 +122,11 @@ class Guard:
         try:
             await self._app(scope, body, sending)
         except Exception:  # what an application makes of a request that was cut off is of no interest
-            if not body.is_too_large:
+            if not (body.is_too_large or body.is_late):
                 raise
+        if body.is_late and not sending.has_begun:
+            sending = _Sending(send, scope)
+            await _answer(408, texts.TOO_SLOW, {"Connection": "close"})(scope, receive, sending)
         if body.is_too_large and not sending.has_begun:
             await _too_large(body.allowed)(scope, receive, _Sending(send, scope))
 
@@ -185,6 +192,9 @@ class _Body:
         self.is_too_large = length.isdecimal() and int(length) > allowed
         self._is_hopeless = length.isdecimal() and int(length) > _DRAINED * allowed
         self._receive = receive
+        self.is_late = False
+        """Nothing came for too long; who waits for it is told that the sender has gone."""
+        self._is_whole = False
         self._count = 0
         self._ahead: list[Message] = []
 
@@ -192,7 +202,12 @@ class _Body:
         """The next part; beyond the limit, the news that the sender has gone."""
         if self._ahead:
             return self._ahead.pop(0)
-        message = await self._receive()
+        try:
+            message = await (self._receive() if self._is_whole else asyncio.wait_for(self._receive(), _PATIENCE))
+        except TimeoutError:
+            self.is_late = True
+            return {"type": "http.disconnect"}
+        self._is_whole = not message.get("more_body")
         self._count += len(message.get("body", b""))
         if self._count > self.allowed:
             self.is_too_large = True
@@ -229,7 +244,7 @@ class _Sending:
         self._asked = frozenset(scope["headers"])
 
     async def __call__(self, message: Message) -> None:
-        if not self.has_begun and self.body is not None and self.body.is_too_large:
+        if not self.has_begun and self.body is not None and (self.body.is_too_large or self.body.is_late):
             return
         if message["type"] == "http.response.start":
             self.has_begun = True

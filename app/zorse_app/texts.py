@@ -552,6 +552,7 @@ CROSS_SITE = (
     "proxy, let it pass on the header Host, or set X-Forwarded-Host."
 )
 PASSWORD_NEEDED = "A name and a password are needed here (HTTP Basic). Ask who runs this page for them."
+TOO_SLOW = "Nothing more of your request came for a minute. Send it again over a better connection."
 TOO_MANY_GUESSES = (
     "Too many wrong names or passwords came from your address. Wait a moment, then try again with the right ones."
 )
