@@ -381,6 +381,16 @@ def test_who_stops_in_the_middle_of_a_request_is_not_waited_for(monkeypatch):
     assert b"again" in answer[1]["body"]
 
 
+def test_a_server_that_ends_takes_nothing_new():
+    door = Door(Limits())
+    client = guarded(door)
+    assert client.post("/").status_code == 200
+    door.closing.set()
+    refused = client.post("/")
+    assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+    assert client.get("/healthz").status_code == 200
+
+
 def test_wrong_passwords_are_slowed_down_where_they_come_from():
     now = [100.0]
     guesses = Guesses(lambda: now[0])

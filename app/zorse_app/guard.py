@@ -6,8 +6,9 @@ import binascii
 import json
 import math
 import secrets
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -80,6 +81,8 @@ class Door:
     hosts: frozenset[str] | None = None
     """Names by which the server may be called; None for any. On this computer alone, other names are a website's
     that points its own name here to read along."""
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server ends: what is new is sent away then."""
 
 
 class Guard:
@@ -141,6 +144,8 @@ class Guard:
             stranger = self._stranger(headers.get("authorization", ""), self._door.user, address)
             if stranger is not None:
                 return stranger
+        if self._door.closing.is_set() and scope["method"] == "POST":
+            return _answer(503, texts.CLOSING, {"Retry-After": "30"})
         if path.startswith(_CLOSED):
             return _answer(404, texts.CLOSED)
         return None
