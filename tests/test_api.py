@@ -1,5 +1,6 @@
 """The programming interfaces beside the page, over HTTP: what they answer, and what they refuse."""
 
+import asyncio
 import base64
 import io
 import itertools
@@ -18,6 +19,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 import tiny_onnx
@@ -26,6 +28,7 @@ from zorse_app import Service, Shelf, visitors_folder
 from zorse_app.api import current_visitor, plain_api
 from zorse_app.gate import Gate
 from zorse_app.guard import LOCAL_HOSTS, Door, Guard
+from zorse_app.guesses import Guesses
 from zorse_app.limits import Limits
 
 USER = ("ann", "grün:7")
@@ -352,6 +355,69 @@ def test_passwords_that_are_none(authorization):
     door = guarded(Door(Limits(), user=("a", "b")))
     assert door.get("/", headers={"Authorization": authorization}).status_code == 401
     assert door.get("/", headers={"Authorization": "Basic YTpi"}).status_code == 200
+
+
+def test_who_stops_in_the_middle_of_a_request_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("zorse_app.guard._PATIENCE", 0.05)
+    parts = [{"type": "http.request", "body": b"half", "more_body": True}]
+    answer = []
+
+    async def receive():
+        if not parts:
+            await asyncio.Event().wait()
+        return parts.pop()
+
+    async def send(message):
+        answer.append(message)
+
+    async def read_all(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        raise ClientDisconnect
+
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/translate", "headers": [], "client": None}
+    asyncio.run(Guard(read_all, Door(Limits()))(scope, receive, send))
+    assert answer[0]["status"] == 408
+    assert b"again" in answer[1]["body"]
+
+
+def test_a_server_that_ends_takes_nothing_new():
+    door = Door(Limits())
+    client = guarded(door)
+    assert client.post("/").status_code == 200
+    door.closing.set()
+    refused = client.post("/")
+    assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+    assert client.get("/healthz").status_code == 200
+
+
+def test_wrong_passwords_are_slowed_down_where_they_come_from():
+    now = [100.0]
+    guesses = Guesses(lambda: now[0])
+    tried = [0, 0]
+    for minute in range(2):
+        for _ in range(100):
+            if not guesses.wait("192.0.2.1"):
+                guesses.was_wrong("192.0.2.1")
+                tried[minute] += 1
+        assert 0 < guesses.wait("192.0.2.1") <= 6
+        now[0] += 30
+    assert tried == [10, 5]
+    assert guesses.wait("192.0.2.2") == 0
+    now[0] += 60
+    assert guesses.wait("192.0.2.1") == 0
+
+
+def test_who_guesses_is_told_to_wait_and_others_are_not():
+    door = guarded(Door(Limits(), user=("a", "b")))
+    other = TestClient(door.app, base_url="http://127.0.0.1:7860", client=("192.0.2.7", 4000))
+    answers = [door.get("/", auth=("a", str(number))).status_code for number in range(12)]
+    assert answers == [401] * 10 + [429] * 2
+    right = door.get("/", auth=("a", "b"))
+    assert (right.status_code, int(right.headers["retry-after"]) <= 6) == (429, True)
+    assert other.get("/", auth=("a", "b")).status_code == 200
+    assert door.get("/").status_code == 401, "who sends none guesses none"
+    assert door.get("/healthz").status_code == 200
 
 
 def test_users_without_a_password_are_refused(zorse):

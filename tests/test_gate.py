@@ -109,6 +109,17 @@ def test_a_full_line_is_said(two_places):
     workers.finish()
 
 
+def test_who_ends_waits_for_those_inside(two_places):
+    workers = Workers(Gate(Limits(memory=UNIT)))
+    assert workers.gate.wait_until_empty(0)
+    workers.start("inside", UNIT)
+    workers.settle(1, 0)
+    assert not workers.gate.wait_until_empty(0.01)
+    workers.may_leave.set()
+    assert workers.gate.wait_until_empty(60)
+    workers.finish()
+
+
 def test_an_error_inside_makes_room_again():
     gate = Gate(Limits(memory=UNIT))
     with pytest.raises(ZeroDivisionError), gate.work(UNIT):

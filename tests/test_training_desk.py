@@ -372,8 +372,9 @@ def test_what_is_missing_is_said(desk, zips, tmp_path):
     assert list(desk.folder.glob("[!.]*")) == []  # nothing is left of what was refused
     training, _ = desk.take_in("unpaired", ("a", "b"), sent(zips[0]), [])
     with pytest.raises(DatasetError) as error:
-        desk.examine(training.key)
+        desk.look_at_new(training)
     assert str(desk.folder) not in str(error.value)
+    assert list(desk.folder.glob("[!.]*")) == []
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

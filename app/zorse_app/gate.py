@@ -120,6 +120,11 @@ class Gate:
         """How many are inside."""
         return self._inside
 
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Whether nobody is inside or in line any more, or will be so soon: it is waited for that long at most."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._inside or self._line), seconds)
+
     def has_room(self, needed: int) -> bool:
         """Whether work that takes so many bytes would be let in at once."""
         with self._changed:

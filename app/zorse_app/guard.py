@@ -1,11 +1,14 @@
 """What comes before the page: who may enter, how much may be sent, and which of Gradio's doors stay closed."""
 
+import asyncio
 import base64
 import binascii
 import json
+import math
 import secrets
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zorse_app import texts
+from zorse_app.guesses import Guesses
 from zorse_app.limits import Limits
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -60,6 +64,9 @@ _INVALID_PARAMETERS = -32602  # of JSON-RPC
 
 _PARTIAL = 206
 
+_PATIENCE = 60.0
+"""Seconds within which the next part of a request has to come."""
+
 _DRAINED = 4
 """Too large a request is read to its end, so that its sender hears why, up to this many times what is allowed."""
 
@@ -74,6 +81,8 @@ class Door:
     hosts: frozenset[str] | None = None
     """Names by which the server may be called; None for any. On this computer alone, other names are a website's
     that points its own name here to read along."""
+    closing: threading.Event = field(default_factory=threading.Event)
+    """Set when the server ends: what is new is sent away then."""
 
 
 class Guard:
@@ -87,6 +96,7 @@ class Guard:
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
         self._door = door
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers what is refused, passes on the rest."""
@@ -115,8 +125,11 @@ class Guard:
         try:
             await self._app(scope, body, sending)
         except Exception:  # what an application makes of a request that was cut off is of no interest
-            if not body.is_too_large:
+            if not (body.is_too_large or body.is_late):
                 raise
+        if body.is_late and not sending.has_begun:
+            sending = _Sending(send, scope)
+            await _answer(408, texts.TOO_SLOW, {"Connection": "close"})(scope, receive, sending)
         if body.is_too_large and not sending.has_begun:
             await _too_large(body.allowed)(scope, receive, _Sending(send, scope))
 
@@ -126,23 +139,37 @@ class Guard:
             return _answer(403, texts.WRONG_HOST)
         if _is_of_another_site(scope["method"], headers):
             return _answer(403, texts.CROSS_SITE)
-        if path not in _OPEN and not self._is_known(headers.get("authorization", "")):
-            return _answer(401, texts.PASSWORD_NEEDED, {"WWW-Authenticate": 'Basic realm="Zorse", charset="UTF-8"'})
+        if path not in _OPEN and self._door.user is not None:
+            address = scope["client"][0] if scope.get("client") else ""
+            stranger = self._stranger(headers.get("authorization", ""), self._door.user, address)
+            if stranger is not None:
+                return stranger
+        if self._door.closing.is_set() and scope["method"] == "POST":
+            return _answer(503, texts.CLOSING, {"Retry-After": "30"})
         if path.startswith(_CLOSED):
             return _answer(404, texts.CLOSED)
         return None
 
-    def _is_known(self, authorization: str) -> bool:
-        if self._door.user is None:
-            return True
-        kind, _, token = authorization.partition(" ")
-        if kind.lower() != "basic":
-            return False
-        try:
-            given = base64.b64decode(token, validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return secrets.compare_digest(given, ":".join(self._door.user).encode())
+    def _stranger(self, authorization: str, user: tuple[str, str], address: str) -> JSONResponse | None:
+        """The answer to who does not name the user and the password; None for who does."""
+        if authorization and (wait := self._guesses.wait(address)):
+            return _answer(429, texts.TOO_MANY_GUESSES, {"Retry-After": str(math.ceil(wait))})
+        if _names(authorization, user):
+            return None
+        if authorization:
+            self._guesses.was_wrong(address)
+        return _answer(401, texts.PASSWORD_NEEDED, {"WWW-Authenticate": 'Basic realm="Zorse", charset="UTF-8"'})
+
+
+def _names(authorization: str, user: tuple[str, str]) -> bool:
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return False
+    try:
+        given = base64.b64decode(token, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return secrets.compare_digest(given, ":".join(user).encode())
 
 
 def _is_of_another_site(method: str, headers: Headers) -> bool:
@@ -170,6 +197,9 @@ class _Body:
         self.is_too_large = length.isdecimal() and int(length) > allowed
         self._is_hopeless = length.isdecimal() and int(length) > _DRAINED * allowed
         self._receive = receive
+        self.is_late = False
+        """Nothing came for too long; who waits for it is told that the sender has gone."""
+        self._is_whole = False
         self._count = 0
         self._ahead: list[Message] = []
 
@@ -177,7 +207,12 @@ class _Body:
         """The next part; beyond the limit, the news that the sender has gone."""
         if self._ahead:
             return self._ahead.pop(0)
-        message = await self._receive()
+        try:
+            message = await (self._receive() if self._is_whole else asyncio.wait_for(self._receive(), _PATIENCE))
+        except TimeoutError:
+            self.is_late = True
+            return {"type": "http.disconnect"}
+        self._is_whole = not message.get("more_body")
         self._count += len(message.get("body", b""))
         if self._count > self.allowed:
             self.is_too_large = True
@@ -214,7 +249,7 @@ class _Sending:
         self._asked = frozenset(scope["headers"])
 
     async def __call__(self, message: Message) -> None:
-        if not self.has_begun and self.body is not None and self.body.is_too_large:
+        if not self.has_begun and self.body is not None and (self.body.is_too_large or self.body.is_late):
             return
         if message["type"] == "http.response.start":
             self.has_begun = True

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans
 _SESSIONS = 128
 """Visitors whose settings Gradio remembers, about 1 MB each; every call by a program counts as one."""
 
+_GLANCE = 0.2
+"""Seconds between two looks at whether Ctrl-C was pressed; not every system ends a longer sleep for it."""
+
+_GRACE = 20.0
+"""Seconds that what visitors wait for has to come to its end when the page is stopped."""
+
 _STYLE = Path(__file__).with_name("style.css")
 _SCRIPT = Path(__file__).with_name("page.js")
 
@@ -63,7 +70,9 @@ class RunningPage:
 
     def wait(self) -> None:
         """Returns when the page is stopped with Ctrl-C."""
-        self.blocks.block_thread()
+        with contextlib.suppress(KeyboardInterrupt):  # Gradio's own way to wait would cut the connections at once
+            while True:
+                time.sleep(_GLANCE)
 
 
 @contextmanager
@@ -77,7 +86,8 @@ def launch(
     runs: Path | None = None,
     setting: Setting | None = None,
 ) -> Iterator[RunningPage]:
-    """Serves the page until the `with` block is left; then everything that visitors sent is deleted.
+    """Serves the page until the `with` block is left; then what is worked on is finished, if that does not take long,
+    and everything that visitors sent is deleted.
 
     Args:
         host: address to listen on; "0.0.0.0" lets other computers in.
@@ -106,11 +116,16 @@ def launch(
         is_private = user is not None or (is_local(host) and not share)
         desk = Desk(runs or trainings_folder()) if is_private and is_installed("train") else None
         blocks = build(service, desk)
+        door = Door(limits, user, hosts)
         try:
             with desk.open() if desk else contextlib.nullcontext():
-                yield _start(blocks, service, Door(limits, user, hosts), host, port, share)
+                yield _start(blocks, service, door, host, port, share)
         finally:
-            blocks.close(verbose=False)
+            try:
+                door.closing.set()
+                shelf.gate.wait_until_empty(_GRACE)
+            finally:  # also where somebody does not want to wait, and presses Ctrl-C again
+                blocks.close(verbose=False)
 
 
 def is_local(host: str) -> bool:

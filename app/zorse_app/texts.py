@@ -561,6 +561,13 @@ CROSS_SITE = (
     "proxy, let it pass on the header Host, or set X-Forwarded-Host."
 )
 PASSWORD_NEEDED = "A name and a password are needed here (HTTP Basic). Ask who runs this page for them."
+CLOSING = (
+    "This server is about to end, and takes nothing new. Try again in half a minute: it may have been started anew."
+)
+TOO_SLOW = "Nothing more of your request came for a minute. Send it again over a better connection."
+TOO_MANY_GUESSES = (
+    "Too many wrong names or passwords came from your address. Wait a moment, then try again with the right ones."
+)
 CLOSED = "There is nothing here."
 NO_ADDRESSES = "Files at other addresses are not fetched from here. Send the file itself: upload it, or as a data URL."
 REQUEST_TOO_LARGE = "The request is larger than {limit} MB. Send fewer or smaller files."

@@ -119,7 +119,7 @@ def begin_training(service: Service, desk: Desk) -> Started:
         if kind == "edges":
             names, first, second = (texts.TRAIN_DRAWN_LINES, names[1]), second or first, []
         training, contents = desk.take_in(kind, names, first, second)
-        diagnosis = desk.examine(training.key, _teller(progress, texts.TRAIN_LOOKING))
+        diagnosis = desk.look_at_new(training, _teller(progress, texts.TRAIN_LOOKING))
         return training.key, report(diagnosis, training.wish, contents.left_out)
 
     @told

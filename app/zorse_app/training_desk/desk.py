@@ -170,6 +170,14 @@ class Desk:
             raise
         return self.training(folder.root.name), contents
 
+    def look_at_new(self, training: Training, on_file: OnFile = lambda done, total: None) -> Diagnosis:
+        """`examine` for a draft that was just taken in: where nothing comes of it, nothing of it is kept."""
+        try:
+            return self.examine(training.key, on_file)
+        except BaseException:
+            self.delete(training.key)
+            raise
+
     def examine(self, key: str, on_file: OnFile = lambda done, total: None) -> Diagnosis:
         """Let the data doctor look at its pictures.
 
