@@ -61,7 +61,8 @@ def test_a_run_tells_its_losses_and_where_its_results_are(zorse, config, data, t
     four = ("--set", "training.iterations=4", "--no-check")
     code, shown, errors = zorse("train", config, "--data", data, "--out", out, *four)
     assert (code, errors) == (0, "")
-    first, *progress, last = shown.splitlines()
+    first, sides, *progress, last = shown.splitlines()
+    assert sides == f"A is {data / 'trainA'}, B is {data / 'trainB'}."
     assert first == f"Training brown2striped in {out}"
     assert [line.split()[0] for line in progress] == ["2/4", "4/4"]
     assert "cycle 0." in progress[0]

@@ -10,17 +10,17 @@ import pytest
 import torch
 
 from tiny_training import draw_unpaired, tiny_cyclegan
-from zorse.data import sources
+from zorse.data import loader
 from zorse.training.config import to_toml
 from zorse.training.run import train
 
 IN_64_BITS = """
 import torch
 from zorse.cli import main
-from zorse.data import sources
+from zorse.data import loader
 torch.set_default_dtype(torch.float64)
-as_published = sources._tensor
-sources._tensor = lambda picture: as_published(picture).double()
+as_published = loader._tensor
+loader._tensor = lambda pictures: as_published(pictures).double()
 main()
 """
 """So many digits that only a mistake makes a difference: Adam turns the noise of 32 bits into steps of full length."""
@@ -29,8 +29,8 @@ main()
 @pytest.fixture
 def in_64_bits(monkeypatch):
     """The same for this process."""
-    as_published = sources._tensor
-    monkeypatch.setattr(sources, "_tensor", lambda picture: as_published(picture).double())
+    as_published = loader._tensor
+    monkeypatch.setattr(loader, "_tensor", lambda pictures: as_published(pictures).double())
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

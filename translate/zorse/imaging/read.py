@@ -273,7 +273,7 @@ def open_pictures(
         except Exception as error:  # decoders raise everything from OSError to struct.error for a damaged file
             raise reading_failed(name, data, error) from error
         check_pixels(name, *largest, max_pixels, len(numbers))
-        del data  # the stream holds it, and may let go of it
+        del data, plain  # the stream holds it, and may let go of it
         yield PictureFile(
             image,
             numbers,
