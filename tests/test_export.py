@@ -187,7 +187,7 @@ def test_a_float_file_computes_what_the_network_computes(export):
 
 
 def test_line_drawings_are_as_exact_as_noise(export):
-    """With InstanceNormalization nodes the difference would be 5e-4: see `zorse_export.operators.group_norm`."""
+    """With InstanceNormalization nodes the difference would be 5e-4, see `operators.group_norm`."""
     exported = export("resnet")
     seen = np.ones((1, 3, 256, 256), np.float32)
     seen[:, :, 64, 32:] = seen[:, :, 32:, 85] = -1

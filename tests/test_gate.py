@@ -9,10 +9,13 @@ import torch
 
 import tiny_onnx
 from zorse.backends.torch.backend import TorchBackend
+from zorse.backends.torch.cost import pass_cost
+from zorse.backends.torch.safetensors_file import blank_generator
 from zorse.errors import ConfigError, ImageError
 from zorse.imaging.io import Picture
 from zorse.model.architecture import CompactConfig, ResnetConfig, UnetConfig
 from zorse.networks.build import build_generator
+from zorse.runtime.cost import PassCost
 from zorse.runtime.streamed.execute import Progress
 from zorse.runtime.translator import Translator
 from zorse_app import gate as page_gate
@@ -198,8 +201,23 @@ def test_a_translator_works_with_what_it_is_granted():
         translator(pixels=10**6).translate(picture, size=5000)
 
 
+class AsCostly:
+    """A backend that says what the architecture of its card takes."""
+
+    def __init__(self, architecture):
+        self.network = blank_generator(architecture).eval()
+
+    def __call__(self, pictures):
+        return -pictures
+
+    @torch.inference_mode()
+    def one_pass(self, height, width):
+        return pass_cost(self.network, torch.empty(1, 3, height, width, device="meta"))
+
+
 def translator_at(gate, **settings):
-    return GatedTranslator(Translator(tiny_onnx.card(**settings), np.negative), gate)
+    card = tiny_onnx.card(**settings)
+    return GatedTranslator(Translator(card, AsCostly(card.architecture)), gate)
 
 
 @pytest.mark.parametrize("size", [(1, 70_000), (70_000, 1)])
@@ -244,6 +262,9 @@ class Whole:
 
     def kernels(self):
         raise ConfigError("in one piece only")
+
+    def one_pass(self, height, width):
+        return PassCost(1000 * height * width, 1000 * height * width)
 
 
 def test_large_pictures_tell_how_far_they_are_and_can_be_stopped(monkeypatch):

@@ -111,8 +111,9 @@ def test_the_transforms_are_winograd_s():
 def test_a_whole_generator_of_several_pictures(tmp_path):
     import torch
 
+    from zorse.backends.torch.graph import generator_graph
     from zorse.networks.build import build_generator
-    from zorse_export.graph import generator_graph, set_metadata
+    from zorse_export.graph import set_metadata
 
     torch.manual_seed(0)
     network = build_generator(ResnetConfig(base_channels=16, n_blocks=3)).eval()

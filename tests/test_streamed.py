@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import os
 import weakref
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -13,23 +14,18 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zorse.backends.onnx.kernels import OnnxKernels
-from zorse.backends.onnx.rewrite import faster
 from zorse.backends.onnx.sessions import Session
-from zorse.backends.torch.backend import as_tested
-from zorse.backends.torch.kernels import TorchKernels
-from zorse.errors import ImageError, IncompatibleWeights
+from zorse.backends.torch.backend import TorchBackend
+from zorse.errors import ImageError
 from zorse.model.architecture import CompactConfig, Norm, ResnetConfig, UnetConfig
 from zorse.model.card import ModelCard
 from zorse.networks.build import build_generator
 from zorse.runtime.devices import CPU, Setting
 from zorse.runtime.streamed import execute, plan
 from zorse.runtime.streamed.execute import Progress, stream
-from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.moments import Moments
 from zorse.runtime.streamed.plan import TooLittleMemory, plan_exact, plan_settled, tiles_of, whole_pass_size
-from zorse.runtime.streamed.program import Add
 from zorse.runtime.streamed.shelf import KeptMap
 
 TOLERANCE = 1e-3
@@ -75,20 +71,13 @@ class Generator:
             for tensor in (*network.parameters(), *network.buffers()):
                 if tensor.is_floating_point():
                     tensor.copy_(0.3 * torch.randn_like(tensor) if tensor.ndim > 1 else torch.rand_like(tensor) + 0.1)
-        self.network = as_tested(network, card)
-        state = self.network.state_dict()
-        program = generator_program(card, state)
-        arrays = {name: tensor.numpy() for name, tensor in state.items()}
-        self.torch = TorchKernels(program, state, torch.device("cpu"), torch.inference_mode, PLENTY)
-        self.onnx = OnnxKernels(program, arrays, open_session, PLENTY)
-
-    def whole(self, picture):
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(picture)).numpy()
+        backend = TorchBackend(network, card, "cpu", 1)
+        self.whole = backend
+        self.kernels = backend.kernels()
 
 
 def open_session(content):
-    return Session(Path("tiny.onnx"), content, CPU, Setting("cpu", 1, "off"))
+    return Session(Path("tiny.kernels"), content, CPU, Setting("cpu", 1, "off"))
 
 
 GENERATORS = {}
@@ -132,10 +121,9 @@ def in_tiles(plan, rows, columns, *, spilled=False):
 
 
 @pytest.mark.parametrize(("config", "statistics"), MODELS, ids=str)
-@pytest.mark.parametrize("runtime", ["torch", "onnx"])
-def test_every_generator(config, statistics, runtime):
+def test_every_generator(config, statistics):
     tiny = generator(config, statistics)
-    kernels = getattr(tiny, runtime)
+    kernels = tiny.kernels
     multiple = config.size_multiple
     picture = picture_of(max(28, multiple) // multiple * multiple, -(-20 // multiple) * multiple)
     plan = plan_exact(kernels.program, *picture.shape[2:], PLENTY)
@@ -157,17 +145,17 @@ def test_weights_that_are_handed_over_with_each_tile(config, monkeypatch):
     monkeypatch.setattr("zorse.runtime.streamed.program._HEAVY", 0)
     tiny = generator(config)
     picture = picture_of(32, 48)
-    plan = in_tiles(plan_exact(tiny.onnx.program, 32, 48, PLENTY), 7, 9)
-    np.testing.assert_allclose(streamed(tiny.onnx, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+    plan = in_tiles(plan_exact(tiny.kernels.program, 32, 48, PLENTY), 7, 9)
+    np.testing.assert_allclose(streamed(tiny.kernels, plan, picture), tiny.whole(picture), atol=TOLERANCE)
 
 
 def test_convolutions_by_faster_algorithms():
     tiny = generator(ResnetConfig(base_channels=16, n_blocks=1))  # 64 channels in the block
     picture = picture_of(64, 48)
-    plan = in_tiles(plan_exact(tiny.onnx.program, 64, 48, PLENTY), 7, 9)
-    quick = dataclasses.replace(tiny.onnx, open_session=lambda content: open_session(faster(content) or content))
-    np.testing.assert_allclose(streamed(quick, plan, picture), tiny.whole(picture), atol=TOLERANCE)
-    assert np.abs(streamed(quick, plan, picture) - streamed(tiny.onnx, plan, picture)).max() > 0
+    plan = in_tiles(plan_exact(tiny.kernels.program, 64, 48, PLENTY), 7, 9)
+    plain = dataclasses.replace(tiny.kernels, open_session=open_session)
+    np.testing.assert_allclose(streamed(tiny.kernels, plan, picture), tiny.whole(picture), atol=TOLERANCE)
+    assert np.abs(streamed(tiny.kernels, plan, picture) - streamed(plain, plan, picture)).max() > 0
 
 
 def test_pieces_are_prepared_once_and_a_row_of_them_is_held():
@@ -188,8 +176,8 @@ def test_pieces_are_prepared_once_and_a_row_of_them_is_held():
             return computed
 
     picture = picture_of(128, 128)
-    plan = in_tiles(plan_exact(tiny.torch.program, 128, 128, PLENTY), 17, 17)
-    streamed(Counting(tiny.torch, PLENTY), plan, picture)
+    plan = in_tiles(plan_exact(tiny.kernels.program, 128, 128, PLENTY), 17, 17)
+    streamed(Counting(tiny.kernels, PLENTY), plan, picture)
     assert max(most) == 3
     assert len(made) == len(set(made))
 
@@ -206,7 +194,6 @@ def test_every_setting_of_the_architectures_is_streamed_here():
 
 @given(
     model=st.sampled_from(MODELS),
-    runtime=st.sampled_from(["torch", "onnx"]),
     size=st.tuples(st.integers(2, 10), st.integers(2, 10)),
     tile=st.one_of(
         st.tuples(st.integers(1, 12), st.just(1000)),
@@ -216,9 +203,9 @@ def test_every_setting_of_the_architectures_is_streamed_here():
     saves_memory=st.booleans(),
 )
 @settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_size_and_any_tiles(model, runtime, size, tile, spilled, saves_memory):
+def test_any_size_and_any_tiles(model, size, tile, spilled, saves_memory):
     tiny = generator(*model)
-    kernels = getattr(tiny, runtime)
+    kernels = tiny.kernels
     multiple = model[0].size_multiple
     height, width = (-(-(8 + 4 * side) // multiple) * multiple for side in size)
     picture = picture_of(height, width, seed=height)
@@ -243,18 +230,18 @@ def test_any_budget(config):
     tiny = generator(config)
     picture = picture_of(96, 160)
     expected = tiny.whole(picture)
-    program = tiny.torch.program
+    program = tiny.kernels.program
     least = cheapest(program, 96, 160)
     assert least.spilled
     assert least.tiles != plan_exact(program, 96, 160, PLENTY).tiles
-    np.testing.assert_allclose(streamed(tiny.torch, least, picture), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(streamed(tiny.kernels, least, picture), expected, atol=TOLERANCE)
     with pytest.raises(TooLittleMemory):
         plan_exact(program, 96, 160, 1_000_000)
 
 
 @pytest.mark.parametrize("config", [RESNETS[0], UNETS[1], COMPACTS[0]], ids=lambda config: config.kind)
 def test_little_memory_does_not_mean_countless_tiles(config):
-    program = generator(config).torch.program
+    program = generator(config).kernels.program
     least = cheapest(program, 384, 384)
     roomier = plan_exact(program, 384, 384, least.needed + 16_000_000)
     assert number_of_tiles(least) < 600
@@ -273,26 +260,26 @@ def test_a_settled_plan_with_the_pictures_own_statistics_is_exact():
     for config in (RESNETS[0], COMPACTS[0], UNETS[0]):
         tiny = generator(config)
         picture = picture_of(64, 48)
-        measuring = plan_exact(tiny.onnx.program, 64, 48, PLENTY)
+        measuring = plan_exact(tiny.kernels.program, 64, 48, PLENTY)
         norms = stream(
-            measuring, tiny.onnx, lambda w, p=picture: p[:, :, *w.slices].copy(), lambda _window, _tile: None
+            measuring, tiny.kernels, lambda w, p=picture: p[:, :, *w.slices].copy(), lambda _window, _tile: None
         )
         for keep in ("costly", "sums", "nothing"):
-            settled = plan._plan(plan._settled(tiny.onnx.program), 64, 48, PLENTY, keep, PLENTY)
-            result = streamed(tiny.onnx, in_tiles(settled, 11, 48), picture, norms=norms)
+            settled = plan._plan(plan._settled(tiny.kernels.program), 64, 48, PLENTY, keep, PLENTY)
+            result = streamed(tiny.kernels, in_tiles(settled, 11, 48), picture, norms=norms)
             np.testing.assert_allclose(result, tiny.whole(picture), atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("config", [CompactConfig(), ResnetConfig()], ids=lambda config: config.kind)
 def test_known_statistics_need_fewer_stages_and_maps(config):
-    program = generator_program(card_of(config), Everything())
+    program = program_of(config)
     exact, settled = (make(program, 4096, 4096, 10**9) for make in (plan_exact, plan_settled))
-    assert len(settled.stages) == 1 + sum(isinstance(op, Add) for op in program) < len(exact.stages)
+    assert len(settled.stages) == 1 + config.n_blocks < len(exact.stages)
     assert len(settled.buffers) <= len(exact.buffers)
 
 
 def test_a_unet_with_known_statistics_still_keeps_its_maps():
-    program = generator_program(card_of(UnetConfig(dropout=False)), Everything())
+    program = program_of(UnetConfig(dropout=False))
     assert len(plan_settled(program, 1024, 1024, 2 * 10**9).stages) > 10
 
 
@@ -334,7 +321,7 @@ class Forgetful:
 @pytest.mark.parametrize("tile", [(1000, 1000), (13, 1000), (40, 9)])
 def test_too_little_memory_halves_the_tile_and_goes_on(tile):
     tiny = generator(RESNETS[0])
-    kernels = Forgetful(tiny.torch, 600)
+    kernels = Forgetful(tiny.kernels, 600)
     picture = picture_of(64, 48)
     plan = in_tiles(plan_exact(kernels.program, 64, 48, PLENTY), *tile)
     np.testing.assert_allclose(streamed(kernels, plan, picture), tiny.whole(picture), atol=TOLERANCE)
@@ -344,12 +331,12 @@ def test_too_little_memory_halves_the_tile_and_goes_on(tile):
 def test_no_memory_at_all_ends_the_run():
     tiny = generator(COMPACTS[0])
     with pytest.raises(MemoryError):
-        streamed(Forgetful(tiny.torch, 0), plan_exact(tiny.torch.program, 16, 16, PLENTY), picture_of(16, 16))
+        streamed(Forgetful(tiny.kernels, 0), plan_exact(tiny.kernels.program, 16, 16, PLENTY), picture_of(16, 16))
 
 
 def test_kept_maps_of_residual_blocks_take_turns_in_two_places():
     config = ResnetConfig()
-    program = generator_program(card_of(config), Everything())
+    program = program_of(config)
     plan = plan_exact(program, 2048, 2048, 10**9)
     quarter = 256 * 512 * 512 * 4
     assert [buffer.size for buffer in plan.buffers] == [quarter, quarter]
@@ -358,13 +345,11 @@ def test_kept_maps_of_residual_blocks_take_turns_in_two_places():
     assert 3.7 * 10**9 < whole_pass_size(program, 2048, 2048) < 8 * 10**9, "3.7 GB were measured"
 
 
-def card_of(config):
-    return ModelCard(name="tiny", task="t", domain_a="a", domain_b="b", architecture=config)
-
-
-class Everything:
-    def __contains__(self, name):
-        return True
+@cache
+def program_of(config):
+    network = build_generator(config)
+    card = ModelCard(name="large", task="t", domain_a="a", domain_b="b", architecture=config)
+    return TorchBackend(network, card, "cpu").kernels().program
 
 
 def test_maps_in_files_and_in_memory_are_the_same(tmp_path, monkeypatch):
@@ -394,8 +379,8 @@ def test_a_full_disk_says_what_to_do(monkeypatch):
 def test_progress_grows_to_the_end():
     seen: list[Progress] = []
     tiny = generator(COMPACTS[0])
-    plan = in_tiles(plan_exact(tiny.torch.program, 64, 64, PLENTY), 5, 64)
-    streamed(tiny.torch, plan, picture_of(64, 64), report=seen.append)
+    plan = in_tiles(plan_exact(tiny.kernels.program, 64, 64, PLENTY), 5, 64)
+    streamed(tiny.kernels, plan, picture_of(64, 64), report=seen.append)
     shares = [progress.done for progress in seen]
     assert len(shares) > 10
     assert shares == sorted(shares)
@@ -414,12 +399,7 @@ def test_an_exception_of_the_report_ends_the_run():
 
     tiny = generator(COMPACTS[0])
     with pytest.raises(Stopped):
-        streamed(tiny.torch, plan_exact(tiny.torch.program, 64, 64, PLENTY), picture_of(64, 64), report=stop)
-
-
-def test_weights_that_are_missing_are_named():
-    with pytest.raises(IncompatibleWeights, match=r"no weights 'stem\.1\.weight'"):
-        generator_program(card_of(COMPACTS[0]), {"else": 1})
+        streamed(tiny.kernels, plan_exact(tiny.kernels.program, 64, 64, PLENTY), picture_of(64, 64), report=stop)
 
 
 def test_tiles_that_cannot_be_halved():

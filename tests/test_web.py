@@ -64,7 +64,7 @@ def test_the_page_is_complete(model, runtime, tmp_path):
     assert entry["title"] == 'Day to "night"'
     assert entry["card"]["Licence"] == "not stated"
     assert (entry["native_size"], entry["least_side"], entry["keeps_detail"]) == (48, 16, True)
-    assert entry["bytes_per_pixel"] > 100
+    assert entry["bytes_per_pixel"] > 50
     # What the scripts and the HTML refer to is there.
     for text in (files[name].decode() for name in PAGE - {"icon.svg"}):
         for target in re.findall(r"""(?:from |href=|src=|new Worker\(|fetch\()"([^"]+)""", text):

@@ -13,10 +13,10 @@ from typing import Unpack
 
 from zorse.errors import ConfigError, ImageError, IncompatibleWeights, ZorseError
 from zorse.imaging.io import Picture
-from zorse.runtime.cost import pass_products
+from zorse.runtime.cost import one_pass
 from zorse.runtime.devices import usable_cores
 from zorse.runtime.guided import FIT_PLANES
-from zorse.runtime.passes import Streamable, one_pass_size, padded_side
+from zorse.runtime.passes import Streamable, padded_side
 from zorse.runtime.streamed.execute import Progress, Report
 from zorse.runtime.translator import Options, Translator, working_size
 from zorse.system.memory import Returning, available_memory, parse_memory
@@ -305,7 +305,7 @@ class GatedTranslator(Translator):
     def _check_work(self, height: int, width: int, frames: int) -> None:
         """What the network would have to compute; a visitor's own model has limits of its own."""
         rows, columns = (padded_side(side, self.card.size_multiple) for side in (height, width))
-        products, most = frames * pass_products(self.card, height, width), self._gate.limits.products
+        products, most = frames * one_pass(self.backend, rows, columns).products, self._gate.limits.products
         if products > most:
             came = frames * rows * columns / 10**6
             raise TooLarge(texts.WORK_TOO_MUCH.format(came=f"{came:.3g}", limit=f"{came * most / products:.3g}"))
@@ -313,7 +313,7 @@ class GatedTranslator(Translator):
     def _network_memory(self, height: int, width: int) -> int:
         """Bytes of one pass; the network gets the picture with sides that it can halve."""
         rows, columns = (padded_side(side, self.card.size_multiple) for side in (height, width))
-        return one_pass_size(self.card, rows, columns, self.backend)
+        return one_pass(self.backend, rows, columns).memory
 
     def _goes_in_tiles(self, picture: Picture, options: Options) -> bool:
         """Large ones on the CPU, where nothing else is wanted; GPUs are quick, and quickest in one pass."""

@@ -1,8 +1,8 @@
 """From a trained generator to one ONNX file that computes the same, checked before it is written."""
 
+from zorse.backends.torch.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, Traced, trace
 from zorse.model.card import Direction
 from zorse_export.export import ExportReport, export_onnx
-from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, Traced, trace
 from zorse_export.kid import evaluation_pictures
 from zorse_export.parity import BOUNDS, TOLERANCE, ParityCheck
 from zorse_export.prepare import at_test

@@ -31,7 +31,7 @@ def first_difference(
 
     Args:
         core: the float graph.
-        layers: where in it the network's modules are, see `zorse_export.graph.Traced`.
+        layers: where in it the network's modules are, see `zorse.backends.torch.graph.Traced`.
         network: the network that was traced.
         card: of the model.
         precision: says which differences count.

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from zorse import __version__
-from zorse.backends.onnx.kernels import RENAMED_KEY
 from zorse.backends.torch.backend import as_tested
+from zorse.backends.torch.graph import IR_VERSION, OPSET, generator_graph
+from zorse.backends.torch.onnx_weights import RENAMED_KEY
 from zorse.backends.torch.safetensors_file import stored_weights, weights_sha256, write_model_file
 from zorse.errors import ExportError
 from zorse.metrics.pictures import EvaluationSet
@@ -30,7 +31,7 @@ from zorse.model.parity import (
 )
 from zorse_export.blame import first_difference
 from zorse_export.eight_bits import quantise
-from zorse_export.graph import IR_VERSION, OPSET, check, generator_graph, renamed_weights, set_metadata
+from zorse_export.graph import check, renamed_weights, set_metadata
 from zorse_export.halves import as_on_gpus, compute_in_half, store_as_half
 from zorse_export.kid import kid_changes
 from zorse_export.parity import BOUNDS, Candidate, Judges, ParityCheck, compare, largest, least_psnr

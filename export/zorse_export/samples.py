@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from zorse import __version__
+from zorse.backends.torch.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, trace
 from zorse.backends.torch.safetensors_file import stored_weights, weights_sha256, write_model_file
 from zorse.errors import ExportError
 from zorse.files.names import plain_name
@@ -23,7 +24,7 @@ from zorse.model.card import SAMPLE_CARD_KEY
 from zorse.model.onnx_file import parse_onnx
 from zorse.model.parity import LICENCE_KEY, PARITY_KEY, SHA256_KEY, VERSION_KEY
 from zorse.training.files import Checkpoint, RunFolder, draws_samples, names_a_folder
-from zorse_export.graph import IR_VERSION, OPSET, GraphInput, GraphOutput, check, set_metadata, trace
+from zorse_export.graph import check, set_metadata
 from zorse_export.halves import store_as_half
 from zorse_export.parity import rounded_up
 from zorse_export.prepare import fuse_batch_norms, round_to_half

@@ -9,9 +9,10 @@ from zorse import __version__
 from zorse.errors import ExportError
 from zorse.files.names import plain_name
 from zorse.model.card import Metric, ModelCard, read_card
-from zorse.model.model_file import INPUT_NAME, read_onnx
+from zorse.model.model_file import INPUT_NAME, read_network, read_onnx
 from zorse.model.registry import Progress
-from zorse.runtime.passes import one_pass_size, padded_side
+from zorse.runtime.cost import FileCost
+from zorse.runtime.passes import padded_side
 from zorse_export.npm import NpmPackage, members, tarball
 from zorse_export.owned import write_owned
 
@@ -96,7 +97,7 @@ def _entry(model: Path) -> tuple[dict[str, Any], bytes]:
         "native_size": card.native_size,
         "least_side": padded_side(1, card.size_multiple),
         "keeps_detail": card.keeps_detail,
-        "bytes_per_pixel": one_pass_size(card, _SIDE, _SIDE) / _SIDE**2,
+        "bytes_per_pixel": FileCost(lambda: read_network(model))(_SIDE, _SIDE).memory / _SIDE**2,
         "card": _described(card) | {"File": f"{len(file.content) / 1e6:.1f} MB, sha256 {sha256}"},
     }
     return entry, file.content

@@ -1,4 +1,4 @@
-"""Memory of one pass over a whole picture, measured and estimated (`zorse.runtime.passes.one_pass_size`).
+"""Memory of one pass over a whole picture, measured and estimated (`zorse.runtime.cost.one_pass`).
 
     python tests/benchmarks/one_pass.py [MODEL.onnx or resnet-9, ...] [--sizes 256x256 901x701 ...] [--threads 2]
 
@@ -57,7 +57,8 @@ def written(name: str, folder: Path) -> Path:
 def measured(model: Path, height: int, width: int, threads: int) -> tuple[float, float]:
     """In this process: MB that one pass takes, and is estimated to take."""
     from zorse.loading import load
-    from zorse.runtime.passes import one_pass_size, padded_side
+    from zorse.runtime.cost import one_pass
+    from zorse.runtime.passes import padded_side
 
     translator = load(model, "cpu", threads)
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -66,7 +67,7 @@ def measured(model: Path, height: int, width: int, threads: int) -> tuple[float,
     translator(picture, size="keep", tiling="whole")
     taken = resident_mb("VmHWM") - before
     rows, columns = (padded_side(side, translator.card.size_multiple) for side in (height, width))
-    return taken, (one_pass_size(translator.card, rows, columns, translator.backend) + 2 * picture.nbytes) / 1e6
+    return taken, (one_pass(translator.backend, rows, columns).memory + 2 * picture.nbytes) / 1e6
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from zorse.errors import ConfigError, ImageError, WeightsError
 from zorse.imaging.picture import Pixels
 from zorse.imaging.tensor import Tensor, crop, from_range, padded_places, resize, to_range, to_tensor
 from zorse.model.card import ModelCard
+from zorse.runtime.cost import PassCost, one_pass
 from zorse.runtime.streamed.execute import Norms, Progress, Report, Write, stream
-from zorse.runtime.streamed.generators import estimated_program
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.kernels import Kernels
-from zorse.runtime.streamed.plan import UNUSED, TooLittleMemory, plan_exact, plan_settled, whole_pass_size
+from zorse.runtime.streamed.plan import UNUSED, TooLittleMemory, plan_exact, plan_settled
 from zorse.system.memory import Returning, available_memory, format_memory
 
 Backend = Callable[[Tensor], Tensor]
@@ -30,6 +30,8 @@ Tiling = Literal["auto", "exact", "whole", "fast"]
 MIN_SIDE = 16
 """Smaller pictures are padded to this side: networks mirror their inner maps, which needs more than one cell there."""
 
+_SMALL = 2**17
+"""Pixels up to which one pass is tried without asking what it takes, where nobody has set a limit."""
 _SHARE = 2
 """One part in so many of the free memory is used where nothing else is said."""
 _THUMBNAIL_AREA = 2**20
@@ -50,6 +52,9 @@ class Streamable(Protocol):
         Raises:
             ZorseError: this model cannot be computed so.
         """
+
+    def one_pass(self, height: int, width: int) -> PassCost:
+        """What computing it whole costs, see `zorse.runtime.cost`."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ class _Job:
 
     def whole_or_exact(self) -> None:
         """One pass where it fits; what cannot be streamed goes in one pass wherever nobody has set a limit."""
-        needed = one_pass_size(self.card, self.seen.height, self.seen.width, self.backend)
+        is_small = self.limits.max_memory is None and self.seen.height * self.seen.width <= _SMALL
+        needed = 0 if is_small else one_pass(self.backend, self.seen.height, self.seen.width).memory
         if not isinstance(self.backend, Streamable):
             if self.limits.max_memory is not None and needed > self.memory:
                 raise TooLittleMemory(needed)
@@ -209,18 +215,6 @@ class _Job:
 def padded_side(side: int, multiple: int) -> int:
     """The side, in pixels, that a network gets of a picture with that side: a multiple, and not below `MIN_SIDE`."""
     return -(-max(side, MIN_SIDE) // multiple) * multiple
-
-
-def one_pass_size(card: ModelCard, height: int, width: int, backend: Backend | None = None) -> int:
-    """Bytes that one pass of a network over a picture takes, estimated rather too high.
-
-    Args:
-        card: of the network.
-        height: of the picture as the network gets it, in pixels.
-        width: likewise.
-        backend: what computes it, if that is known.
-    """
-    return whole_pass_size(estimated_program(card), height, width, getattr(backend, "is_onnx", False))
 
 
 def whole_window(height: int, width: int) -> Window:

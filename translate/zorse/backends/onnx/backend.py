@@ -10,9 +10,9 @@ from zorse.backends.onnx.sessions import Session, choose_provider, is_large, ope
 from zorse.errors import ConfigError, WeightsError
 from zorse.imaging.tensor import Tensor
 from zorse.model.card import ModelCard
-from zorse.model.model_file import model_bytes, read_network
+from zorse.model.model_file import read_network
+from zorse.runtime.cost import FileCost
 from zorse.runtime.devices import CPU, CUDA, Arena, Device, Setting
-from zorse.runtime.streamed.generators import generator_program
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
 from zorse.system.memory import give_back
@@ -36,8 +36,6 @@ class OnnxBackend:
     """
 
     card: ModelCard
-    is_onnx = True
-    """ONNX Runtime computes it: its need of memory is known, see `zorse.runtime.passes.one_pass_size`."""
     provider: str
     """The execution provider that really runs the network, asked from the session after its creation."""
 
@@ -48,6 +46,7 @@ class OnnxBackend:
         self._setting = Setting(device, threads, arena)
         network = read_network(self.file)
         self.card = network.card
+        self.one_pass = FileCost(lambda: read_network(self.file))
         self._input, self._output = network.input, network.output
         self._session, self._one_at_a_time = _opened(self.file, network.content, self._setting)
         self.provider = self._session.provider
@@ -76,7 +75,7 @@ class OnnxBackend:
         """What computes the network piece by piece, for pictures that are streamed.
 
         Raises:
-            IncompatibleWeights: the file does not hold the weights of its card's architecture under their names.
+            IncompatibleWeights: the network has an operator that cannot be computed in tiles.
             ConfigError: the model has dropout at test time; its pieces would be computed without.
         """
         if self.card.dropout_at_test:
@@ -84,19 +83,23 @@ class OnnxBackend:
                 f"{self.file} keeps dropout active at test time, and is not computed piece by piece. Export the model "
                 "without dropout, or work at a smaller size (--size), in one piece (--tiling whole)."
             )
-        import onnx  # takes a while
+        from zorse.backends.onnx.kernels import OnnxKernels  # imports onnx, which takes a while
+        from zorse.runtime.streamed.reader import read_tiled
 
-        from zorse.backends.onnx.kernels import OnnxKernels, named_weights
-
-        weights = named_weights(onnx.load_from_string(model_bytes(self.file)))
-        program = generator_program(self.card, weights)
-        return OnnxKernels(program, weights, self._open, LARGE if self.on_gpu else COMFORTABLE)
+        tiled = read_tiled(read_network(self.file))
+        give_back()  # the file, of which the weights are a copy
+        return OnnxKernels(tiled, self._open, LARGE if self.on_gpu else COMFORTABLE)
 
     def _open(self, content: bytes) -> Session:
-        """A session for a part of the network, where the whole network runs; it keeps no memory between its runs."""
-        if self.provider == CPU:
-            content = faster(content) or content
-        return Session(self.file, content, self.provider, replace(self._setting, arena="off"))
+        """A session for a part of the network, where the whole network runs."""
+        return open_piece(self.file, content, self.provider, self._setting)
+
+
+def open_piece(file: Path, content: bytes, provider: str, setting: Setting) -> Session:
+    """A session for a part of a network, which keeps no memory between its runs; see `Session`."""
+    if provider == CPU:
+        content = faster(content) or content
+    return Session(file, content, provider, replace(setting, arena="off"))
 
 
 def _opened(file: Path, content: bytes, setting: Setting) -> tuple[Session, bool]:

@@ -1,55 +1,51 @@
-"""Stages computed by ONNX Runtime: each piece becomes a small ONNX graph around the weights of the model's file."""
+"""Stages computed by ONNX Runtime: each piece becomes a small ONNX graph around the constants of the model's file."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
-from zorse.backends.onnx.sessions import Session
 from zorse.imaging.tensor import Tensor
+from zorse.model.onnx_graph import Array
 from zorse.runtime.streamed.geometry import Margin
 from zorse.runtime.streamed.kernels import Compute
 from zorse.runtime.streamed.moments import Normalisation
-from zorse.runtime.streamed.program import (
-    LEAKY_SLOPE,
-    Activation,
-    Add,
-    Box,
-    Concat,
-    Conv,
-    ConvTranspose,
-    DepthToSpace,
-    Enlarge,
-    Norm,
-    Op,
-    Picture,
-    Program,
-    Recolour,
-    SpaceToDepth,
-    is_handed_over,
-)
-from zorse.runtime.streamed.stages import Piece
+from zorse.runtime.streamed.program import Norm, Operation, Program, is_handed_over
+from zorse.runtime.streamed.reader import TiledNetwork
+from zorse.runtime.streamed.stages import Piece, Step
 
-RENAMED_KEY = "zorse.renamed_weights"
-"""Key in a model file's metadata: a JSON object, from a weight's name in the network to its name in the file."""
+_IR_VERSION = 8
+_PADDED = frozenset({"AveragePool", "Conv", "MaxPool"})
+"""Operators that pad by themselves."""
 
-OPSET = 18
-IR_VERSION = 8
+
+class Runs(Protocol):
+    """See `zorse.backends.onnx.sessions.Session`."""
+
+    def run(self, outputs: list[str], inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Computes tensors of a graph."""
 
 
 @dataclass(frozen=True)
 class OnnxKernels:
     """See `Kernels`."""
 
-    program: Program
-    weights: Mapping[str, Tensor]
-    open_session: Callable[[bytes], Session]
+    network: TiledNetwork
+    open_session: Callable[[bytes], Runs]
     """Makes a session of a small model on the device that is meant."""
     comfortable: int
+
+    @property
+    def program(self) -> Program:
+        """The network's operations."""
+        return self.network.program
+
+    @property
+    def weights(self) -> Mapping[str, Array]:
+        """Its constants."""
+        return self.network.constants
 
     @property
     def held(self) -> int:
@@ -58,9 +54,9 @@ class OnnxKernels:
 
     def compile(self, piece: Piece, norms: Mapping[int, Normalisation]) -> Compute:
         """A session for this piece."""
-        graph = _Graph(self.program, self.weights, norms)
+        graph = _Graph(self.network, norms)
         for step in piece.steps:
-            graph.add(step.op, step.crops, step.margin)
+            graph.add(step)
         names = [graph.cropped(op, crop) for op, crop in piece.results]
         session = self.open_session(graph.model(piece.sources, names))
         inputs = [_name(source) for source in piece.sources]
@@ -75,25 +71,29 @@ class OnnxKernels:
 class _Graph:
     """An ONNX graph in the making; the result of operation 7 is called `map7`."""
 
-    program: Program
-    weights: Mapping[str, Tensor]
+    network: TiledNetwork
     norms: Mapping[int, Normalisation]
-    nodes: list[Any] = field(default_factory=list)
-    constants: dict[str, Tensor | np.ndarray[Any, Any]] = field(default_factory=dict)
+    nodes: dict[str, NodeProto] = field(default_factory=dict)
+    """By their results, in the order in which they compute."""
+    constants: dict[str, Array] = field(default_factory=dict)
     fed: dict[str, Tensor] = field(default_factory=dict)
     """Weights that are inputs of the graph."""
 
-    def add(self, index: int, crops: tuple[Margin, ...], margin: Margin) -> None:
+    def add(self, step: Step) -> None:
         """Appends the nodes of an operation."""
-        op = self.program[index]
-        inputs = [self.cropped(source, crop) for source, crop in zip(op.inputs, crops, strict=True)]
-        self._write(op, index, inputs, margin)
+        op, name = self.network.program[step.op], _name(step.op)
+        inputs = [self.cropped(source, crop) for source, crop in zip(op.inputs, step.crops, strict=True)]
+        if isinstance(op, Norm):
+            self._normalise(self.norms[step.op], inputs[0], name)
+        elif isinstance(op, Operation):
+            result = f"{name}_uncut" if any(step.surplus) and op.kind != "ConvTranspose" else name
+            self._operate(op, step, inputs, result)
+            self._cut(result, step.surplus, name)
 
     def cropped(self, index: int, crop: Margin) -> str:
         """The name of an operation's result without its outermost places."""
-        return (
-            self._cut(_name(index), crop, f"{_name(index)}_{'_'.join(map(str, crop))}") if any(crop) else _name(index)
-        )
+        name = _name(index)
+        return self._cut(name, crop, f"{name}_{'_'.join(map(str, crop))}") if any(crop) else name
 
     def model(self, sources: Sequence[int], results: Sequence[str]) -> bytes:
         """The finished graph as a model file's content."""
@@ -101,156 +101,85 @@ class _Graph:
             numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in self.constants.items()
         ]
         graph = helper.make_graph(
-            self.nodes,
+            list(self.nodes.values()),
             "piece",
             [
-                *(self._value(_name(source), self.program[source].channels) for source in sources),
+                *(self._value(_name(source), self.network.program[source].channels) for source in sources),
                 *(helper.make_tensor_value_info(name, TensorProto.FLOAT, w.shape) for name, w in self.fed.items()),
             ],
             [self._value(name, self._result_channels(name)) for name in results],
             initializers,
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        # Sessions do not ask for the version of the format, but refuse one that is newer than they are.
+        opsets = [helper.make_opsetid("", self.network.opset)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         content: bytes = model.SerializeToString()
         return content
 
-    def _write(self, op: Op, index: int, inputs: list[str], margin: Margin) -> None:
-        name = _name(index)
-        match op:
-            case Picture():
-                pass
-            case Conv():
-                source, pads = self._padded(inputs[0], op.border, margin)
-                self._node(
-                    "Conv",
-                    [source, *self._weights(op)],
-                    name,
-                    kernel_shape=[op.kernel] * 2,
-                    strides=[op.stride] * 2,
-                    dilations=[op.dilation] * 2,
-                    pads=pads,
-                )
-            case ConvTranspose():
-                self._node(
-                    "ConvTranspose",
-                    [inputs[0], *self._weights(op)],
-                    name,
-                    kernel_shape=[op.kernel] * 2,
-                    strides=[op.stride] * 2,
-                    pads=_onnx_pads(margin),
-                )
-            case Box():
-                source, pads = self._padded(inputs[0], op.border, margin)
-                shape, strides = [op.size] * 2, [op.stride] * 2
-                self._node("AveragePool", [source], name, kernel_shape=shape, strides=strides, pads=pads)
-            case Enlarge():
-                scales = self._constant(f"{name}_scales", np.array([1, 1, 2, 2], np.float32))
-                how = {"nearest": ("nearest", "asymmetric"), "bilinear": ("linear", "half_pixel")}[op.interpolation]
-                self._enlarged(
-                    "Resize",
-                    [inputs[0], "", scales],
-                    name,
-                    margin,
-                    mode=how[0],
-                    coordinate_transformation_mode=how[1],
-                    nearest_mode="floor",
-                )
-            case SpaceToDepth():
-                inside = op.channels // op.block**2
-                order = [place * inside + channel for channel in range(inside) for place in range(op.block**2)]
-                places = self._constant(f"{name}_order", np.array(order))
-                self._node("SpaceToDepth", inputs, f"{name}_blocks", blocksize=op.block)
-                self._node("Gather", [f"{name}_blocks", places], name, axis=1)
-            case DepthToSpace():
-                self._enlarged("DepthToSpace", inputs, name, margin, blocksize=op.block, mode="CRD")
-            case Norm():
-                self._normalise(index, inputs[0])
-            case Activation(function="leaky"):
-                self._node("LeakyRelu", inputs, name, alpha=LEAKY_SLOPE)
-            case Activation():
-                self._node({"relu": "Relu", "tanh": "Tanh"}[op.function], inputs, name)
-            case Add():
-                self._node("Add", inputs, name)
-            case Concat():
-                self._node("Concat", inputs, name, axis=1)
-            case Recolour():
-                self._recolour(op, inputs, name)
+    def _operate(self, op: Operation, step: Step, inputs: list[str], result: str) -> None:
+        attributes = op.attributes
+        arguments = [inputs[given] if isinstance(given, int) else self._argument(op, given) for given in op.arguments]
+        if op.kind in _PADDED:
+            attributes += (_pads(step.padding),)
+        elif op.kind == "ConvTranspose":
+            attributes += (_pads(step.surplus),)
+        elif op.kind == "Pad":
+            if not any(step.padding):
+                self._add("Identity", inputs, result)
+                return
+            top, left, bottom, right = _in_onnx_order(step.padding)
+            pads = self._constant(f"{result}_pads", np.array([0, 0, top, left, 0, 0, bottom, right]))
+            arguments.insert(1, pads)
+        elif op.kind == "Slice" and op.reach == "window":
+            steps = [op.rows.stride, op.columns.stride]
+            ends = self._constant("all", np.full(2, np.iinfo(np.int64).max))
+            places = [self._constant("first", np.zeros(2, np.int64)), ends, self._sides()]
+            arguments += [*places, self._constant(f"{result}_steps", np.array(steps))]
+        self._add(op.kind, arguments, result, attributes)
 
-    def _normalise(self, index: int, source: str) -> None:
-        name, norm = _name(index), self.norms[index]
+    def _normalise(self, norm: Normalisation, source: str, name: str) -> None:
         mean = self._constant(f"{name}_mean", norm.mean[:, None, None])
         scale = self._constant(f"{name}_scale", norm.scale[:, None, None])
-        self._node("Sub", [source, mean], f"{name}_centred")
+        self._add("Sub", [source, mean], f"{name}_centred")
         if norm.offset is None:
-            self._node("Mul", [f"{name}_centred", scale], name)
+            self._add("Mul", [f"{name}_centred", scale], name)
             return
         offset = self._constant(f"{name}_offset", norm.offset[:, None, None])
-        self._node("Mul", [f"{name}_centred", scale], f"{name}_scaled")
-        self._node("Add", [f"{name}_scaled", offset], name)
-
-    def _recolour(self, op: Recolour, inputs: list[str], name: str) -> None:
-        def number(value: float) -> str:
-            return self._constant(f"number_{value}", np.array(value, np.float32))
-
-        def node(kind: str, sources: list[str], result: str, **attributes: Any) -> str:
-            self._node(kind, sources, f"{name}_{result}", **attributes)
-            return f"{name}_{result}"
-
-        one, least, headroom = number(1.0), number(-1.0), number(op.headroom)
-        parts = self._constant(f"{name}_parts", np.array([1, op.channels]))
-        scale, change = f"{name}_scale", f"{name}_change"
-        self.nodes.append(helper.make_node("Split", [inputs[0], parts], [scale, change], axis=1))
-        picture = node("Mul", [node("Clip", [inputs[1], least, one], "clipped"), headroom], "picture")
-        ratio = node("Div", [node("Add", [one, picture], "above"), node("Sub", [one, picture], "below")], "ratio")
-        artanh = node("Mul", [node("Log", [ratio], "log"), number(0.5)], "artanh")
-        scaled = node("Mul", [node("Add", [scale, one], "factor"), artanh], "scaled")
-        squashed = node("Tanh", [node("Add", [scaled, change], "sum")], "squashed")
-        self._node("Clip", [node("Div", [squashed, headroom], "whole"), least, one], name)
-
-    def _enlarged(self, kind: str, inputs: list[str], name: str, margin: Margin, **attributes: Any) -> None:
-        if not any(margin):
-            self._node(kind, inputs, name, **attributes)
-            return
-        self._node(kind, inputs, f"{name}_uncut", **attributes)
-        self._cut(f"{name}_uncut", margin, name)
-
-    def _padded(self, source: str, border: str, margin: Margin) -> tuple[str, list[int]]:
-        """The padded input, and what the operation itself is to pad with zeros."""
-        if border == "zeros" or not any(margin):
-            return source, _onnx_pads(margin)
-        top, left, bottom, right = _onnx_pads(margin)
-        name = f"{source}_padded_{'_'.join(map(str, margin))}_{border}"
-        if all(name not in node.output for node in self.nodes):
-            pads = self._constant(f"{name}_pads", np.array([0, 0, top, left, 0, 0, bottom, right]))
-            self._node("Pad", [source, pads], name, mode=border)
-        return name, [0, 0, 0, 0]
+        self._add("Mul", [f"{name}_centred", scale], f"{name}_scaled")
+        self._add("Add", [f"{name}_scaled", offset], name)
 
     def _cut(self, source: str, crop: Margin, name: str) -> str:
-        if all(name not in node.output for node in self.nodes):
+        if name not in self.nodes:
             most = np.iinfo(np.int64).max
             starts = self._constant(f"{name}_starts", np.array([crop.top, crop.left]))
             ends = self._constant(f"{name}_ends", np.array([-crop.bottom or most, -crop.right or most]))
-            axes = self._constant("height_width", np.array([2, 3]))
-            self._node("Slice", [source, starts, ends, axes], name)
+            self._add("Slice", [source, starts, ends, self._sides()], name)
         return name
 
-    def _weights(self, op: Conv | ConvTranspose) -> list[str]:
-        """The names of weight and bias in the graph."""
-        if is_handed_over(op):
-            self.fed[op.weight] = self.weights[op.weight]
-        else:
-            self._constant(op.weight, self.weights[op.weight])
-        return [op.weight] if op.bias is None else [op.weight, self._constant(op.bias, self.weights[op.bias])]
+    def _argument(self, op: Operation, name: str) -> str:
+        """The name of one of the network's constants in the graph."""
+        if not name:
+            return ""
+        value, own = self.network.constants[name], f"weight/{name}"
+        if is_handed_over(op) and value.ndim > 1:
+            self.fed[own] = value
+            return own
+        return self._constant(own, value)
 
-    def _constant(self, name: str, value: np.ndarray[Any, Any]) -> str:
+    def _sides(self) -> str:
+        return self._constant("height_width", np.array([2, 3]))
+
+    def _constant(self, name: str, value: Array) -> str:
         self.constants[name] = value
         return name
 
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+    def _add(self, kind: str, inputs: list[str], output: str, attributes: Sequence[bytes] = ()) -> None:
+        node = helper.make_node(kind, inputs, [output])
+        node.attribute.extend(AttributeProto.FromString(each) for each in attributes)
+        self.nodes[output] = node
 
     def _result_channels(self, name: str) -> int:
-        return self.program[int(name.removeprefix("map").split("_")[0])].channels
+        return self.network.program[int(name.removeprefix("map").split("_")[0])].channels
 
     @staticmethod
     def _value(name: str, channels: int) -> Any:
@@ -261,20 +190,10 @@ def _name(index: int) -> str:
     return f"map{index}"
 
 
-def _onnx_pads(margin: Margin) -> list[int]:
+def _in_onnx_order(margin: Margin) -> list[int]:
     return [margin.top, margin.left, margin.bottom, margin.right]
 
 
-def named_weights(model: onnx.ModelProto) -> dict[str, Tensor]:
-    """The weights in a model, float32, by the names that they have in the network.
-
-    Weights that the export has brought into another shape have a new name there; the file's metadata say which.
-    """
-    stored = {
-        tensor.name.removesuffix(".fp16"): numpy_helper.to_array(tensor).astype(np.float32, copy=False)
-        for tensor in model.graph.initializer
-        if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
-    }
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    renamed: dict[str, str] = json.loads(metadata.get(RENAMED_KEY, "{}"))
-    return stored | {name: stored[new].reshape(-1) for name, new in renamed.items() if new in stored}
+def _pads(margin: Margin) -> bytes:
+    attribute: bytes = helper.make_attribute("pads", _in_onnx_order(margin)).SerializeToString()
+    return attribute

@@ -1,23 +1,31 @@
 """The torch backend of the Translator: a .safetensors file, run by PyTorch."""
 
 import copy
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from zorse.backends.torch.kernels import TorchKernels
+from zorse.backends.torch.cost import pass_cost
 from zorse.backends.torch.safetensors_file import load_generator
 from zorse.errors import ConfigError, DeviceError
 from zorse.imaging.tensor import Tensor
 from zorse.model.card import ModelCard
-from zorse.runtime.devices import Device, Setting
-from zorse.runtime.streamed.generators import generator_program
+from zorse.model.model_file import INPUT_NAME, OUTPUT_NAME, Network
+from zorse.runtime.cost import PassCost
+from zorse.runtime.devices import CPU, Device, Setting
 from zorse.runtime.streamed.kernels import Kernels
 from zorse.runtime.streamed.plan import COMFORTABLE, LARGE
 from zorse.runtime.translator import Translator
+from zorse.system.extras import require
+
+if TYPE_CHECKING:
+    from zorse.runtime.streamed.reader import TiledNetwork
 
 _SIGNS_OF_TOO_LITTLE_MEMORY = ("out of memory", "allocate memory", "ALLOC_FAILED")
 """In the messages of PyTorch's allocators, of the CUDA driver, and of cuDNN and cuBLAS."""
@@ -46,6 +54,7 @@ class TorchBackend:
         self._threads = threads
         self.device = usable_device(device)
         self._network = as_tested(network, card).to(self.device)
+        self._exporting = threading.Lock()
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Runs the network.
@@ -63,10 +72,15 @@ class TorchBackend:
         return self.device.type == "cuda"
 
     def kernels(self) -> Kernels:
-        """What computes the network piece by piece, for pictures that are streamed.
+        """What computes the network in tiles: ONNX Runtime, with the graph that is exported when this is asked first.
+
+        A network on a GPU is computed there in tiles, too, where ONNX Runtime finds CUDA; else on the CPU.
 
         Raises:
             ConfigError: the model has dropout at test time; its pieces would not fit together.
+            ExportError: PyTorch cannot express the network as ONNX.
+            IncompatibleWeights: an operator cannot be computed in tiles.
+            MissingExtraError: what exports is not installed.
         """
         if self.card.dropout_at_test:
             raise ConfigError(
@@ -74,9 +88,38 @@ class TorchBackend:
                 "computed piece by piece. Export it with 'zorse export', which switches dropout off; or work at a "
                 "smaller size (--size), in one piece (--tiling whole)."
             )
-        tensors = self._network.state_dict()
-        program = generator_program(self.card, tensors)
-        return TorchKernels(program, tensors, self.device, self._computing, LARGE if self.on_gpu else COMFORTABLE)
+        from zorse.backends.onnx.backend import open_piece  # ONNX Runtime, which not every network needs
+        from zorse.backends.onnx.kernels import OnnxKernels
+        from zorse.backends.onnx.sessions import choose_provider
+
+        setting = Setting("auto", self._threads)
+        provider = choose_provider("auto") if self.on_gpu else CPU
+        session = partial(open_piece, Path(self.card.name), provider=provider, setting=setting)
+        with self._exporting:
+            return OnnxKernels(self._tiled, session, LARGE if self.on_gpu else COMFORTABLE)
+
+    def one_pass(self, height: int, width: int) -> PassCost:
+        """What a pass over a whole picture costs, see `zorse.runtime.cost.Estimating`."""
+        with torch.inference_mode():
+            return pass_cost(
+                self._blank, torch.empty(1, self.card.architecture.in_channels, height, width, device="meta")
+            )
+
+    @cached_property
+    def _blank(self) -> nn.Module:
+        """The network without its weights."""
+        return copy.deepcopy(self._network).to("meta")
+
+    @cached_property
+    def _tiled(self) -> "TiledNetwork":
+        """The exported network. Exporting takes some seconds."""
+        from zorse.backends.torch.graph import generator_graph
+        from zorse.runtime.streamed.reader import read_tiled
+
+        require("Computing a PyTorch model in tiles", "export", "onnxscript")
+        with torch.no_grad():
+            traced = generator_graph(copy.deepcopy(self._network).cpu(), self.card, INPUT_NAME, OUTPUT_NAME)
+        return read_tiled(Network(self.card, traced.model.SerializeToString(), INPUT_NAME, OUTPUT_NAME))
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

@@ -8,10 +8,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from zorse.backends.onnx.kernels import RENAMED_KEY
 from zorse.backends.torch.safetensors_file import blank_generator, first_difference
 from zorse.errors import IncompatibleWeights, WeightsError
 from zorse.model.card import ModelCard, read_card
+
+RENAMED_KEY = "zorse.renamed_weights"
+"""Key in a model file's metadata: a JSON object, from a weight's name in the network to its name in the file."""
 
 _HALF = ".fp16"
 """End of the name of a weight that is stored in 16 bits."""

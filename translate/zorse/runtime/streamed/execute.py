@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zorse.imaging.tensor import Tensor
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.kernels import Compute, Kernels
-from zorse.runtime.streamed.moments import Moments, Normalisation
+from zorse.runtime.streamed.moments import Moments, Normalisation, pooled
 from zorse.runtime.streamed.plan import Plan, stage_products, tiles_of
 from zorse.runtime.streamed.program import Norm, is_measured
 from zorse.runtime.streamed.shelf import KeptMap
@@ -190,7 +190,7 @@ def _normalisation(
 ) -> Normalisation:
     gain = None if op.gain is None else weights[op.gain]
     offset = None if op.offset is None else weights[op.offset]
-    return Normalisation.of(mean, variance, op.eps, gain, offset)
+    return Normalisation.of(*pooled(mean, variance, op.groups), op.eps, gain, offset)
 
 
 def _halved(tiles: list[Window]) -> list[Window]:

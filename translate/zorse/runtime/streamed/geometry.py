@@ -6,7 +6,7 @@ All of it works on one axis at a time, in whole places of a map.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from zorse.runtime.streamed.program import Box, Conv, ConvTranspose, DepthToSpace, Enlarge, Op, SpaceToDepth
+from zorse.runtime.streamed.program import Axis, Op, Operation, Reach, is_transposed
 
 
 class Span(NamedTuple):
@@ -56,65 +56,56 @@ class Margin(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reach:
+class Needed:
     """What is needed of the input, and what is then too little or too much at its two ends."""
 
     span: Span
-    before: int = 0
-    """Places to pad before a windowed operation; places to cut off after one that enlarges."""
-    after: int = 0
+    padding: tuple[int, int] = (0, 0)
+    """Places to add before and after."""
+    surplus: tuple[int, int] = (0, 0)
+    """Places of the result to cut off before and after."""
 
 
-def length(op: Op, of_input: int) -> int:
+def length(axis: Axis, reach: Reach, of_input: int) -> int:
     """Length of the result's axis for the length of the input's."""
-    match op:
-        case Conv():
-            return (of_input + 2 * op.padding - op.dilation * (op.kernel - 1) - 1) // op.stride + 1
-        case Box():
-            return (of_input + sum(op.padding) - op.size) // op.stride + 1
-        case ConvTranspose():
-            return (of_input - 1) * op.stride - 2 * op.padding + op.kernel + op.output_padding
-        case Enlarge():
-            return 2 * of_input
-        case SpaceToDepth():
-            return of_input // op.block
-        case DepthToSpace():
-            return of_input * op.block
-        case _:
+    match reach:
+        case "window":
+            return (of_input + axis.before + axis.after - axis.width) // axis.stride + 1
+        case "enlarged":
+            return (of_input - 1) * axis.stride + axis.width - axis.before - axis.after
+        case "place":
             return of_input
 
 
-def reach(op: Op, wanted: Span, size: int) -> Reach:
+def needed(op: Op, axis: Axis, wanted: Span, size: int) -> Needed:
     """What an operation needs of its input, of which there are `size` places, for the places `wanted` of its result."""
     match op:
-        case Conv():
-            return _windowed(wanted, size, op.stride, op.padding, op.dilation * (op.kernel - 1) + 1)
-        case Box():
-            return _windowed(wanted, size, op.stride, op.padding[0], op.size)
-        case ConvTranspose(kernel=kernel, stride=stride, padding=padding):
-            start = max(0, -((kernel - 1 - padding - wanted.start) // stride))
-            stop = min(size, (wanted.stop - 1 + padding) // stride + 1)
-            first, end = start * stride - padding, (stop - 1) * stride - padding + kernel
-            return Reach(Span(start, stop), wanted.start - first, end - wanted.stop)
-        case Enlarge(interpolation="bilinear"):
-            start, stop = max(0, (wanted.start - 1) // 2), min(size, (wanted.stop - 2) // 2 + 2)
-            return Reach(Span(start, stop), wanted.start - 2 * start, 2 * stop - wanted.stop)
-        case Enlarge():
-            return _enlarged(wanted, 2)
-        case DepthToSpace(block=block):
-            return _enlarged(wanted, block)
-        case SpaceToDepth(block=block):
-            return Reach(Span(wanted.start * block, wanted.stop * block))
+        case Operation(reach="window"):
+            return _windowed(axis, wanted, size, op.mirrors)
+        case Operation(reach="enlarged"):
+            start = max(0, -((axis.width - 1 - axis.before - wanted.start) // axis.stride))
+            stop = min(size, (wanted.stop - 1 + axis.before) // axis.stride + 1)
+            first, end = start * axis.stride, stop * axis.stride
+            if is_transposed(op):
+                first, end = first - axis.before, end - axis.stride - axis.before + axis.width
+            return Needed(Span(start, stop), surplus=(wanted.start - first, end - wanted.stop))
         case _:
-            return Reach(wanted)
+            return Needed(wanted)
 
 
-def _windowed(wanted: Span, size: int, stride: int, padding: int, width: int) -> Reach:
-    first, end = wanted.start * stride - padding, (wanted.stop - 1) * stride - padding + width
-    span = Span(max(0, first), min(size, end))
-    return Reach(span, span.start - first, end - span.stop)
-
-
-def _enlarged(wanted: Span, factor: int) -> Reach:
-    start, stop = wanted.start // factor, -(-wanted.stop // factor)
-    return Reach(Span(start, stop), wanted.start - start * factor, stop * factor - wanted.stop)
+def _windowed(axis: Axis, wanted: Span, size: int, mirrors: bool) -> Needed:
+    first = wanted.start * axis.stride - axis.before
+    end = (wanted.stop - 1) * axis.stride - axis.before + axis.width
+    skipped = 0
+    # A part that shows little of the map, or nothing, is widened: there must be something to mirror or to repeat.
+    while True:
+        span = Span(max(0, first), min(size, end))
+        padding = span.start - first, end - span.stop
+        if span.length > (max(padding) if mirrors else 0) or span.length == size:
+            break
+        if end < size:
+            end += 1
+        else:
+            first, skipped = first - axis.stride, skipped + 1
+    computed = (end - first - axis.width) // axis.stride + 1
+    return Needed(span, padding, (skipped, computed - skipped - wanted.length))

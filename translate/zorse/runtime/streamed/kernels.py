@@ -1,4 +1,4 @@
-"""What computes the tile of a stage: see `zorse.backends.onnx.kernels` and `zorse.backends.torch.kernels`."""
+"""What computes the tile of a stage: see `zorse.backends.onnx.kernels`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -17,7 +17,7 @@ class Kernels(Protocol):
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
-        """Float32, by the names that the program uses."""
+        """The network's constants, by the names that the program uses; those of normalisations are float32."""
 
     @property
     def program(self) -> Program:

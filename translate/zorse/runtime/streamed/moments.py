@@ -60,3 +60,14 @@ class Normalisation:
         if gain is not None:
             scale = scale * gain
         return Normalisation(mean.astype(np.float32), scale.astype(np.float32), offset)
+
+
+def pooled(
+    mean: NDArray[np.float64], variance: NDArray[np.float64], groups: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean and variance that the channels of each group have together, for each channel again."""
+    means, variances = mean.reshape(groups, -1), variance.reshape(groups, -1)
+    together = means.mean(1, keepdims=True)
+    spread = (variances + (means - together) ** 2).mean(1, keepdims=True)
+    size = means.shape[1]
+    return together.repeat(size), spread.repeat(size)

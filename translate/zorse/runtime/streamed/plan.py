@@ -7,17 +7,13 @@ from itertools import pairwise, starmap
 
 from zorse.runtime.streamed.geometry import Span, Window
 from zorse.runtime.streamed.program import (
-    Box,
-    Conv,
-    ConvTranspose,
-    DepthToSpace,
-    Enlarge,
     Norm,
     Op,
+    Operation,
     Program,
-    Recolour,
     is_handed_over,
     is_measured,
+    is_transposed,
     products,
     weights_size,
 )
@@ -37,10 +33,9 @@ _COPIES_OF_WEIGHTS = 16
 as computing wants them, which is four times as many for Winograd's algorithm."""
 _COPIES_HANDED_OVER = 1
 """Of weights that are no part of the session: in the order that computing wants."""
-_WHOLE = 1.7
-"""Factor on what the sizes of maps add up to, for one pass over the whole picture, whatever computes it."""
-_WHOLE_ONNX = 1.4
-"""The same for ONNX Runtime, which takes memory in pieces of powers of two. See tests/benchmarks/one_pass.py."""
+_WHOLE = 1.4
+"""Factor on what the sizes of maps add up to, for one pass over the whole picture: ONNX Runtime takes memory in pieces
+of powers of two. See tests/benchmarks/one_pass.py."""
 _ENLARGING = 1.3
 """Likewise on what a transposed convolution takes for itself in such a pass: the largest piece of all finds no gap."""
 _IN_TILES = 2.4
@@ -221,19 +216,17 @@ def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, ro
     return Plan(program, sizes, stages, tuple(tiles), buffers, buffer_of, spilled, peak)
 
 
-def whole_pass_size(program: Program, height: int, width: int, by_onnx: bool = False) -> int:
-    """Bytes that one pass over the whole picture takes, estimated rather too high.
+def whole_pass_size(program: Program, height: int, width: int) -> int:
+    """Bytes that one pass of ONNX Runtime over the whole picture takes, estimated rather too high.
 
     Args:
         program: the generator.
         height: of the picture, a multiple of what the generator wants.
         width: likewise.
-        by_onnx: whether ONNX Runtime computes it on the CPU, of which more is known.
     """
     sizes = map_sizes(program, height, width)
     (everything,) = cut(_settled(program), "nothing")
-    factor, scratch = (_WHOLE_ONNX, _scratch_of_onnx) if by_onnx else (_WHOLE, _scratch)
-    return int(factor * _maps_size(program, everything, sizes, height, width, scratch))
+    return int(_WHOLE * _maps_size(program, everything, sizes, height, width, _scratch_of_one_pass))
 
 
 def tiles_of(size: Size, tile: Size) -> Iterator[Window]:
@@ -268,7 +261,7 @@ def _waiting_size(
 
 
 def _places(op: Op, work: Work, index: int) -> int:
-    return work.windows[op.inputs[0] if isinstance(op, ConvTranspose) else index].area
+    return work.windows[op.inputs[0] if is_transposed(op) else index].area
 
 
 def _settled(program: Program) -> Program:
@@ -352,7 +345,7 @@ def _maps_size(
     sizes: tuple[Size, ...],
     rows: int,
     columns: int,
-    scratch: Callable[[Op, int, list[int]], int],
+    scratch: Callable[[Op, int, int, int], int],
 ) -> int:
     """Bytes of all maps at the worst moment of one tile of this size."""
     work = _work_in_the_middle(program, stage, sizes, rows, columns)
@@ -366,41 +359,50 @@ def _maps_size(
     for index in stage.ops:
         op = program[index]
         live += size(index)
-        worst = max(worst, live + scratch(op, size(index), [size(source) for source in op.inputs]))
+        worst = max(worst, live + scratch(op, program[op.inputs[0]].channels, size(index), size(op.inputs[0])))
         live -= sum(size(source) for source in set(op.inputs) if last_use[source] == index)
     # Statistics take two copies of the target; results wait to be written.
     results = sum(size(index) for index in {*stage.keeps, stage.target})
     return max(worst, size(stage.target) * 2 + results) + results
 
 
-def _scratch(op: Op, result: int, inputs: list[int]) -> int:
-    """Bytes that an operation takes for itself."""
+def _scratch(op: Op, in_channels: int, result: int, source: int) -> int:
+    """Bytes that an operation takes for itself.
+
+    Args:
+        op: the operation.
+        in_channels: of its first input.
+        result: bytes of its result.
+        source: bytes of its first input.
+    """
     match op:
-        case Conv(kernel=3, stride=1, dilation=1):  # Winograd's algorithm: 36 values for 16 places
-            return 36 * (inputs[0] + max(inputs[0], result)) // 16
-        case Conv():
-            return inputs[0] + result  # padded, and in the order that computing wants
-        case ConvTranspose():
-            return inputs[0] // op.in_channels * op.channels * op.kernel**2
-        case Box():
-            return inputs[0]
-        case Norm() | DepthToSpace() | Enlarge():
+        case Operation(kind="Conv") if _is_dense(op):  # Winograd's algorithm: 36 values for 16 places
+            return 36 * (source + max(source, result)) // 16
+        case Operation(kind="Conv"):
+            return source + result  # padded, and in the order that computing wants
+        case Operation(kind="ConvTranspose"):
+            return source // in_channels * op.channels * op.rows.kernel * op.columns.kernel
+        case Norm() | Operation(reach="enlarged"):
             return result
-        case Recolour():
-            return 3 * result
+        case Operation(reach="window"):
+            return source
         case _:
             return 0
 
 
-def _scratch_of_onnx(op: Op, result: int, inputs: list[int]) -> int:
-    """The same for one pass of ONNX Runtime."""
+def _scratch_of_one_pass(op: Op, in_channels: int, result: int, source: int) -> int:
+    """The same for one pass, of which more is known."""
     match op:
-        case Conv() if min(op.channels, op.in_channels) < LEAST_CHANNELS:  # never by Winograd's algorithm
-            return inputs[0] + result
-        case ConvTranspose():
-            return int(_ENLARGING * _scratch(op, result, inputs))
+        case Operation(kind="Conv") if min(op.channels, in_channels) < LEAST_CHANNELS:  # never by Winograd's algorithm
+            return source + result
+        case Operation(kind="ConvTranspose"):
+            return int(_ENLARGING * _scratch(op, in_channels, result, source))
         case _:
-            return _scratch(op, result, inputs)
+            return _scratch(op, in_channels, result, source)
+
+
+def _is_dense(op: Operation) -> bool:
+    return all((axis.kernel, axis.stride, axis.dilation) == (3, 1, 1) for axis in (op.rows, op.columns))
 
 
 def _spans(size: int, largest: int) -> Iterator[Span]:

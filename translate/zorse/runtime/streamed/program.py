@@ -1,14 +1,34 @@
-"""A generator as a flat list of operations on maps, without weights and without a framework.
+"""A network as a flat list of operations on maps, read from its graph (see `reader`), without a framework.
 
 An operation names the operations whose results it takes by their index in the list; its own result has `channels`
-channels. Weights are named as in the network's state, and belong to whoever computes.
+channels. Constants are named, and belong to whoever computes.
 """
 
 from dataclasses import dataclass
 from typing import Literal, TypeGuard
 
-Border = Literal["zeros", "reflect", "edge"]
-"""What lies beyond a map's border."""
+Reach = Literal["place", "window", "enlarged"]
+"""What a place of the result is computed from: the same place of all inputs; a window around it; or one or more places
+of a smaller input."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How an operation goes along the rows, or the columns, of a map."""
+
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    """Of a window: places added at the beginning; below zero, left out. Of what enlarges: places of the result cut off.
+    """
+    after: int = 0
+    """Likewise at the end."""
+
+    @property
+    def width(self) -> int:
+        """Places that the kernel spans."""
+        return self.dilation * (self.kernel - 1) + 1
 
 
 @dataclass(frozen=True)
@@ -20,88 +40,37 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Conv:
-    """Square convolution, padded alike on all sides."""
+class Operation:
+    """One ONNX operator."""
 
-    inputs: tuple[int]
+    inputs: tuple[int, ...]
     channels: int
-    in_channels: int
-    weight: str
-    bias: str | None
-    kernel: int
-    stride: int = 1
-    dilation: int = 1
-    padding: int = 0
-    border: Border = "zeros"
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class ConvTranspose:
-    """Square transposed convolution that doubles the resolution."""
-
-    inputs: tuple[int]
-    channels: int
-    in_channels: int
-    weight: str
-    bias: str | None
-    kernel: int
-    padding: int
-    output_padding: int = 0
-    stride: int = 2
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class Box:
-    """Mean over `size` x `size` places."""
-
-    inputs: tuple[int]
-    channels: int
-    size: int
-    stride: int
-    padding: tuple[int, int]
-    """Above and left; below and right."""
-    border: Border = "edge"
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class Enlarge:
-    """Doubles the resolution."""
-
-    inputs: tuple[int]
-    channels: int
-    interpolation: Literal["nearest", "bilinear"]
-
-
-@dataclass(frozen=True)
-class SpaceToDepth:
-    """`block` x `block` places become channels, those of one channel side by side."""
-
-    inputs: tuple[int]
-    channels: int
-    block: int
-
-
-@dataclass(frozen=True)
-class DepthToSpace:
-    """The inverse of `SpaceToDepth`."""
-
-    inputs: tuple[int]
-    channels: int
-    block: int
+    kind: str
+    """Name of the operator."""
+    arguments: tuple[int | str, ...]
+    """What the operator takes: positions in `inputs`, and names of constants; empty where one is left out."""
+    attributes: tuple[bytes, ...] = ()
+    """Of the operator, as ONNX stores them; without those that `rows` and `columns` say."""
+    reach: Reach = "place"
+    rows: Axis = Axis()
+    columns: Axis = Axis()
+    mirrors: bool = False
+    """Whether places beyond the border show those inside, mirrored."""
+    products: int = 0
+    """Multiplications for each place of the result; for transposed convolutions, of each place of its input."""
 
 
 @dataclass(frozen=True)
 class Norm:
-    """(x - mean) / sqrt(variance + eps) for each channel, then gain and offset where there are some.
+    """(x - mean) / sqrt(variance + eps), then gain and offset of each channel where there are some.
 
     Mean and variance are those of the picture at hand, unless `running` names the stored ones.
     """
 
     inputs: tuple[int]
     channels: int
+    groups: int
+    """So many equal groups of channels have a common mean and variance."""
     gain: str | None = None
     offset: str | None = None
     running: tuple[str, str] | None = None
@@ -109,71 +78,14 @@ class Norm:
     eps: float = 1e-5
 
 
-@dataclass(frozen=True)
-class Activation:
-    """Works on each value alone."""
-
-    inputs: tuple[int]
-    channels: int
-    function: Literal["relu", "leaky", "tanh"]
-
-
-@dataclass(frozen=True)
-class Add:
-    """Sum of two maps."""
-
-    inputs: tuple[int, int]
-    channels: int
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class Concat:
-    """The channels of two maps one after the other."""
-
-    inputs: tuple[int, int]
-    channels: int
-
-
-@dataclass(frozen=True)
-class Recolour:
-    """The compact generator's last step: a scale and a change for each pixel of the picture.
-
-    clamp(tanh((1 + scale) * atanh(headroom * picture) + change) / headroom), see `zorse.networks.compact`.
-    """
-
-    inputs: tuple[int, int]
-    """Scale and change as one map, then the picture."""
-    channels: int
-    headroom: float
-
-
-Op = (
-    Picture
-    | Conv
-    | ConvTranspose
-    | Box
-    | Enlarge
-    | SpaceToDepth
-    | DepthToSpace
-    | Norm
-    | Activation
-    | Add
-    | Concat
-    | Recolour
-)
+Op = Picture | Operation | Norm
 Program = tuple[Op, ...]
 """In an order in which each operation comes after those that it takes; the last one is the translation."""
 
-LEAKY_SLOPE = 0.2
-
 _HEAVY = 4 * 2**20
 """Bytes of a convolution's weights from which on they are handed over with each tile."""
-
-
-def is_kept(op: Op) -> bool:
-    """Whether the result is worth keeping: computing it again would cost too much."""
-    return isinstance(op, Conv | ConvTranspose | Box | Add) and op.keep
+_LITTLE = 4
+"""Multiplications that take as long as anything that is no convolution takes for one value."""
 
 
 def is_measured(op: Op) -> TypeGuard[Norm]:
@@ -181,9 +93,19 @@ def is_measured(op: Op) -> TypeGuard[Norm]:
     return isinstance(op, Norm) and op.running is None
 
 
+def is_transposed(op: Op) -> bool:
+    """Whether it is a transposed convolution."""
+    return isinstance(op, Operation) and op.kind == "ConvTranspose"
+
+
+def is_convolution(op: Op) -> TypeGuard[Operation]:
+    """Whether it is a convolution of either kind."""
+    return isinstance(op, Operation) and op.kind in ("Conv", "ConvTranspose")
+
+
 def weights_size(op: Op) -> int:
     """Bytes of a convolution's weights in float32; 0 for all other operations."""
-    return op.channels * op.in_channels * op.kernel**2 * 4 if isinstance(op, Conv | ConvTranspose) else 0
+    return 4 * op.products if is_convolution(op) else 0
 
 
 def is_handed_over(op: Op) -> bool:
@@ -192,11 +114,9 @@ def is_handed_over(op: Op) -> bool:
     In the session they compute a tenth faster, but making it takes as long as computing thousands of places.
     Transposed convolutions gain nothing in the session.
     """
-    return isinstance(op, ConvTranspose) or weights_size(op) >= _HEAVY
+    return is_transposed(op) or weights_size(op) >= _HEAVY
 
 
 def products(op: Op) -> int:
     """Multiplications for each place of the result; for transposed convolutions, of each place of its input."""
-    if isinstance(op, Conv | ConvTranspose):
-        return op.channels * op.in_channels * op.kernel**2
-    return 4 * op.channels
+    return op.products if is_convolution(op) else _LITTLE * op.channels
