@@ -66,17 +66,20 @@ def test_a_range_is_honoured_by_torch_and_onnx_runtime_alone(usual, value_range,
         assert np.abs(expected - session(file).run(None, {"image": pixels[None]})[0][0]).max() <= 1
 
 
+@pytest.mark.parametrize("is_wrapped", [False, True])
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
-def test_exact_tiles_of_another_range(usual, backend, tmp_path):
+def test_exact_tiles_of_another_range(usual, backend, is_wrapped, tmp_path):
     own = card(RESNET, value_range=(0, 1))
-    model = Translator(own, TorchBackend(usual, own, "cpu"))
+    network = Rescaled(usual, 0, 1) if is_wrapped else usual
+    model = Translator(own, TorchBackend(network, own, "cpu"))
     if backend == "onnx":
-        export_onnx(usual, own, tmp_path / "model.onnx")
+        export_onnx(network, own, tmp_path / "model.onnx")
         model = zorse.load(tmp_path / "model.onnx", "cpu")
     pixels = noise(75, 90, 3)
     whole = model(pixels, size="keep", tiling="whole")
     assert np.abs(whole.astype(int) - model(pixels, size="keep", tiling="exact")).max() <= 1
-    assert np.abs(whole.astype(int) - as_the_usual_one(usual, pixels)).max() > 20
+    difference = np.abs(whole.astype(int) - as_the_usual_one(usual, pixels)).max()
+    assert difference <= 1 if is_wrapped else difference > 20
 
 
 @pytest.mark.parametrize("value_range", [(1, 1), (1, -1), (0, float("inf"))])

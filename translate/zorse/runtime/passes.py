@@ -158,23 +158,29 @@ class _Job:
     def whole(self) -> None:
         before = self._tensor(self.seen.everything())
         after = self.backend(before)
-        if after.shape != before.shape:
-            raise WeightsError(
-                f"The model {self.card.name!r} turned a tensor of shape {before.shape} into {after.shape}; a picture "
-                "of the same size was expected. Its card does not fit its weights: export it again."
-            )
+        self._check(after.shape)
         self.write(whole_window(self.seen.height, self.seen.width), after)
 
     def exact(self, kernels: Kernels) -> None:
         with self._beside(kernels) as memory:
             plan = plan_exact(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
+            self._check((1, plan.program[-1].channels, *plan.sizes[-1]))
             stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed))
 
     def fast(self, kernels: Kernels) -> None:
         with self._beside(kernels) as memory:
             plan = plan_settled(kernels.program, self.seen.height, self.seen.width, memory, kernels.comfortable)
+            self._check((1, plan.program[-1].channels, *plan.sizes[-1]))
             norms = self._thumbnail_norms(kernels, memory)
             stream(plan, kernels, self._read, self.write, self._report(memory - plan.needed), norms)
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        expected = (1, 3, self.seen.height, self.seen.width)
+        if shape != expected:
+            raise WeightsError(
+                f"The model {self.card.name!r} turned a tensor of shape {expected} into {shape}; a picture of the same "
+                "size was expected. Its card does not fit its weights: export it again."
+            )
 
     @contextmanager
     def _beside(self, kernels: Kernels) -> Iterator[int]:
