@@ -16,13 +16,14 @@ from PIL import Image
 
 import tiny_onnx
 from zorse.backends.torch.safetensors_file import save_generator
-from zorse.errors import ImageError, UnknownModel, WeightsError
+from zorse.errors import UnknownModel, WeightsError
 from zorse.imaging.io import read_picture
 from zorse.loading import read_file_card
 from zorse.model.architecture import CompactConfig
 from zorse.model.card import CARD_KEY
 from zorse.model.model_file import read_network
 from zorse.networks.build import generator_module
+from zorse.runtime.translator import Translator
 from zorse_app import Service, Shelf
 from zorse_app.gate import Gate
 from zorse_app.limits import Limits
@@ -221,8 +222,18 @@ def test_a_network_gets_no_more_memory_than_it_may_have(service, photo, tmp_path
     onnx.save(swelling(10_000), tmp_path / "grows.onnx")  # its trial fits, a picture does not
     model = models.bring("ann", sent(tmp_path / "grows.onnx"))
     Image.new("RGB", (160, 160)).save(tmp_path / "large.png")
-    with pytest.raises(ImageError, match="memory"):
+    with pytest.raises(WeightsError, match=r"Tile .* in one pass .* more memory, or at a smaller size"):
         service.translate_photo(sent(tmp_path / "large.png"), model.name, "keep")
+
+
+def test_a_visitors_model_is_computed_in_tiles(tmp_path):
+    file = tiny_onnx.write(tmp_path / "mine.onnx", tiny_onnx.generator)
+    backend = OwnBackend(read_network(file), tmp_path / "network", "mine.onnx", ENOUGH)
+    translator = Translator(tiny_onnx.card(), backend)
+    pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    whole = translator(pixels, size="keep", tiling="whole").astype(int)
+    assert np.abs(translator(pixels, size="keep", tiling="exact") - whole).max() <= 1
+    assert whole.std() > 10
 
 
 def test_a_network_that_gives_another_shape_is_refused(service, tmp_path):

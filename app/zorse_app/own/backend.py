@@ -3,6 +3,8 @@
 import json
 import math
 import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,10 @@ import numpy as np
 from zorse.errors import WeightsError
 from zorse.imaging.tensor import Tensor
 from zorse.model.model_file import Network
+from zorse.runtime.cost import FileCost
 from zorse.runtime.devices import CPU
+from zorse.runtime.streamed.kernels import Kernels
+from zorse.runtime.streamed.plan import LARGE
 from zorse_app import texts
 from zorse_app.own.confined import Confines, Ended, TooSlow, run_confined
 from zorse_app.own.network_process import OUT_OF_MEMORY, Task
@@ -20,23 +25,25 @@ _PROGRAM = Path(__file__).with_name("network_process.py")
 
 
 class OwnBackend:
-    """Callable (N, 3, H, W) float32 in [-1, 1] -> the same shape.
+    """Callable (N, 3, H, W) float32 in [-1, 1] -> the same shape; its tiles are computed likewise.
 
     Args:
         network: what `checked_network` has let pass.
         file: where it is kept until it is needed; made here.
         name: what errors call it.
-        confines: of each picture.
+        confines: of each picture, or tile.
     """
 
     provider = CPU
+    on_gpu = False
 
     def __init__(self, network: Network, file: Path, name: str, confines: Confines) -> None:
-        self._input, self._output = network.input, network.output
         self._file = file
         self._file.write_bytes(network.content)
+        self._card, self._input, self._output = network.card, network.input, network.output
         self._name = name
         self._confines = confines
+        self.one_pass = FileCost(self._network)
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Runs the network.
@@ -46,33 +53,65 @@ class OwnBackend:
             WeightsError: the network cannot compute pictures, or takes too long.
             Stopped: the visitor wanted no more of it.
         """
+        confined = ConfinedModel(self._network().content, self._name, self._confines)
+        (result,) = confined.run([self._output], {self._input: pictures})
+        if result.shape != pictures.shape:
+            raise WeightsError(texts.OWN_WRONG_SHAPE.format(name=self._name, given=pictures.shape, result=result.shape))
+        return result
+
+    def kernels(self) -> Kernels:
+        """What computes the network in tiles.
+
+        Raises:
+            IncompatibleWeights: an operator cannot be computed in tiles.
+            WeightsError: the network is gone.
+        """
+        from zorse.backends.onnx.kernels import OnnxKernels  # imports onnx, which takes a while
+        from zorse.runtime.streamed.reader import read_tiled
+
+        confined = partial(ConfinedModel, name=self._name, confines=self._confines)
+        return OnnxKernels(read_tiled(self._network()), confined, LARGE)  # each tile takes the start of a process
+
+    def _network(self) -> Network:
         try:
-            model = self._file.read_bytes()
+            return Network(self._card, self._file.read_bytes(), self._input, self._output)
         except OSError:
             raise WeightsError(texts.OWN_MISSING) from None
+
+
+@dataclass(frozen=True)
+class ConfinedModel:
+    """A model, each of whose runs is a process of its own."""
+
+    content: bytes
+    name: str
+    confines: Confines
+
+    def run(self, outputs: list[str], inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Computes tensors of the model; raises what `OwnBackend` does."""
         task: Task = {
-            "input": self._input,
-            "output": self._output,
-            "model_bytes": len(model),
-            "shape": list(pictures.shape),
+            "model_bytes": len(self.content),
+            "inputs": {name: list(values.shape) for name, values in inputs.items()},
+            "outputs": outputs,
         }
-        given = b"".join((json.dumps(task).encode(), b"\n", model, pictures.tobytes()))
+        values = (np.ascontiguousarray(each).tobytes() for each in inputs.values())
+        given = b"".join((json.dumps(task).encode(), b"\n", self.content, *values))
         try:
             # -P: the folder of the program is not among those that modules are looked for in.
-            ended = run_confined([sys.executable, "-P", str(_PROGRAM)], given, self._confines, check_stopped)
+            ended = run_confined([sys.executable, "-P", str(_PROGRAM)], given, self.confines, check_stopped)
         except TooSlow:
-            seconds = self._confines.seconds
-            raise WeightsError(texts.OWN_TOO_SLOW.format(name=self._name, seconds=seconds)) from None
-        return self._result(ended, pictures)
+            raise WeightsError(texts.OWN_TOO_SLOW.format(name=self.name, seconds=self.confines.seconds)) from None
+        return self._results(ended)
 
-    def _result(self, ended: Ended, pictures: Tensor) -> Tensor:
+    def _results(self, ended: Ended) -> list[Tensor]:
         if ended.status == OUT_OF_MEMORY:
-            raise MemoryError(self._name)
+            raise MemoryError(self.name)
         if ended.status:
             last = ended.errors.strip().splitlines()[-1:] or [texts.OWN_ENDED.format(status=ended.status)]
-            raise WeightsError(texts.OWN_FAILED.format(name=self._name, reason=last[0]))
+            raise WeightsError(texts.OWN_FAILED.format(name=self.name, reason=last[0]))
         line, _, content = ended.output.partition(b"\n")
-        shape = json.loads(line)
-        if list(pictures.shape) != shape or len(content) != 4 * math.prod(shape):
-            raise WeightsError(texts.OWN_WRONG_SHAPE.format(name=self._name, given=pictures.shape, result=tuple(shape)))
-        return np.frombuffer(content, np.float32).reshape(shape)
+        values, results = np.frombuffer(content, np.float32), []
+        for shape in json.loads(line):
+            results.append(values[: math.prod(shape)].reshape(shape))
+            values = values[math.prod(shape) :]
+        return results

@@ -24,6 +24,8 @@ LEAST_OPSET, USUAL_OPSET = 9, 18
 """Older graphs are not read: their operators say in another way how shapes fit together. Pieces of graphs are written
 for the usual one, or for that of a newer graph."""
 
+_MOST_NODES = 4000
+"""More would take long to read and to plan. The published generators have some hundreds."""
 _LARGEST_VIEW = 2**25
 """Values of a map that may be followed through reshapes one by one."""
 
@@ -89,6 +91,8 @@ def read_tiled(network: Network) -> TiledNetwork:
         graph = Graph.of(network.content, network.output)
     except ValueError as error:
         _refuse(card.name, "its file", f"is damaged or not an ONNX model ({error})")
+    if len(graph.nodes) > _MOST_NODES:
+        _refuse(card.name, "its graph", f"has {len(graph.nodes)} nodes; {_MOST_NODES} are followed")
     unit = -(-48 // card.size_multiple) * card.size_multiple
     first, second = (
         _Reader(graph, network.input, card.architecture.in_channels, size, card.name).read(network.output)
