@@ -56,8 +56,6 @@ _FLAT = 16
 """Rows below which a strip is rather made narrower: it would consist of halo."""
 _SHALLOW, _NARROW = 8, 32
 """Rows and columns of the smallest tile: of a single row, it would consist of halo."""
-_ROOM = 2**20
-"""Bytes more than the least are said to be needed: with that alone, every tile would be one of the smallest."""
 _GRID = 4
 """Places of which tiles begin at a multiple."""
 
@@ -200,7 +198,7 @@ def _plan(program: Program, height: int, width: int, memory: int, keep: Keep, ro
         for stage, overhead, size, tile in zip(stages, overheads, least, smallest, strict=True)
     )
     if needed > memory:
-        raise TooLittleMemory(needed + _ROOM)
+        raise TooLittleMemory(needed)
     tiles = [
         _largest_tile(program, stage, sizes, max(tile, min(room, memory - overhead)))
         for stage, overhead, tile in zip(stages, overheads, least, strict=True)
