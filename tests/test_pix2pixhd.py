@@ -15,7 +15,6 @@ from torch.optim import Adam
 from zorse.errors import ConfigError
 from zorse.model.architecture import PatchGANConfig, PixelConfig, ProjectedConfig, ResnetConfig
 from zorse.networks.build import build_discriminator
-from zorse.networks.feature_maps import feature_maps
 from zorse.recipes.losses import feature_matching_loss
 from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import plain_update
@@ -125,7 +124,7 @@ def test_each_scale_has_weights_of_its_own_and_sees_twice_as_much():
 )
 def test_every_discriminator_shows_what_it_sees(configs, channels, n_maps):
     D = build_discriminator(configs, channels)
-    maps = feature_maps(D, torch.rand(2, channels, SIZE, SIZE) * 2 - 1)
+    maps = D.feature_maps(torch.rand(2, channels, SIZE, SIZE) * 2 - 1)
     assert [len(layers) for layers in maps] == n_maps
     assert all(m.shape[0] == 2 and m.requires_grad for layers in maps for m in layers)
 
@@ -133,7 +132,7 @@ def test_every_discriminator_shows_what_it_sees(configs, channels, n_maps):
 def test_features_are_compared_without_augmentation():
     D = build_discriminator([PATCHGAN.model_copy(update={"augment": ("brightness", "translation")})])
     image = torch.rand(1, 3, SIZE, SIZE) * 2 - 1
-    assert feature_matching_loss(feature_maps(D, image), feature_maps(D, image)).item() == 0
+    assert feature_matching_loss(D.feature_maps(image), D.feature_maps(image)).item() == 0
     first, second = D(image), D(image)
     assert not torch.equal(first[0], second[0])
 

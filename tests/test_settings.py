@@ -53,7 +53,7 @@ def test_the_command_shows_value_default_choices_and_meaning(zorse, monkeypatch)
     assert max(map(len, out.splitlines())) <= 80
     shown = " ".join(out.split())
     assert "recipe.lambda_cycle = 5.0 Weight of the cycle loss; 10 in the paper. (number >= 0; default 10.0)" in shown
-    assert '(resnet | unet | compact; default "compact")' in shown
+    assert '(resnet | unet | compact | module:Name; default "compact")' in shown
 
 
 def test_as_json(zorse):

@@ -18,6 +18,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from zorse.errors import (
         ConfigError,
+        CustomCodeError,
         DatasetError,
         DeviceError,
         ExportError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "CustomCodeError",
     "DatasetError",
     "DeviceError",
     "ExportError",

@@ -10,6 +10,7 @@ ZorseError
 │   ├── ChecksumMismatch       the file is not the one that was published
 │   └── IncompatibleWeights    the file holds another architecture
 ├── ExportError            an ONNX file that does not compute what the network computes
+├── CustomCodeError        code of others that may not run, is not installed, or is not what was wanted
 ├── DeviceError            hardware that was asked for and does not run here
 ├── TrainingDivergedError  a loss that is not a number any more
 └── MissingExtraError      a part of Zorse that is not installed
@@ -77,6 +78,10 @@ class IncompatibleWeights(WeightsError):
 
 class ExportError(ZorseError):
     """An exported file that does not compute what the network computes, or that cannot be put where it is wanted."""
+
+
+class CustomCodeError(ZorseError):
+    """Code of others, named by an import path, that may not run, is not installed, or is not what was wanted."""
 
 
 class DeviceError(ZorseError):

@@ -1,47 +1,20 @@
 """From a config to a module."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
-from zorse.errors import ConfigError
+from zorse.errors import ConfigError, CustomCodeError
 from zorse.model.architecture import (
-    CompactConfig,
+    CustomDiscriminatorConfig,
+    CustomGeneratorConfig,
     DiscriminatorConfig,
     GeneratorConfig,
-    PatchGANConfig,
-    PixelConfig,
-    ProjectedConfig,
-    ResnetConfig,
-    UnetConfig,
 )
-from zorse.networks.compact import CompactGenerator
+from zorse.networks.abilities import showing_features
 from zorse.networks.layers import initialise
-from zorse.networks.patchgan import MultiScalePatchGAN, PatchGAN, PixelDiscriminator
-from zorse.networks.projected import ProjectedDiscriminator
-from zorse.networks.resnet import ResnetGenerator
-from zorse.networks.unet import UnetGenerator
-
-RGB = 3
-Generator = ResnetGenerator | UnetGenerator | CompactGenerator
-"""Each translates a picture, and can `encode` it: show the features on the way, of which CUT makes its loss."""
-
-
-class JudgedPicture(nn.Module):
-    """Shows a discriminator of RGB pictures the last three channels only: the judged half of a pix2pix pair."""
-
-    def __init__(self, discriminator: ProjectedDiscriminator) -> None:
-        super().__init__()
-        self.discriminator = discriminator
-
-    def forward(self, pair: Tensor) -> list[Tensor]:
-        """(N, C >= 3, H, W) in [-1, 1] -> the discriminator's logit maps."""
-        logits: list[Tensor] = self.discriminator(self.judged(pair))
-        return logits
-
-    def judged(self, pair: Tensor) -> Tensor:
-        """(N, C >= 3, H, W) -> (N, 3, H, W): the half that is judged."""
-        return pair[:, -RGB:]
+from zorse.system.import_paths import construct, own, resolve
 
 
 class Discriminators(nn.Module):
@@ -56,40 +29,38 @@ class Discriminators(nn.Module):
         logits: list[Tensor] = []
         for member in self.members:
             judged = member(image)
-            logits += judged if isinstance(judged, list) else [judged]
+            logits += [judged] if isinstance(judged, Tensor) else judged
         return logits
 
-
-def generator_module(config: GeneratorConfig) -> Generator:
-    """The generator with PyTorch's own initial weights, for loading others into it."""
-    match config:
-        case ResnetConfig():
-            return ResnetGenerator(config)
-        case UnetConfig():
-            return UnetGenerator(config)
-        case CompactConfig():
-            return CompactGenerator(config)
+    def feature_maps(self, image: Tensor) -> list[list[Tensor]]:
+        """See `zorse.networks.abilities.ShowsFeatures`."""
+        shown = [showing_features(member, "recipe.lambda_feature_matching") for member in self.members]
+        return [maps for member in shown for maps in member.feature_maps(image)]
 
 
-def build_generator(config: GeneratorConfig) -> Generator:
-    """A fresh generator, initialised as in the papers: (N, in, H, W) -> (N, out, H, W), both in [-1, 1]."""
-    network = generator_module(config)
-    initialise(network)
+def generator_module(config: GeneratorConfig) -> nn.Module:
+    """The generator with the initial weights that its class gives it, for loading others into it.
+
+    Raises:
+        CustomCodeError: it is of others, and may not run, is not installed, or is no generator.
+    """
+    if isinstance(config, CustomGeneratorConfig):
+        return _custom_module(config)
+    network: nn.Module = own(config.network)(config)
     return network
 
 
-def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
-    match config:
-        case PatchGANConfig():
-            several = config.scales > 1
-            network: nn.Module = (MultiScalePatchGAN if several else PatchGAN)(config, in_channels)
-        case PixelConfig():
-            network = PixelDiscriminator(config, in_channels)
-        case ProjectedConfig():
-            # Its heads keep PyTorch's initialisation: spectral normalisation makes their scale irrelevant.
-            projected = ProjectedDiscriminator(config)
-            return projected if in_channels == RGB else JudgedPicture(projected)
-    initialise(network)
+def build_generator(config: GeneratorConfig) -> nn.Module:
+    """A fresh generator: (N, in, H, W) -> (N, out, H, W), both in [-1, 1].
+
+    Zorse's own are initialised as in the papers, those of others as they do it.
+
+    Raises:
+        CustomCodeError: it is of others, and may not run, is not installed, or is no generator.
+    """
+    network = generator_module(config)
+    if not (isinstance(config, CustomGeneratorConfig) or config.initialises_itself):
+        initialise(network)
     return network
 
 
@@ -102,8 +73,26 @@ def build_discriminator(configs: Sequence[DiscriminatorConfig], in_channels: int
 
     Raises:
         ConfigError: no config at all.
+        CustomCodeError: one is of others, and may not run, is not installed, or is no discriminator.
     """
     if not configs:
         raise ConfigError("A GAN needs at least one discriminator, but the list of discriminators is empty.")
     members = [_discriminator(config, in_channels) for config in configs]
     return members[0] if len(members) == 1 else Discriminators(members)
+
+
+def _discriminator(config: DiscriminatorConfig, in_channels: int) -> nn.Module:
+    if isinstance(config, CustomDiscriminatorConfig):
+        return _custom_module(config, in_channels=in_channels)
+    network: nn.Module = own(config.network)(config, in_channels)
+    if not config.initialises_itself:
+        initialise(network)
+    return network
+
+
+def _custom_module(config: CustomGeneratorConfig | CustomDiscriminatorConfig, **also: Any) -> nn.Module:
+    made = resolve(config.kind)
+    if not (isinstance(made, type) and issubclass(made, nn.Module)):
+        raise CustomCodeError(f"{config.kind} is no network: a class was wanted that derives from torch.nn.Module.")
+    network: nn.Module = construct(config.kind, made, config.arguments, **also)
+    return network

@@ -51,6 +51,8 @@ class CompactGenerator(Recomputable):
     out what must go, such as a zebra's stripes, which a sum alone would have to cancel pixel by pixel.
     """
 
+    encoder_layers = ("stem",)
+
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         channels = config.base_channels

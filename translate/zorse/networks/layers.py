@@ -79,6 +79,16 @@ def needs_bias(norm: Norm) -> bool:
     return norm != "batch"
 
 
+def after_each_activation(layers: nn.Module, x: Tensor) -> list[Tensor]:
+    """The maps after each LeakyReLU of a sequence of layers that ends with logits."""
+    maps: list[Tensor] = []
+    for layer in layers.children():
+        x = layer(x)
+        if isinstance(layer, nn.LeakyReLU):
+            maps.append(x)
+    return maps
+
+
 def initialise(network: nn.Module, std: float = 0.02) -> None:
     """Draws convolution and linear weights from N(0, std), BatchNorm scales from N(1, std); biases become zero.
 

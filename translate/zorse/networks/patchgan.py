@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from zorse.errors import ConfigError
 from zorse.model.architecture import PatchGANConfig, PixelConfig
 from zorse.networks.augment import diff_augment
-from zorse.networks.layers import Blur, needs_bias, norm_layer
+from zorse.networks.layers import Blur, after_each_activation, needs_bias, norm_layer
 from zorse.networks.spectral import spectral_norm
 
 MAX_WIDENING = 8
@@ -33,6 +33,11 @@ def receptive_field(n_layers: int) -> int:
     for stride in reversed(strides):
         field = (field - 1) * stride + 4
     return field
+
+
+def patchgan(config: PatchGANConfig, in_channels: int) -> nn.Module:
+    """The PatchGAN that a config describes, of one scale or of several."""
+    return (MultiScalePatchGAN if config.scales > 1 else PatchGAN)(config, in_channels)
 
 
 class PatchGAN(nn.Module):
@@ -71,6 +76,10 @@ class PatchGAN(nn.Module):
         out: Tensor = self.layers(diff_augment(image, self.augment))
         return out
 
+    def feature_maps(self, image: Tensor) -> list[list[Tensor]]:
+        """See `zorse.networks.abilities.ShowsFeatures`."""
+        return [after_each_activation(self.layers, image)]
+
 
 class MultiScalePatchGAN(nn.Module):
     """The same PatchGAN several times, each with its own weights, on ever smaller copies of the picture.
@@ -90,6 +99,11 @@ class MultiScalePatchGAN(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) in [-1, 1] -> logits (N, 1, h, w) of each scale, finest first."""
         return [member(scaled) for member, scaled in self.at_their_scales(diff_augment(image, self.augment))]
+
+    def feature_maps(self, image: Tensor) -> list[list[Tensor]]:
+        """See `zorse.networks.abilities.ShowsFeatures`."""
+        scales = self.at_their_scales(image)
+        return [after_each_activation(member.get_submodule("layers"), scaled) for member, scaled in scales]
 
     def at_their_scales(self, image: Tensor) -> Iterator[tuple[nn.Module, Tensor]]:
         """Each network with its copy of the picture (N, in_channels, H, W), halved again and again."""
@@ -120,3 +134,7 @@ class PixelDiscriminator(nn.Module):
         """(N, in_channels, H, W) in [-1, 1] -> logits (N, 1, H, W)."""
         out: Tensor = self.layers(diff_augment(image, self.augment))
         return out
+
+    def feature_maps(self, image: Tensor) -> list[list[Tensor]]:
+        """See `zorse.networks.abilities.ShowsFeatures`."""
+        return [after_each_activation(self.layers, image)]

@@ -9,7 +9,16 @@ from torch import Tensor, nn
 from zorse.model.architecture import ProjectedConfig
 from zorse.networks.augment import diff_augment
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
+from zorse.networks.layers import after_each_activation
 from zorse.networks.spectral import spectral_norm
+
+RGB = 3
+
+
+def projected_discriminator(config: ProjectedConfig, in_channels: int) -> nn.Module:
+    """The discriminator, of pictures or of the judged half of pix2pix pairs."""
+    discriminator = ProjectedDiscriminator(config)
+    return discriminator if in_channels == RGB else JudgedPicture(discriminator)
 
 
 def head(in_channels: int, channels: int) -> nn.Sequential:
@@ -55,3 +64,25 @@ class ProjectedDiscriminator(nn.Module):
         size = self.config.image_size
         resized = F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False, antialias=False)
         return self._trunk[0].feature_maps(resized)
+
+    def feature_maps(self, image: Tensor) -> list[list[Tensor]]:
+        """See `zorse.networks.abilities.ShowsFeatures`."""
+        seen = zip(self.heads, self.project(image), strict=True)
+        return [after_each_activation(head, features) for head, features in seen]
+
+
+class JudgedPicture(nn.Module):
+    """Shows a discriminator of RGB pictures the last three channels only: the judged half of a pix2pix pair."""
+
+    def __init__(self, discriminator: ProjectedDiscriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, pair: Tensor) -> list[Tensor]:
+        """(N, C >= 3, H, W) in [-1, 1] -> the discriminator's logit maps."""
+        logits: list[Tensor] = self.discriminator(pair[:, -RGB:])
+        return logits
+
+    def feature_maps(self, pair: Tensor) -> list[list[Tensor]]:
+        """See `zorse.networks.abilities.ShowsFeatures`."""
+        return self.discriminator.feature_maps(pair[:, -RGB:])

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from zorse.errors import ConfigError
+
 
 class Recomputable(nn.Module):
     """A network, or a part of one, whose parts can be computed anew on the way back instead of being kept."""
@@ -47,10 +49,20 @@ class Residual(Recomputable):
 
 
 def recompute_blocks(network: nn.Module) -> None:
-    """Let every part of the network that can be recomputed keep its input only."""
-    for module in network.modules():
-        if isinstance(module, Recomputable):
-            module.recompute = True
+    """Let every part of the network that can be recomputed keep its input only.
+
+    Raises:
+        ConfigError: it has no such part.
+    """
+    parts = [module for module in network.modules() if isinstance(module, Recomputable)]
+    if not parts:
+        raise ConfigError(
+            f"training.checkpoint_blocks needs a network with parts that can be computed again, which "
+            f"{type(network).__name__} lacks. Make its blocks from zorse.networks.recompute.Recomputable, or leave "
+            "the setting out."
+        )
+    for part in parts:
+        part.recompute = True
 
 
 @contextmanager

@@ -42,11 +42,6 @@ def downsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
     return [Conv3x3(channels, double, bias, border="zeros"), *activation, Blur()]
 
 
-def encoder_length(config: ResnetConfig) -> int:
-    """Layers of `ResnetGenerator.layers` before the residual blocks."""
-    return 4 + 2 * len(downsampling(config, config.base_channels))
-
-
 def upsampling(config: ResnetConfig, channels: int) -> list[nn.Module]:
     """Doubles the resolution and halves the channels.
 
@@ -95,6 +90,7 @@ class ResnetGenerator(Recomputable):
         self.taps = tuple(taps)
         self.encoded_channels = (config.in_channels, *taps.values())
         self.first_block, self.after_blocks = len(layers), len(layers) + config.n_blocks
+        self.encoder_layers = tuple(f"layers.{index}" for index in range(self.first_block))
         layers += [ResidualBlock(channels, config) for _ in range(config.n_blocks)]
         for _ in range(2):
             layers += [*upsampling(config, channels), norm_layer(config.norm, channels // 2), nn.ReLU(inplace=True)]

@@ -62,6 +62,8 @@ class UnetGenerator(Recomputable):
     Source: Isola et al. 2017, section 3.2.1 and appendix 6.1.1.
     """
 
+    encoder_layers = ("downs",)
+
     def __init__(self, config: UnetConfig) -> None:
         super().__init__()
         widths = level_channels(config)

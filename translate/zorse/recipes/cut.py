@@ -16,14 +16,16 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
-from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
+from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig, PatchGANConfig, ResnetConfig
+from zorse.networks.abilities import encoding
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.patch_sampler import PatchSampler
 from zorse.recipes.losses import Objective, discriminator_loss, generator_loss, gradient_penalty, patch_contrast
+from zorse.recipes.method import MethodConfig
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 
-class CUTConfig(Frozen):
+class CUTConfig(MethodConfig):
     """Settings of CUT; the defaults are the paper's. `fastcut()` gives those of FastCUT."""
 
     kind: Literal["cut"] = "cut"
@@ -69,7 +71,8 @@ class CUT:
         self.config = config
         self.G = build_generator(config.generator)
         self.D = build_discriminator(config.discriminators)
-        self.F = PatchSampler(self.G.encoded_channels, config.embedding_channels, config.n_patches)
+        self._encoder = encoding(self.G, "CUT")
+        self.F = PatchSampler(self._encoder.encoded_channels, config.embedding_channels, config.n_patches)
         # Two groups: while the generator waits for the discriminator, the embedding does not have to.
         groups: list[dict[str, Any]] = [{"params": self.G.parameters()}, {"params": self.F.parameters()}]
         self.optimizer_G = Adam(groups, lr=config.learning_rate, betas=config.betas)
@@ -126,9 +129,9 @@ class CUT:
 
     def _contrast(self, original: Tensor, translated: Tensor, mirrored: bool) -> Tensor:
         """L_PatchNCE, averaged over the layers of the encoder."""
-        query_maps = [mirror(features, mirrored) for features in self.G.encode(translated)]
+        query_maps = [mirror(features, mirrored) for features in self._encoder.encode(translated)]
         with torch.no_grad():  # The original is what the translation is compared with: it does not move.
-            key_maps = self.G.encode(original)
+            key_maps = self._encoder.encode(original)
             places = self.F.draw_places(key_maps)
             keys = self.F(key_maps, places)
         queries = self.F(query_maps, places)

@@ -6,7 +6,7 @@ L(G_AB, G_BA, D_A, D_B) = L_GAN(G_AB, D_B) + L_GAN(G_BA, D_A)
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -14,15 +14,20 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
-from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, ResnetConfig
+from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig, PatchGANConfig, ResnetConfig
+from zorse.model.card import Direction
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.recipes.losses import Logits, Objective, discriminator_loss, generator_loss, gradient_penalty
+from zorse.recipes.method import Domain, MethodConfig
 from zorse.recipes.pool import ImagePool
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 
-class CycleGANConfig(Frozen):
+class CycleGANConfig(MethodConfig):
     """Settings of CycleGAN; the defaults are the paper's."""
+
+    directions: ClassVar[Mapping[str, Direction]] = {"G_AB": "AtoB", "G_BA": "BtoA"}
+    judged: ClassVar[Mapping[str, Domain]] = {"D_A": "A", "D_B": "B"}
 
     kind: Literal["cyclegan"] = "cyclegan"
     generator: GeneratorConfig = ResnetConfig()
@@ -47,6 +52,11 @@ class CycleGANConfig(Frozen):
     """Learning rate of the discriminators."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
     """Decay rates of Adam's averages of the gradient and of its square."""
+
+    @property
+    def pictures_kept(self) -> int:
+        """Those of both pools."""
+        return 2 * self.pool_size
 
 
 class CycleGAN:

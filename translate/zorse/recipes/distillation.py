@@ -21,10 +21,11 @@ from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
 from zorse.model.architecture import CompactConfig, DiscriminatorConfig, Frozen, GeneratorConfig, ProjectedConfig
-from zorse.model.card import Direction
+from zorse.model.card import Direction, ModelCard
 from zorse.networks.build import build_discriminator, build_generator
 from zorse.networks.efficientnet import EfficientNetTrunk, load_efficientnet
 from zorse.recipes.losses import discriminator_loss, generator_loss
+from zorse.recipes.method import MethodConfig
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 
@@ -47,8 +48,10 @@ class TeacherConfig(Frozen):
     """Of its weights."""
 
 
-class DistillationConfig(Frozen):
+class DistillationConfig(MethodConfig):
     """Settings of distillation."""
+
+    trunk = "lite0"
 
     kind: Literal["distillation"] = "distillation"
     teacher: TeacherConfig
@@ -75,6 +78,25 @@ class DistillationConfig(Frozen):
     """Learning rate of the discriminator."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
     """Decay rates of Adam's averages of the gradient and of its square."""
+
+    @property
+    def keeps_scene(self) -> bool:
+        """As its teacher."""
+        return self.teacher.keeps_detail
+
+    def completed(self, card: ModelCard) -> ModelCard:
+        """What a student does, it has from its teacher."""
+        teacher = self.teacher
+        return card.model_copy(
+            update={
+                "task": teacher.task,
+                "direction": teacher.direction,
+                "keeps_detail": teacher.keeps_detail,
+                "licence": teacher.licence,
+                "training": f"{card.training} Teacher: {teacher.name} (sha256 of its weights "
+                f"{teacher.weights_sha256[:16]}).",
+            }
+        )
 
 
 class Distillation:

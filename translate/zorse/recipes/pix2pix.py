@@ -15,15 +15,18 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zorse.data.loader import Batch
-from zorse.model.architecture import DiscriminatorConfig, Frozen, GeneratorConfig, PatchGANConfig, UnetConfig
+from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig, PatchGANConfig, UnetConfig
+from zorse.networks.abilities import showing_features
 from zorse.networks.build import build_discriminator, build_generator
-from zorse.networks.feature_maps import feature_maps
 from zorse.recipes.losses import Objective, discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
+from zorse.recipes.method import MethodConfig
 from zorse.recipes.recipe import AdamBeta, StepResult, Update, detached, frozen, together
 
 
-class Pix2PixConfig(Frozen):
+class Pix2PixConfig(MethodConfig):
     """Settings of pix2pix; the defaults are the paper's."""
+
+    judges_pairs = True
 
     kind: Literal["pix2pix"] = "pix2pix"
     generator: GeneratorConfig = UnetConfig()
@@ -46,6 +49,11 @@ class Pix2PixConfig(Frozen):
     """Learning rate of the discriminator."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
     """Decay rates of Adam's averages of the gradient and of its square."""
+
+    @property
+    def keeps_scene(self) -> bool:
+        """Pairs are edges and photos or labels and facades: only unpaired domains show the same things."""
+        return False
 
 
 class Pix2Pix:
@@ -106,9 +114,10 @@ class Pix2Pix:
         )
 
     def _feature_matching(self, real_pair: Tensor, fake_pair: Tensor) -> Tensor:
+        discriminator = showing_features(self.D, "recipe.lambda_feature_matching")
         with torch.no_grad():
-            wanted = feature_maps(self.D, real_pair)
-        return feature_matching_loss(wanted, feature_maps(self.D, fake_pair))
+            wanted = discriminator.feature_maps(real_pair)
+        return feature_matching_loss(wanted, discriminator.feature_maps(fake_pair))
 
     def preview(self, batch: Batch, generators: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Input, result, truth."""

@@ -7,53 +7,32 @@ import torch
 
 from zorse import __version__
 from zorse.data.config import EdgesConfig
-from zorse.model.architecture import UnetConfig
-from zorse.model.card import ModelCard, TrainingData
-from zorse.recipes.cut import CUTConfig
-from zorse.recipes.cyclegan import CycleGANConfig
-from zorse.recipes.distillation import DistillationConfig
-from zorse.recipes.pix2pix import Pix2PixConfig
+from zorse.model.card import Direction, ModelCard, TrainingData
 from zorse.training.config import TrainConfig
 from zorse.training.loop.loop import TrainingState, device_of
 
 
 def generator_cards(config: TrainConfig, state: TrainingState) -> dict[str, ModelCard]:
     """A card for each generator of the recipe, by the generator's name."""
-    forward = _card(config, state)
-    match config.recipe:
-        case Pix2PixConfig() | CUTConfig():
-            return {"G": forward}
-        case DistillationConfig(teacher=teacher):
-            taken_over = {
-                "task": teacher.task,
-                "direction": teacher.direction,
-                "keeps_detail": teacher.keeps_detail,
-                "licence": teacher.licence,
-            }
-            return {"G": forward.model_copy(update=taken_over)}
-        case CycleGANConfig():
-            name = config.name_reverse or f"{config.name}-reverse"
-            backward = forward.model_copy(
-                update={"name": name, "task": f"{config.domain_b} to {config.domain_a}", "direction": "BtoA"}
-            )
-            return {"G_AB": forward, "G_BA": backward}
+    recipe = config.recipe
+    return {name: recipe.completed(_card(config, state, way)) for name, way in recipe.directions.items()}
 
 
-def _card(config: TrainConfig, state: TrainingState) -> ModelCard:
-    generator = config.recipe.generator
+def _card(config: TrainConfig, state: TrainingState, direction: Direction) -> ModelCard:
+    generator, forward = config.recipe.generator, direction == "AtoB"
     return ModelCard(
-        name=config.name,
-        task=f"{config.domain_a} to {config.domain_b}",
+        name=config.name if forward else config.name_reverse or f"{config.name}-reverse",
+        task=f"{config.domain_a} to {config.domain_b}" if forward else f"{config.domain_b} to {config.domain_a}",
         domain_a=config.domain_a,
         domain_b=config.domain_b,
+        direction=direction,
         architecture=generator,
         native_size=config.native_size,
-        # Pairs are edges and photos or labels and facades: only unpaired domains show the same things at both ends.
-        keeps_detail=not isinstance(config.recipe, Pix2PixConfig),
+        keeps_detail=config.recipe.keeps_scene,
         takes_strokes=isinstance(config.data, EdgesConfig) and config.data.strokes > 0,
         # pix2pix normalises each picture with its own statistics at test time, too (Isola et al. 2017, appendix 6.2).
         norm_at_test="picture",
-        dropout_at_test=isinstance(generator, UnetConfig) and generator.dropout,
+        dropout_at_test=generator.dropout_at_test,
         training_data=config.training_data,
         training=training_summary(config, state),
         state="preview",
@@ -72,20 +51,13 @@ def training_summary(config: TrainConfig, state: TrainingState) -> str:
     sizes = ", then ".join(f"{crop} x {crop}" for crop in crops)
     return (
         f"{config.recipe.kind}, {state.iteration} iterations of batch {config.training.batch_size} at {sizes} "
-        f"pixels, {state.seconds / 3600:.2f} hours on {hardware(state)}.{_start(config)}{_teacher(config)}"
+        f"pixels, {state.seconds / 3600:.2f} hours on {hardware(state)}.{_start(config)}"
     )
 
 
 def _start(config: TrainConfig) -> str:
     points = [f"{point.network} {Path(point.model).name} (sha256 {point.sha256[:16]})" for point in config.start]
     return f" Started from: {', '.join(points)}." if points else ""
-
-
-def _teacher(config: TrainConfig) -> str:
-    if not isinstance(config.recipe, DistillationConfig):
-        return ""
-    teacher = config.recipe.teacher
-    return f" Teacher: {teacher.name} (sha256 of its weights {teacher.weights_sha256[:16]})."
 
 
 def hardware(state: TrainingState) -> str:

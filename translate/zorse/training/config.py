@@ -8,18 +8,29 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from zorse.data.config import DataConfig
 from zorse.errors import ConfigError, did_you_mean
-from zorse.model.architecture import Frozen, PatchGANConfig, PixelConfig, UnetConfig
+from zorse.model.architecture import CUSTOM, Frozen, by_kind, kind_of, kind_of_model
 from zorse.model.card import TrainingData
+from zorse.recipes.custom import CustomRecipeConfig
 from zorse.recipes.cut import CUTConfig
 from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.recipes.distillation import DistillationConfig
-from zorse.recipes.losses import decision_boundary
+from zorse.recipes.losses import Objective, decision_boundary
 from zorse.recipes.pix2pix import Pix2PixConfig
+from zorse.system.import_paths import is_import_path, module_of
 from zorse.training.files import read_settings
 
 AlarmName = Literal[
@@ -33,7 +44,14 @@ AlarmName = Literal[
 ]
 """What the flight recorder warns of, besides values that are not finite."""
 
-RecipeConfig = Annotated[Pix2PixConfig | CycleGANConfig | CUTConfig | DistillationConfig, Field(discriminator="kind")]
+RecipeConfig = Annotated[
+    Annotated[Pix2PixConfig, Tag("pix2pix")]
+    | Annotated[CycleGANConfig, Tag("cyclegan")]
+    | Annotated[CUTConfig, Tag("cut")]
+    | Annotated[DistillationConfig, Tag("distillation")]
+    | Annotated[CustomRecipeConfig, Tag(CUSTOM)],
+    by_kind("pix2pix", "cyclegan", "cut", "distillation"),
+]
 
 
 class LoopConfig(Frozen):
@@ -148,29 +166,34 @@ class TrainConfig(RunConfig):
 
     @property
     def native_size(self) -> int:
-        """Short side, in pixels, of pictures that the generators are made for: that of whole ones while training.
-
-        Of a U-Net it is that of the crops. Its innermost layers see a single position of them: taps beside it have
-        learned nothing, and larger pictures would use them.
-        """
+        """Short side, in pixels, of pictures that the generators are made for: that of whole ones while training."""
         last = self.data.at(1.0)
-        return last.crop_size if isinstance(self.recipe.generator, UnetConfig) else last.native_size
+        return last.crop_size if self.recipe.generator.works_on_crops else last.native_size
 
     @property
     def boundary(self) -> float | None:
         """See `RunConfig`."""
+        if isinstance(self.recipe, CustomRecipeConfig):
+            return self.recipe.boundary
         return decision_boundary(self.recipe.objective, self.recipe.label_smoothing)
 
     @property
     def keeps_scene(self) -> bool:
         """See `RunConfig`."""
-        if isinstance(self.recipe, DistillationConfig):
-            return self.recipe.teacher.keeps_detail
-        return not isinstance(self.recipe, Pix2PixConfig)
+        return self.recipe.keeps_scene
+
+    @property
+    def code(self) -> frozenset[str]:
+        """Modules of others that these settings name. Who trains with them allows these (`allow_code`)."""
+        recipe = self.recipe
+        parts = [recipe, recipe.generator, *recipe.discriminators]
+        paths = [part.kind for part in parts if is_import_path(part.kind)]
+        return frozenset(map(module_of, paths))
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
         crop, generator = self.data.crop_size, self.recipe.generator
+        objective, smoothing = _game(self.recipe)
         if (generator.in_channels, generator.out_channels) != (3, 3):
             raise ValueError("pictures have 3 channels, so the generator's in_channels and out_channels must be 3")
         if self.name_reverse == self.name:
@@ -188,7 +211,7 @@ class TrainConfig(RunConfig):
                 "training.compile does not go with training.checkpoint_blocks: a compiled network decides by itself "
                 "what it computes again"
             )
-        if self.training.compile and self.recipe.objective == "wgan_gp":
+        if self.training.compile and objective == "wgan_gp":
             raise ValueError(
                 "training.compile does not go with recipe.objective wgan_gp, since PyTorch cannot compile the second "
                 "derivatives of its gradient penalty"
@@ -198,24 +221,30 @@ class TrainConfig(RunConfig):
                 f"training.warm_up is {self.training.warm_up} of {self.training.iterations} iterations, so the "
                 "generators would never learn"
             )
-        if self.recipe.label_smoothing > 0 and self.recipe.objective in ("hinge", "wgan_gp"):
+        if smoothing > 0 and objective in ("hinge", "wgan_gp"):
             raise ValueError(
-                f"recipe.label_smoothing has no meaning with recipe.objective {self.recipe.objective}, which knows no "
+                f"recipe.label_smoothing has no meaning with recipe.objective {objective}, which knows no "
                 "labels: leave it at 0, or take nonsaturating or lsgan"
             )
         for judge in self.recipe.discriminators:
-            normalised = judge.norm if isinstance(judge, PatchGANConfig | PixelConfig) else "none"
-            if self.recipe.objective == "wgan_gp" and normalised == "batch":
+            if objective == "wgan_gp" and judge.mixes_batch:
                 raise ValueError(
                     "a gradient penalty needs a gradient for each picture, which BatchNorm mixes up: with "
                     'recipe.objective wgan_gp the norm of each of recipe.discriminators must be "instance" or "none"'
                 )
-            if isinstance(judge, PatchGANConfig) and crop < judge.smallest_picture:
+            if crop < judge.smallest_picture:
+                sizes = {key: value for key, value in judge.model_dump().items() if type(value) is int}
                 raise ValueError(
-                    f"data.crop_size is {crop}, but a PatchGAN with n_layers = {judge.n_layers} and scales = "
-                    f"{judge.scales} judges pictures of at least {judge.smallest_picture} pixels"
+                    f"data.crop_size is {crop}, but a {judge.kind} discriminator with "
+                    f"{' and '.join(f'{key} = {value}' for key, value in sizes.items())} judges pictures of at least "
+                    f"{judge.smallest_picture} pixels"
                 )
         return self
+
+
+def _game(recipe: RecipeConfig) -> tuple[Objective | None, float]:
+    """What generators and discriminators play for, and the label smoothing; of a method of others nothing is known."""
+    return (None, 0.0) if isinstance(recipe, CustomRecipeConfig) else (recipe.objective, recipe.label_smoothing)
 
 
 Settings = TypeVar("Settings", bound=RunConfig)
@@ -259,7 +288,7 @@ def _set(settings: dict[str, Any], model: type[BaseModel], key: str, value: Any)
                 'as [...] and tables as {key = value, ...}, for example recipe.discriminators=[{kind="pixel"}].'
             )
     place = _place(table, last, key)
-    if place == "kind" and value != table["kind"]:
+    if place == "kind" and value != table[place]:
         raise ConfigError(
             f"Another kind has other settings, so {key!r} cannot be set alone. Give the whole table: "
             f'{".".join(parents)}={{kind="{value}"}}, with those settings in it that shall differ from its defaults.'
@@ -272,7 +301,7 @@ def _set(settings: dict[str, Any], model: type[BaseModel], key: str, value: Any)
 
 def _place(table: dict[str, Any] | list[Any], part: str, key: str) -> str | int:
     if isinstance(table, dict):
-        if part not in table:
+        if part not in table and kind_of(table) != CUSTOM:
             raise ConfigError(_unknown(key, part, table))
         return part
     if not part.isdigit() or int(part) >= len(table):
@@ -285,7 +314,7 @@ def _complete(value: Any, place: tuple[str, ...], model: type[BaseModel]) -> Any
     if not isinstance(value, dict):
         return value
     for known in _models_at(place, model):
-        if "kind" not in known.model_fields or known.model_fields["kind"].default == value.get("kind"):
+        if kind_of_model(known) in (None, kind_of(value)):
             with suppress(ValidationError):  # The whole is checked, and complained about, at the end.
                 return known.model_validate(value).model_dump(mode="json")
     return value
@@ -327,6 +356,9 @@ def _complaint(problem: ErrorDetails, settings: Mapping[str, Any], model: type[B
         fields = {name for known in _models_at(place[:-1], model) for name in known.model_fields}
         return _unknown(key, str(place[-1]), fields)
     came = problem["input"]
+    if problem["type"] == "kind":
+        came = came.get("kind") if isinstance(came, Mapping) else came
+        return f"{key}: {came!r} is {problem['msg']}."
     got = "" if isinstance(came, Mapping) else f" (got {came!r})"
     return f"{key or 'The settings together'}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}{got}."
 
@@ -335,7 +367,7 @@ def _written_key(place: tuple[str | int, ...], settings: Any) -> str:
     """The key as the user writes it: without the kinds that pydantic puts between."""
     parts: list[str] = []
     for part in place:
-        if isinstance(settings, Mapping) and part not in settings and part == settings.get("kind"):
+        if isinstance(settings, Mapping) and part not in settings and part == kind_of(settings):
             continue
         parts.append(str(part))
         try:
@@ -351,7 +383,7 @@ def _models_at(place: tuple[str | int, ...], model: type[BaseModel]) -> list[typ
     for part in place:
         if isinstance(part, int):
             continue  # Of a list, whose elements are of the models found already.
-        chosen = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
+        chosen = [m for m in models if kind_of_model(m) == part]
         models = chosen or [inner for m in models if part in m.model_fields for inner in _models_in(m, part)]
     return models
 

@@ -6,8 +6,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from zorse.errors import ConfigError
-from zorse.model.architecture import CompactConfig, GeneratorConfig, ResnetConfig, UnetConfig
-from zorse.networks.resnet import encoder_length
+from zorse.networks.abilities import having_encoder
 from zorse.recipes.recipe import Recipe
 from zorse.training.config import TrainConfig
 
@@ -28,7 +27,7 @@ def freeze(recipe: Recipe[object], config: TrainConfig) -> None:
         for name, parameter in module.named_parameters()
     }
     for pattern in wanted:
-        patterns = _encoder(config.recipe.generator) if pattern == ENCODER else [pattern]
+        patterns = _encoders(recipe) if pattern == ENCODER else [pattern]
         names = [name for name in parameters if any(_fits(name, p, recipe.generators) for p in patterns)]
         if not names:
             raise ConfigError(
@@ -53,14 +52,14 @@ def _fits(name: str, pattern: str, generators: Iterable[str]) -> bool:
     return any(fnmatchcase(candidate, p) for candidate in candidates for p in (pattern, f"{pattern}.*"))
 
 
-def _encoder(generator: GeneratorConfig) -> list[str]:
-    match generator:
-        case ResnetConfig():
-            return [f"layers.{index}" for index in range(encoder_length(generator))]
-        case UnetConfig():
-            return ["downs"]
-        case CompactConfig():
-            return ["stem"]
+def _encoders(recipe: Recipe[object]) -> list[str]:
+    """The modules between the picture and the lowest resolution, of each generator."""
+    wanted_by = f"training.freeze = [{ENCODER!r}]"
+    return [
+        f"{name}.{layer}"
+        for name, generator in recipe.generators.items()
+        for layer in having_encoder(generator, wanted_by).encoder_layers
+    ]
 
 
 def _layers(networks: Mapping[str, nn.Module]) -> list[str]:

@@ -16,6 +16,7 @@ from zorse.data.sample import Dataset
 from zorse.errors import ConfigError, DatasetError
 from zorse.model.card import Metric
 from zorse.networks.recompute import recompute_blocks
+from zorse.recipes.custom import CustomRecipeConfig, custom_recipe
 from zorse.recipes.cut import CUT, CUTConfig
 from zorse.recipes.cyclegan import CycleGAN, CycleGANConfig
 from zorse.recipes.distillation import Distillation, DistillationConfig
@@ -53,6 +54,8 @@ def build_recipe(config: RecipeConfig, seed: int) -> Recipe[Any]:
             return CUT(config)
         case DistillationConfig():
             return Distillation(config, teacher_at_work(config.teacher))
+        case CustomRecipeConfig():
+            return custom_recipe(config)
 
 
 def fresh_state(config: TrainConfig, accelerator: Accelerator, console: Console, *, start: bool) -> TrainingState:

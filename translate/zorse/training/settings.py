@@ -9,6 +9,8 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from zorse.model.architecture import kind_of_model
+
 _WORDS: dict[Any, str] = {int: "integer", float: "number", str: "text", NoneType: "none"}
 _BOUNDS: dict[type, str] = {Ge: ">=", Gt: ">", Le: "<=", Lt: "<"}
 
@@ -102,6 +104,8 @@ def _allowed(annotation: Any, metadata: list[Any]) -> str:
     if origin is tuple:
         inner = [_allowed(each, []) for each in arguments if each is not Ellipsis]
         return f"list of {inner[0]}" if Ellipsis in arguments else f"[{', '.join(inner)}]"
+    if origin is dict:
+        return f"table of {_allowed(arguments[1], [])}"
     if annotation is bool:
         return "true | false"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -121,12 +125,12 @@ def _sign(constraint: Any) -> str:
 
 def _kind(model: type[BaseModel]) -> str:
     kind = model.model_fields.get("kind")
-    return "{...}" if kind is None else f'{{kind="{kind.default}", ...}}'
+    return "{...}" if kind is None else f'{{kind="{kind_of_model(model)}", ...}}'
 
 
 def _kinds(annotation: Any) -> str:
-    models = (model.model_fields.get("kind") for model in _models(annotation))
-    return " | ".join(str(kind.default) for kind in models if kind is not None)
+    kinds = (kind_of_model(model) for model in _models(annotation))
+    return " | ".join(kind for kind in kinds if kind is not None)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

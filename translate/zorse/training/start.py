@@ -18,8 +18,6 @@ from zorse.legacy.recognise import ForeignGenerator
 from zorse.loading import PICKLES, locate
 from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig
 from zorse.model.card import Direction, ModelCard
-from zorse.recipes.cyclegan import CycleGANConfig
-from zorse.recipes.pix2pix import Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
 from zorse.training.files import RunFolder, check_same_method, check_translates, draws_samples, names_a_folder
@@ -182,7 +180,7 @@ def start_from(config: TrainConfig, models: Sequence[str], *, fixed_generator: b
     remarks = _left_out(contents, discriminators)
     if architecture != config.recipe.generator:
         remarks.insert(0, f"The generator is that of {models[0]} instead of the preset's: {architecture!r}.")
-    all_start = len(discriminators) == len(_judge_names(config.recipe))
+    all_start = len(discriminators) == len(config.recipe.judged)
     changes = {
         "recipe": config.recipe.model_copy(update={"generator": architecture}),
         "training": config.training.model_copy(update={"warm_up": _warm_up(config.training, all_start)}),
@@ -211,7 +209,7 @@ def _generators(recipe: RecipeConfig, contents: Mapping[str, list[Trained]]) -> 
         found = [trained for trained in content if isinstance(trained, TrainedGenerator)]
         if not found:
             raise WeightsError(f"{model} holds discriminators only. Name the model or folder with the generator, too.")
-        if not isinstance(recipe, CycleGANConfig):  # It has one generator, which goes from A to B.
+        if len(recipe.directions) == 1:  # Its generator goes from A to B.
             found = [min(found, key=lambda generator: generator.direction == "BtoA")]
         for generator in found:
             name = _generator_name(recipe, generator, chosen)
@@ -225,11 +223,9 @@ def _generators(recipe: RecipeConfig, contents: Mapping[str, list[Trained]]) -> 
 
 
 def _generator_name(recipe: RecipeConfig, generator: TrainedGenerator, taken: Mapping[str, TrainedGenerator]) -> str:
-    if not isinstance(recipe, CycleGANConfig):
-        return "G"
-    if generator.direction is None:
-        return "G_BA" if "G_AB" in taken else "G_AB"
-    return "G_AB" if generator.direction == "AtoB" else "G_BA"
+    names = list(recipe.directions)
+    fitting = [name for name, way in recipe.directions.items() if generator.direction in (None, way)]
+    return next((name for name in fitting if name not in taken), (fitting or names)[0])
 
 
 def _common_architecture(
@@ -250,14 +246,9 @@ def _common_architecture(
     return first.config
 
 
-def _judge_names(recipe: RecipeConfig) -> Mapping[str, Literal["A", "B"]]:
-    """The recipe's discriminators, and whose pictures they judge."""
-    return {"D_A": "A", "D_B": "B"} if isinstance(recipe, CycleGANConfig) else {"D": "B"}
-
-
 def _discriminators(recipe: RecipeConfig, contents: Mapping[str, list[Trained]]) -> dict[str, TrainedDiscriminator]:
     """By the names of the recipe's discriminators; those built otherwise, or for other input, are left out."""
-    in_channels = _PAIR if isinstance(recipe, Pix2PixConfig) else _PICTURE
+    in_channels = _PAIR if recipe.judges_pairs else _PICTURE
     fitting = {
         trained.domain: trained
         for content in contents.values()
@@ -265,7 +256,7 @@ def _discriminators(recipe: RecipeConfig, contents: Mapping[str, list[Trained]])
         if isinstance(trained, TrainedDiscriminator)
         and (trained.configs, trained.in_channels) == (recipe.discriminators, in_channels)
     }
-    return {name: fitting[domain] for name, domain in _judge_names(recipe).items() if domain in fitting}
+    return {name: fitting[domain] for name, domain in recipe.judged.items() if domain in fitting}
 
 
 def _left_out(contents: Mapping[str, list[Trained]], discriminators: Mapping[str, TrainedDiscriminator]) -> list[str]:

@@ -17,10 +17,8 @@ from zorse.metrics.features import Extractor, FeatureCollector, efficientnet_ext
 from zorse.metrics.figures import Sets, described_sets, kid_figure
 from zorse.metrics.pictures import EvaluationSet, edges_set, paired_set, unpaired_set
 from zorse.metrics.resampling import FEWEST_PICTURES
-from zorse.model.architecture import ProjectedConfig
 from zorse.model.card import Direction, Metric, ModelCard
 from zorse.networks.efficientnet import Variant
-from zorse.recipes.distillation import DistillationConfig
 from zorse.runtime.translator import Translator
 from zorse.training.cards import generator_cards
 from zorse.training.config import TrainConfig
@@ -93,8 +91,8 @@ def _measured(state: TrainingState, name: str, card: ModelCard, exam: _Exam, ext
 
 def fair_judge(config: TrainConfig) -> Variant:
     """The network that the run's discriminators, or the loss of a distillation, do not look through."""
-    projected = any(isinstance(judge, ProjectedConfig) for judge in config.recipe.discriminators)
-    return "lite2" if projected or isinstance(config.recipe, DistillationConfig) else "lite0"
+    looked_through = {config.recipe.trunk, *(judge.trunk for judge in config.recipe.discriminators)}
+    return "lite2" if "lite0" in looked_through else "lite0"
 
 
 def evaluation_set(config: TrainConfig, data: Path, direction: Direction) -> EvaluationSet:

@@ -14,7 +14,6 @@ from zorse.data.layout import find_two_folders, list_pictures
 from zorse.data.sample import Dataset
 from zorse.errors import ConfigError
 from zorse.model.architecture import Frozen
-from zorse.recipes.cyclegan import CycleGANConfig
 from zorse.system.memory import format_memory
 from zorse.training.config import TrainConfig
 from zorse.training.loop.loop import TrainingDevice, TrainingState, device_of, make_accelerator
@@ -172,9 +171,8 @@ def _checkpoint_bytes(config: TrainConfig, state: TrainingState) -> int:
     recipe = state.recipe
     networks = [network.state_dict() for network in (*recipe.networks.values(), *state.averages.values())]
     optimizers = [optimizer.state_dict() for optimizer in recipe.optimizers.values()]
-    pools = 2 * config.recipe.pool_size if isinstance(config.recipe, CycleGANConfig) else 0
     picture = 3 * 4 * config.data.at(1.0).crop_size ** 2
-    return _n_bytes([*networks, *optimizers]) + pools * picture
+    return _n_bytes([*networks, *optimizers]) + config.recipe.pictures_kept * picture
 
 
 def _disk_bytes(config: TrainConfig, state: TrainingState, checkpoint: int, iterations: int) -> int:
