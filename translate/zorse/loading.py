@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from zorse.errors import WeightsError
@@ -12,6 +13,7 @@ from zorse.model.registry import OFFICIAL, model_file
 from zorse.runtime.devices import Arena, Device, Setting
 from zorse.runtime.translator import Translator
 from zorse.system.extras import READS_TENSORS, require
+from zorse.system.import_paths import allow_code as allowing
 
 PICKLES = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin"})
 """Endings of the files that torch.save and pickle write."""
@@ -21,7 +23,11 @@ _NAME = re.compile(rf"({OFFICIAL})?[\w-]+")
 
 
 def load(
-    name_or_path: str | Path, device: Device = "auto", threads: int | None = None, arena: Arena = "auto"
+    name_or_path: str | Path,
+    device: Device = "auto",
+    threads: int | None = None,
+    arena: Arena = "auto",
+    allow_code: str | Iterable[str] = (),
 ) -> Translator:
     """Opens a model for translating.
 
@@ -34,6 +40,8 @@ def load(
             from threads of their own gives each fewer.
         arena: memory of ONNX Runtime, which runs .onnx files, between pictures. "auto": used again, given back after
             large pictures. "keep": used again, whatever it takes. "off": given back at once; least memory, and slower.
+        allow_code: packages whose code may run, where a .safetensors file holds a network of others. An .onnx file
+            needs no code.
 
     Returns:
         A `Translator`: call it with a picture.
@@ -44,13 +52,15 @@ def load(
         DeviceError: a device was asked for and does not run here.
         ConfigError: an option makes no sense.
         MissingExtraError: a .safetensors file where torch is not installed.
+        CustomCodeError: a .safetensors file of a network of others, whose code is not allowed or not installed.
     """
     file = locate(name_or_path)
     if file.suffix.lower() == ".safetensors":
         require(f"Translating with {file.name}", "train", *READS_TENSORS)
         from zorse.backends.torch.backend import load_torch  # imports torch
 
-        return load_torch(file, Setting(device, threads, arena))
+        with allowing((allow_code,) if isinstance(allow_code, str) else allow_code):
+            return load_torch(file, Setting(device, threads, arena))
     from zorse.backends.onnx.backend import OnnxBackend  # imports ONNX Runtime
 
     backend = OnnxBackend(file, device, threads, arena)

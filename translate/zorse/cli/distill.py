@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.options import AllowCodeOption
 from zorse.cli.stopping import say_stopped
 from zorse.errors import ConfigError
 from zorse.model.card import Direction
@@ -31,6 +32,7 @@ WANTED_RATIO, WANTED_SHARE = 1.1, 1 / 8
 
 @app.command()
 def distill(
+    context: typer.Context,
     teacher: Annotated[
         str, typer.Argument(metavar="TEACHER", help="A shipped model, a model file, or the folder of a run.")
     ],
@@ -56,6 +58,7 @@ def distill(
         typer.Option("--resume", help="Go on from the last checkpoint in --out, with its settings and those of --set."),
     ] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    allow_code: AllowCodeOption = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
     ] = True,
@@ -71,6 +74,7 @@ def distill(
     import torch
 
     from zorse.training.config import with_overrides
+    from zorse.training.custom_code import own_code
     from zorse.training.distillation.config import distillation_config
     from zorse.training.distillation.teacher import find_teacher
     from zorse.training.files import RunFolder
@@ -89,6 +93,7 @@ def distill(
         on_gpu = device != "cpu" and torch.cuda.is_available()
         source = distillation_config(found, data, kind, preset or ("gpu" if on_gpu else "cpu"))
     config = with_overrides(source, settings or [])
+    context.with_resource(own_code(config))
     folder = out or Path("runs") / f"distill-{found.card.name}-{datetime.now():%Y%m%d-%H%M%S}"
     console = Console(soft_wrap=True, highlight=False, markup=False)
     sizes = [_parameters(architecture) for architecture in (found.card.architecture, config.recipe.generator)]

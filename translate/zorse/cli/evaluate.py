@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
-from zorse.cli.options import parse_size, shown
+from zorse.cli.options import AllowCodeOption, parse_size, shown
 from zorse.errors import ConfigError, MissingExtraError, WeightsError
 from zorse.model.card import Direction
 from zorse.system.extras import require
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     model: Annotated[
         str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a shipped model's name or a model file.")
     ],
@@ -84,6 +85,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to translate.")] = "auto",
+    allow_code: AllowCodeOption = None,
 ) -> None:
     """Translate a data set's test pictures and measure them.
 
@@ -96,12 +98,14 @@ def evaluate(
     require("Evaluating", "train")
     from zorse import __version__
     from zorse.files.names import plain_name
+    from zorse.imaging.custom_readers import reading_with
     from zorse.imaging.write import write_file
     from zorse.metrics.evaluation import Report
 
     wanted_size = parse_size(size)
     _check_writable(grid, out)
     opened, config = _opened(model, checkpoint, device)
+    context.with_resource(reading_with(config.data.readers if config is not None else {}))
     backs = _backs(opened, back, device)
     translators = _chosen(opened, direction, real)
     test_sets = [_pictures(translator, config, data, real, kind, direction) for translator in translators]

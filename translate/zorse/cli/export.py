@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zorse.cli.command import app
+from zorse.cli.options import AllowCodeOption
 from zorse.model.card import Direction
 from zorse.system.extras import require
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def export(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -104,6 +106,7 @@ def export(
             show_default="downloaded once",
         ),
     ] = None,
+    allow_code: AllowCodeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Export a generator to one ONNX file, and prove that it computes what PyTorch computes.
@@ -126,6 +129,7 @@ def export(
     from zorse.cli.bundles import write_bundles
     from zorse.cli.gans.sample_export import export_sample_generator
     from zorse.data.layout import list_pictures
+    from zorse.imaging.custom_readers import reading_with
     from zorse_export import (
         at_test,
         default_target,
@@ -167,6 +171,9 @@ def export(
         raise typer.BadParameter("Name another file than the one that is exported.", param_hint="--out")
     if not as_json:
         typer.echo(f"Exporting {card.name} ({card.task}) from {file} ...")
+    config = run_config(source)
+    if config is not None and (calibrate is not None or evaluate is not None):
+        context.with_resource(reading_with(config.data.readers))
     report = export_onnx(
         network,
         at_test(network, card, norm_at_test, dropout_at_test),
@@ -174,7 +181,7 @@ def export(
         precision,
         io,
         pictures=list_pictures(calibrate) if calibrate is not None else (),
-        evaluation=evaluation_pictures(evaluate, card, run_config(source)) if evaluate is not None else None,
+        evaluation=evaluation_pictures(evaluate, card, config) if evaluate is not None else None,
         keep_slower=keep_slower,
     )
     # First what was made: a folder that cannot be written to does not undo it.

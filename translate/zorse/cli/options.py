@@ -11,6 +11,25 @@ if TYPE_CHECKING:
     from zorse.runtime.translator import Size
 
 
+def _allow(context: typer.Context, packages: list[str] | None) -> list[str]:
+    """Allows the code until the command ends."""
+    from zorse.system.import_paths import allow_code
+
+    context.with_resource(allow_code(packages or ()))
+    return packages or []
+
+
+AllowCodeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-code",
+        metavar="PACKAGE",
+        callback=_allow,
+        help="Let the code of this package run where a model or a run names it. May be repeated. No .onnx file needs "
+        "code.",
+        show_default=False,
+    ),
+]
 DeviceOption = Annotated[
     Device, typer.Option(help="Where to compute. auto: on an NVIDIA GPU where one runs, else on the CPU.")
 ]

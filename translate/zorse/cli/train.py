@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
+from zorse.cli.options import AllowCodeOption
 from zorse.cli.stopping import say_stopped
 from zorse.system.extras import require
 
@@ -21,6 +22,7 @@ LONGEST = 60 * 24 * 365
 
 @app.command()
 def train(
+    context: typer.Context,
     preset: Annotated[str, typer.Argument(metavar="PRESET|CONFIG.toml", help="A preset's name or a TOML file.")],
     data: Annotated[
         Path | None, typer.Option(help="Folder of the pictures; points in the plane need none.", show_default=False)
@@ -45,6 +47,7 @@ def train(
         typer.Option("--resume", help="Go on from the last checkpoint in --out, with its settings and those of --set."),
     ] = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    allow_code: AllowCodeOption = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Let the data doctor look at the pictures first.")
     ] = True,
@@ -81,6 +84,7 @@ def train(
     from zorse.cli.presets import find_translator
     from zorse.data.doctor.before_training import check_before_training
     from zorse.training.config import with_overrides
+    from zorse.training.custom_code import own_code
     from zorse.training.driver import check_new
     from zorse.training.files import RunFolder
     from zorse.training.planning.plan import iterations_within, make_plan
@@ -102,6 +106,8 @@ def train(
         raise typer.BadParameter("--data is missing, the folder of the pictures.")
     if resume and out is not None:
         source = settings_of(RunFolder(out), source)
+
+    context.with_resource(own_code(with_overrides(source, given)))  # What the user types is the user's own word.
 
     def configured(settings: list[str]) -> Start:
         config = with_overrides(source, settings)

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from zorse.cli.command import app
-from zorse.cli.options import ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
+from zorse.cli.options import AllowCodeOption, ArenaOption, DeviceOption, ThreadsOption, parse_amount, parse_size
 from zorse.cli.stopping import stopping_cleanly
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def translate(
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 is the picture, 1 the translation.")] = 1.0,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
+    allow_code: AllowCodeOption = None,
     arena: ArenaOption = "auto",
     quality: Annotated[
         int | None,

@@ -3,10 +3,14 @@
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from zorse.model.architecture import Frozen
 from zorse.model.card import Direction
+from zorse.system.import_paths import ImportPath
+
+Suffix = Annotated[str, Field(pattern=r"^\.\w+$"), AfterValidator(str.lower)]
+"""End of a file's name, with its dot."""
 
 
 class Stage(Frozen):
@@ -37,6 +41,9 @@ class Crops(Frozen):
     in_memory: bool = False
     """Decode all training pictures before the first step and keep them as 8-bit pixels, those larger than `load_size`
     asks for shrunk to that: no step waits for the disk. A thousand pictures of 256 x 256 take 0.2 GB."""
+    readers: dict[Suffix, ImportPath] = Field(default={})
+    """Functions of others that read files, by the ends of the files' names: {".dcm" = "mypackage.read:read_dicom"}.
+    Each takes a path and gives sRGB pixels, uint8 or uint16 of shape (H, W, C), C = 1 (grey), 3 (RGB) or 4 (RGBA)."""
     stages: tuple[Stage, ...] = ()
     """Larger crops later in the run, which learns from small ones first: much faster (Karras et al. 2018)."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zorse.data.config import UnpairedConfig
 from zorse.errors import DatasetError
-from zorse.imaging.io import READ_SUFFIXES, find_pictures
+from zorse.imaging.io import READ_SUFFIXES, find_pictures, is_picture_name
 
 EVALUATION_NAMES = ("test", "val", "validation", "valid")
 """Folders that hold no pictures to train on."""
@@ -188,7 +188,7 @@ def _folders(root: Path) -> list[Path]:
 
 def _holds_pictures(folder: Path) -> bool:
     """Directly, not in subfolders."""
-    return any(path.suffix.lower() in READ_SUFFIXES for path in _entries(folder))
+    return any(is_picture_name(path) for path in _entries(folder))
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from typing import TypedDict
 
 import cv2
@@ -15,6 +16,7 @@ from torch.utils.data import Dataset as TorchDataset
 from zorse.data.decode import Picture
 from zorse.data.sample import Dataset, Sample
 from zorse.errors import DatasetError, ZorseError
+from zorse.imaging.custom_readers import Readers, readers_in_use, use
 from zorse.imaging.tensor import to_tensor
 
 LONGEST_WAIT = 600
@@ -80,7 +82,7 @@ def batches(
         collate_fn=_as_they_are,
         num_workers=num_workers,
         timeout=LONGEST_WAIT if num_workers else 0,
-        worker_init_fn=_prepare_worker,
+        worker_init_fn=partial(_prepare_worker, readers_in_use()),
         # Its own generator: the loader must not draw from the one that the training draws from.
         generator=torch.Generator(),
     )
@@ -143,7 +145,8 @@ class _Batches(TorchDataset[list[Sample] | ZorseError]):
             return error
 
 
-def _prepare_worker(worker: int) -> None:
+def _prepare_worker(readers: Readers, worker: int) -> None:
+    use(readers)  # Where a worker is not forked, it knows none.
     cv2.setNumThreads(0)
     # Ctrl-C and a scheduler's SIGTERM reach the workers, too. Only the main process decides when the work ends, after
     # an iteration; workers end with it.

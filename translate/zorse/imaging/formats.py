@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, features
 
 from zorse.errors import ImageError
+from zorse.imaging.custom_readers import has_reader
 
 
 def _register_heif() -> bool:
@@ -104,7 +105,12 @@ def find_pictures(folder: str | Path) -> list[Path]:
     Raises:
         ImageError: there is no such folder.
     """
-    return [path for path in find_files(folder) if path.suffix.lower() in READ_SUFFIXES]
+    return [path for path in find_files(folder) if is_picture_name(path)]
+
+
+def is_picture_name(path: Path) -> bool:
+    """Whether a file is a picture, by the end of its name."""
+    return path.suffix.lower() in READ_SUFFIXES or has_reader(path)
 
 
 def find_files(folder: str | Path, leave_out: Callable[[Path, str], None] | None = None) -> list[Path]:
@@ -184,6 +190,6 @@ def _may_be_meant(hidden: Path, mode: int) -> bool:
         return stat.S_ISREG(mode) and not hidden.name.startswith("._")
     try:
         with os.scandir(hidden) as entries:
-            return any(Path(entry).suffix.lower() in READ_SUFFIXES for entry in entries)
+            return any(is_picture_name(Path(entry)) for entry in entries)
     except OSError:
         return False

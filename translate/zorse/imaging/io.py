@@ -4,7 +4,15 @@ Networks see 3-channel sRGB. What a file holds beside that (alpha, ICC profile, 
 so that a translated picture is written with all of it.
 """
 
-from zorse.imaging.formats import READ_SUFFIXES, WRITE_FORMATS, find_files, find_pictures, holds_frames, suffix_of
+from zorse.imaging.formats import (
+    READ_SUFFIXES,
+    WRITE_FORMATS,
+    find_files,
+    find_pictures,
+    holds_frames,
+    is_picture_name,
+    suffix_of,
+)
 from zorse.imaging.orientation import as_stored
 from zorse.imaging.picture import Animation, Encoding, Metadata, Picture, Pixels, on_white, over_white, to_uint8
 from zorse.imaging.read import MAX_PIXELS, PictureFile, open_pictures, picture_from_pil, read_picture
@@ -34,6 +42,7 @@ __all__ = [
     "find_files",
     "find_pictures",
     "holds_frames",
+    "is_picture_name",
     "on_white",
     "open_pictures",
     "over_white",

@@ -26,6 +26,7 @@ from zorse.imaging.colour import (
     unkept_profile,
 )
 from zorse.imaging.colour_tags import read_colour_tags
+from zorse.imaging.custom_readers import has_reader, read_custom
 from zorse.imaging.deep import (
     Deep,
     DepthError,
@@ -288,6 +289,8 @@ def read_picture(source: Source, max_pixels: int | None = MAX_PIXELS) -> Picture
     Raises:
         ImageError: missing, empty, damaged, too large, or not a picture.
     """
+    if isinstance(source, str | Path) and has_reader(Path(source)):
+        return read_custom(Path(source))
     with open_pictures(source, max_pixels, only_first=True) as file:
         return file.frame(0)
 

@@ -187,7 +187,7 @@ class TrainConfig(RunConfig):
         """Modules of others that these settings name. Who trains with them allows these (`allow_code`)."""
         recipe = self.recipe
         parts = [recipe, recipe.generator, *recipe.discriminators]
-        paths = [part.kind for part in parts if is_import_path(part.kind)]
+        paths = [part.kind for part in parts if is_import_path(part.kind)] + [*self.data.readers.values()]
         return frozenset(map(module_of, paths))
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from zorse.recipes.pix2pix import Pix2Pix, Pix2PixConfig
 from zorse.recipes.recipe import Recipe
 from zorse.training.cards import generator_cards, undescribed
 from zorse.training.config import RecipeConfig, TrainConfig
+from zorse.training.custom_code import check_generators, own_code
 from zorse.training.distillation.teacher import teacher_at_work
 from zorse.training.driver import Batches, Course, reserved
 from zorse.training.files import RunFolder, disk_errors
@@ -69,6 +70,8 @@ def fresh_state(config: TrainConfig, accelerator: Accelerator, console: Console,
     """
     seed_everything(config.training.seed)
     recipe = build_recipe(config.recipe, config.training.seed)
+    if config.code:
+        check_generators(recipe, config.recipe.generator)
     for line in load_start(recipe, config) if start else []:
         console.print(line)
     freeze(recipe, config)
@@ -129,22 +132,24 @@ def train(
         The state at the end; `interrupted` says whether the user stopped it.
 
     Raises:
-        ConfigError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their messages.
+        ConfigError, CustomCodeError, DatasetError, DeviceError, WeightsError, TrainingDivergedError: see their
+            messages.
     """
     with disk_errors(out):
         run, console = RunFolder(out), console or Console(quiet=True)
         config = resumed(config, run) if resume else config
-        accelerator = make_accelerator(config.training, device)
-        with reserved(out, accelerator, resume=resume):
-            if accelerator.is_main_process and check and not resume:
-                check_before_training(config.data, data, console)
-            dataset = open_dataset(config.data, data, seed=config.training.seed)
-            if config.training_data is None:
-                config = config.model_copy(update={"training_data": undescribed(data, dataset.n_pictures)})
-            course = Course(config, run, accelerator, console)
-            state = _begin(course, config, dataset, resume)
-            _train(course, config, data, dataset, state)
-            return state
+        with own_code(config, console):
+            accelerator = make_accelerator(config.training, device)
+            with reserved(out, accelerator, resume=resume):
+                if accelerator.is_main_process and check and not resume:
+                    check_before_training(config.data, data, console)
+                dataset = open_dataset(config.data, data, seed=config.training.seed)
+                if config.training_data is None:
+                    config = config.model_copy(update={"training_data": undescribed(data, dataset.n_pictures)})
+                course = Course(config, run, accelerator, console)
+                state = _begin(course, config, dataset, resume)
+                _train(course, config, data, dataset, state)
+                return state
 
 
 def _begin(course: Course, config: TrainConfig, dataset: Dataset, resume: bool) -> TrainingState:

@@ -19,6 +19,7 @@ from zorse.loading import PICKLES, locate
 from zorse.model.architecture import DiscriminatorConfig, GeneratorConfig
 from zorse.model.card import Direction, ModelCard
 from zorse.recipes.recipe import Recipe
+from zorse.system.import_paths import check_allowed, is_import_path
 from zorse.training.config import LoopConfig, RecipeConfig, StartingPoint, TrainConfig, read_config, validated
 from zorse.training.files import RunFolder, check_same_method, check_translates, draws_samples, names_a_folder
 
@@ -108,7 +109,11 @@ def check_trains(model: str, card: ModelCard) -> None:
 
 
 def _in_checkpoint(file: Path) -> list[Trained]:
-    """The averaged generators and the discriminators of a checkpoint of ours, of whatever version."""
+    """The averaged generators and the discriminators of a checkpoint of ours, of whatever version.
+
+    Its settings may be somebody else's, and a run that starts from it takes its generator over: what they name has to
+    be allowed.
+    """
     content, sha256 = read_content(file), file_sha256(file)
     try:
         recipe = tomllib.loads(content["config"])["recipe"]
@@ -116,6 +121,9 @@ def _in_checkpoint(file: Path) -> list[Trained]:
         judges: tuple[DiscriminatorConfig, ...] = TypeAdapter(tuple[DiscriminatorConfig, ...]).validate_python(
             recipe["discriminators"]
         )
+        for config in (generator, *judges):
+            if is_import_path(config.kind):
+                check_allowed(config.kind)
         in_channels = _PAIR if recipe["kind"] == "pix2pix" else _PICTURE
         generators = [
             TrainedGenerator(str(file), f"averages.{name}", sha256, _DIRECTIONS.get(name), generator, state)

@@ -1,16 +1,19 @@
 """Generators as .safetensors files: tensors and the model card, nothing that could run."""
 
 import hashlib
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from zorse.errors import ChecksumMismatch, IncompatibleWeights, WeightsError
-from zorse.model.architecture import GeneratorConfig
+from zorse.model.architecture import CustomGeneratorConfig, GeneratorConfig
 from zorse.model.card import CARD_KEY, ModelCard, read_card
 from zorse.networks.build import generator_module
 from zorse.system.atomic import replacing
@@ -177,9 +180,30 @@ def _check_kind(path: Path) -> None:
 
 
 def blank_generator(architecture: GeneratorConfig) -> nn.Module:
-    """The network without memory behind its tensors: quick to make, to compare with and to load into."""
+    """The network to compare with and to load into: without memory behind its tensors, which is quick.
+
+    One of others is made as it is, since its class may compute something that it keeps beside its weights; what chance
+    it draws, nobody misses.
+
+    Raises:
+        CustomCodeError: it is of others, and may not run, is not installed, or is no generator.
+    """
+    if isinstance(architecture, CustomGeneratorConfig):
+        with _untouched_chance():
+            return generator_module(architecture)
     with torch.device("meta"):
         return generator_module(architecture)
+
+
+@contextmanager
+def _untouched_chance() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def first_difference(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:

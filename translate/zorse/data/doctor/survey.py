@@ -14,6 +14,7 @@ from zorse.data.doctor.findings import Check
 from zorse.data.doctor.look import Look, look_at
 from zorse.data.doctor.sets import Domain, PictureSet, Place, Split
 from zorse.errors import DatasetError, ImageError
+from zorse.imaging.custom_readers import has_reader, read_custom
 from zorse.imaging.io import find_pictures, on_white, open_pictures
 from zorse.runtime.devices import usable_cores
 
@@ -160,8 +161,11 @@ def survey(pictures: PictureSet, on_file: Callable[[int, int], None] = lambda do
 def examine(path: Path, place: Place) -> Facts:
     """Read one file as training does, and measure it."""
     try:
-        with open_pictures(path) as file:
-            picture, mode, frames = file.frame(0), file.mode, len(file)
+        if has_reader(path):
+            picture, mode, frames = read_custom(path), "RGB", 1
+        else:
+            with open_pictures(path) as file:
+                picture, mode, frames = file.frame(0), file.mode, len(file)
     except ImageError as error:
         # "FILE is damaged and ... (...). Get the file again.": the report names file and remedy itself.
         what = str(error).replace(f"{path} ", "", 1).split(". ")[0].removeprefix("is ")

@@ -16,6 +16,7 @@ from zorse.errors import ConfigError
 from zorse.model.architecture import Frozen
 from zorse.system.memory import format_memory
 from zorse.training.config import TrainConfig
+from zorse.training.custom_code import own_code
 from zorse.training.loop.loop import TrainingDevice, TrainingState, device_of, make_accelerator
 from zorse.training.planning.trial import SAFE_SHARE, UPDATES, TrialBench
 from zorse.training.run import fresh_state, total_iterations
@@ -82,6 +83,11 @@ def make_plan(
     Raises:
         ConfigError, DatasetError, DeviceError, TrainingDivergedError: as in `train`.
     """
+    with own_code(config):
+        return _planned(config, data, out, device, updates)
+
+
+def _planned(config: TrainConfig, data: Path, out: Path, device: TrainingDevice, updates: int) -> Plan:
     settings = config.training
     accelerator = make_accelerator(settings, device)
     dataset = open_dataset(config.data, data, seed=settings.seed)
