@@ -220,6 +220,14 @@ def test_what_a_first_frame_leaves_uncovered_is_transparent():
     assert [np.count_nonzero(picture.alpha == 0) for picture in pictures] == [55, 55]
 
 
+def test_frames_beside_the_canvas_leave_it_opaque():
+    beside = {"left": 0, "top": 1, "numbers": np.array([[0]]), "disposal": 2, "clear": None, "duration": 0}
+    frames = [{**beside, "top": 0, "disposal": 0}, beside, {**beside, "disposal": 0}]
+    palette = np.array([[95, 130, 194], [217, 207, 235]])
+    pictures, _ = frames_of(gif(1, 1, [{**frame, "interlaced": False} for frame in frames], palette, None))
+    assert [picture.alpha for picture in pictures] == [None] * 3
+
+
 def test_a_frame_larger_than_its_gif_is_a_bomb_too():
     palette, small = np.zeros((256, 3), np.uint8), {"left": 0, "top": 0, "numbers": np.zeros((1, 1), int)}
     content = gif(1, 1, [small, small], palette)

@@ -106,7 +106,7 @@ class GifFrames:
     def _advance(self) -> None:
         """Takes the frame that is shown off the canvas, as it says, and draws the next."""
         before = self._frames[self._next - 1] if self._next else None
-        if before is not None and before.disposal == _CLEAR:
+        if before is not None and before.disposal == _CLEAR and self._is_seen(before):
             self._canvas = self._canvas.convert("RGBA")
             self._canvas.paste((0, 0, 0, 0), before.box)
         elif self._behind is not None:
@@ -114,9 +114,13 @@ class GifFrames:
         frame = self._frames[self._next]
         self._behind = self._canvas.copy() if frame.disposal in _RESTORE else None
         self._next += 1
-        left, top, right, bottom = frame.box
-        if left < min(right, self._size[0]) and top < min(bottom, self._size[1]):
+        if self._is_seen(frame):
             self._draw(frame)
+
+    def _is_seen(self, frame: _Frame) -> bool:
+        """Whether a part of it lies on the canvas."""
+        left, top, right, bottom = frame.box
+        return left < min(right, self._size[0]) and top < min(bottom, self._size[1])
 
     def _draw(self, frame: _Frame) -> None:
         """Lays a picture onto its place on the canvas, whose edge may cut it."""
