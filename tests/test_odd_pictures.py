@@ -223,7 +223,7 @@ def test_what_a_first_frame_leaves_uncovered_is_transparent():
 def test_frames_beside_the_canvas_leave_it_opaque():
     beside = {"left": 0, "top": 1, "numbers": np.array([[0]]), "disposal": 2, "clear": None, "duration": 0}
     frames = [{**beside, "top": 0, "disposal": 0}, beside, {**beside, "disposal": 0}]
-    palette = np.array([[95, 130, 194], [217, 207, 235]])
+    palette = np.full((256, 3), 95, np.uint8)
     pictures, _ = frames_of(gif(1, 1, [{**frame, "interlaced": False} for frame in frames], palette, None))
     assert [picture.alpha for picture in pictures] == [None] * 3
 
