@@ -223,6 +223,10 @@ def test_what_is_no_import_path_is_no_kind(kind):
 
 
 def test_allowing_ends_with_its_block():
+    with allow_code("torch.nn", everywhere=True):
+        with allow_code("torch.nn", everywhere=True):
+            pass
+        assert found_at("torch.nn:ReLU") is torch.nn.ReLU
     with allow_code("torch.nn"):
         assert isinstance(constructed("torch.nn:ReLU", torch.nn.Module, {"inplace": True}), torch.nn.ReLU)
         with pytest.raises(ConfigError, match="allow it with --allow-code torch"):

@@ -266,7 +266,7 @@ def _measured(
         f"{pictures.n_targets} of {pictures.target_name}, {translator.provider}",
     )
     for remark in pictures.remarks:
-        console.print(remark, style="dim", markup=False)
+        console.print(remark, style="dim")
     shown = shown_numbers(pictures.n_examples)
     examples: list[list[Picture]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

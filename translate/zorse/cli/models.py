@@ -118,7 +118,6 @@ def download(name: Annotated[str, typer.Argument(metavar="MODEL", help="A shippe
         console.print(
             f"The sha256 of what came is {sha256}. Its publisher gives none to compare it with: it is noted in the "
             "model's card, and only tensors were read, so nothing in the file could run.",
-            markup=False,
         )
     echo(file)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zorse.errors import ImageError
 from zorse.imaging.picture import Picture
-from zorse.system.import_paths import found_at
+from zorse.system.import_paths import found_at, told
 
 Reader = Callable[[Path], NDArray[Any]]
 Readers = Mapping[str, tuple[str, Reader]]
@@ -68,7 +68,7 @@ def read_custom(path: Path) -> Picture:
     try:
         pixels = reader(path)
     except Exception as error:  # Whatever it does.
-        raise ImageError(f"{path} could not be read by {name}: {_told(error)}.") from error
+        raise ImageError(f"{path} could not be read by {name}: {told(error)}.") from error
     if not (isinstance(pixels, np.ndarray) and _is_picture(pixels)):
         came = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
         raise ImageError(
@@ -86,7 +86,3 @@ def _is_picture(pixels: NDArray[Any]) -> bool:
         and pixels.shape[2] in (1, 3, 4)
         and 0 not in pixels.shape
     )
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")

@@ -1,7 +1,6 @@
 """Reading pictures: every common file becomes upright sRGB pixels, frame by frame where it has several."""
 
 import io
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,7 +56,6 @@ from zorse.imaging.structure import StructureError
 from zorse.imaging.tiff_compression import unread_compression
 from zorse.imaging.tiff_directories import Page, read_pages
 from zorse.imaging.tiff_structure import LOSSLESS, check_structure, put_first
-from zorse.imaging.tiff_types import SIGNATURES, TYPE_SIZES
 from zorse.imaging.unwritten import digest, filled_memory, one_decoder
 
 Source = str | Path | bytes | BinaryIO
@@ -66,7 +64,6 @@ Source = str | Path | bytes | BinaryIO
 MAX_PIXELS = 250_000_000
 """Pictures of more pixels, all frames together, are refused: a small file can unfold to more than the memory holds."""
 
-_COMPRESSION = TiffImagePlugin.COMPRESSION
 
 _TGA_END = b"TRUEVISION-XFILE.\0"
 _SPARE_ALPHA = ("BMP", "TGA")
@@ -441,20 +438,10 @@ def _digest(image: Image.Image, deep: Deep | None) -> bytes:
 
 def _rare_tiff(data: bytes) -> str | None:
     """What there is to say of a TIFF that Pillow does not know, whose directory is all there; None of other files."""
-    order = "<" if data.startswith(b"II") else ">"
-    try:
-        (start,) = struct.unpack_from(f"{order}I", data, 4)
-        (count,) = struct.unpack_from(f"{order}H", data, start)
-        places = range(start + 2, start + 2 + 12 * count, 12)
-        entries = [struct.unpack_from(f"{order}HHII", data, place) for place in places]
-        at = next((place for place, entry in zip(places, entries, strict=True) if entry[0] == _COMPRESSION), None)
-        (compression,) = (1,) if at is None else struct.unpack_from(f"{order}H", data, at + 8)
-    except struct.error:
+    pages = read_pages(data, 1)
+    if not pages or not pages[0].is_whole:
         return None
-    sizes = [(length * TYPE_SIZES.get(kind, 1), place) for _, kind, length, place in entries]
-    if not data.startswith(SIGNATURES) or any(size > 4 and place + size > len(data) for size, place in sizes):
-        return None
-    return unread_compression(compression) or (
+    return unread_compression(pages[0].compression) or (
         "is a kind of TIFF that cannot be read: floating point or signed, more than 16 bits, or rare channels. Save it "
         "as RGB or grey with 8 or 16 bits per channel."
     )

@@ -32,6 +32,8 @@ _WEIGHTS[[5, 10]] = 8
 _SUBFILE_TYPE, _REDUCED = 254, 1
 """TIFF's tag NewSubfileType, and its bit that says that the page is a smaller version of another."""
 _ORIENTATION = 274
+_NONE = 1
+"""Of the compressions."""
 _INNER = (0x8769, 0x8825, 0xA005)
 """Tags that name a directory inside: EXIF, GPS and, inside of EXIF, one more."""
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8"}
@@ -49,6 +51,10 @@ class Page:
     height: int
     is_reduced: bool
     """Whether it is a smaller version of another page."""
+    compression: int
+    """TIFF's number."""
+    is_whole: bool
+    """Whether the directory, and all that it names, is there."""
 
 
 def read_pages(data: bytes, most: int) -> list[Page]:
@@ -128,6 +134,7 @@ class _Directory:
         self.sizes = _SIZES[self.entries["kind"]] * _signed(self.entries["count"])
         """Bytes that each entry names; none where some lie outside of the data, where readers stop."""
         is_held = (self.sizes <= self._inline) | (_signed(self.entries["value"]) + self.sizes <= len(form.data))
+        self.is_whole = self.length == held > 0 and bool(is_held.all())
         self.sizes *= is_held
 
     @property
@@ -182,4 +189,11 @@ def _page(directory: _Directory) -> Page:
         width, height = -(-width // columns) * columns, -(-height // rows) * rows
     if directory.number(_ORIENTATION) >= 5:
         width, height = height, width
-    return Page(directory.start, width, height, bool(directory.number(_SUBFILE_TYPE) & _REDUCED))
+    return Page(
+        directory.start,
+        width,
+        height,
+        is_reduced=bool(directory.number(_SUBFILE_TYPE) & _REDUCED),
+        compression=directory.number(TiffImagePlugin.COMPRESSION) or _NONE,
+        is_whole=directory.is_whole,
+    )

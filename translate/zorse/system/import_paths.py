@@ -37,6 +37,7 @@ def allow_code(packages: str | Iterable[str], *, everywhere: bool = False) -> It
     """
     names = {packages} if isinstance(packages, str) else set(packages)
     if everywhere:
+        names -= _allowed_everywhere  # what was allowed before stays so afterwards
         _allowed_everywhere.update(names)
         try:
             yield
@@ -94,7 +95,7 @@ def constructed(path: str, kind: type[T], settings: Mapping[str, Any], *first: A
     except ZorseError:
         raise
     except Exception as error:  # whatever a stranger's code does
-        raise ConfigError(f"{path} failed: {_told(error)}") from error
+        raise ConfigError(f"{path} failed: {told(error)} ({_place(error)}).") from error
     if not isinstance(made, kind):  # Python lets a class make something else.
         raise ConfigError(f"{path} makes a {type(made).__name__}; a {kind.__module__}.{kind.__name__} was wanted.")
     return made
@@ -142,12 +143,16 @@ def _imported(module: str) -> Any:
                 f"There is no module {module}. Install its package here, or start Zorse in the folder that holds it."
             ) from error
     except Exception as error:  # whatever a stranger's module does
-        raise ConfigError(f"The module {module} cannot be imported: {_told(error)}") from error
+        raise ConfigError(f"The module {module} cannot be imported: {told(error)} ({_place(error)}).") from error
     sys.path.append(str(here))  # last: a file here stands in for nothing that is installed
     return _imported(module)
 
 
-def _told(error: Exception) -> str:
-    """What happened, and where."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})."
+def told(error: Exception) -> str:
+    """What went wrong in a stranger's code, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
+
+
+def _place(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}, line {last.lineno}"

@@ -13,7 +13,10 @@ from rich.console import Console
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
-from torch.utils.tensorboard import summary
+from torch.utils.tensorboard import summary as torch_summary
+
+summary: Any = torch_summary
+"""It has no types."""
 
 
 class TensorBoard:
@@ -42,15 +45,15 @@ class TensorBoard:
 
     def add_scalar(self, name: str, value: float, iteration: int) -> None:
         """A point of a curve."""
-        self._add(summary.scalar(name, value), iteration)  # type: ignore[no-untyped-call]
+        self._add(summary.scalar(name, value), iteration)
 
     def add_text(self, name: str, text: str, iteration: int) -> None:
         """A note in Markdown."""
-        self._add(summary.text(name, text), iteration)  # type: ignore[no-untyped-call]
+        self._add(summary.text(name, text), iteration)
 
     def add_image(self, name: str, picture: NDArray[np.uint8], iteration: int) -> None:
         """A picture, (height, width, 3) uint8."""
-        self._add(summary.image(name, picture, dataformats="HWC"), iteration)  # type: ignore[no-untyped-call]
+        self._add(summary.image(name, picture, dataformats="HWC"), iteration)
 
     def flush(self) -> None:
         """See that all is on the disk."""
